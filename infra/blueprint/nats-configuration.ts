@@ -1,0 +1,195 @@
+import {
+  capitalExports,
+  coordinationUser,
+  deniedExports,
+  firstEpochs,
+  leafPermissions,
+  regionImports,
+  regionUsers,
+  systemUser,
+  type Epochs,
+  type Export,
+  type Import,
+  type NatsUser,
+  type Permissions,
+} from "./nats-accounts.ts";
+import type { NatsServer, Stack } from "./stack.ts";
+
+/** Where the parts of a server are, on the machine or in the container that runs it. */
+export interface NatsPlace {
+  /** `host:port` to listen on, for a port of the workload. */
+  readonly listen: (port: string) => string;
+  readonly caFile: string;
+  readonly certificateFile: string;
+  readonly keyFile: string;
+  readonly storageFolder: string;
+  /** A file beside the configuration with its secret part: the hub's accounts, or the seed of a region's leaf node. */
+  readonly secretFile: string;
+}
+
+/** A string of the configuration; JSON's escapes are understood, and `$` inside quotes is no variable. */
+const quote = (text: string): string => JSON.stringify(text);
+const list = (items: readonly string[]): string => `[${items.map(quote).join(", ")}]`;
+
+const indent = (text: string, by: string): string => text.replaceAll(/^(?=.)/gm, by);
+
+function tls(place: NatsPlace, more: readonly string[]): string {
+  return [
+    "tls {",
+    `  cert_file: ${quote(place.certificateFile)}`,
+    `  key_file: ${quote(place.keyFile)}`,
+    `  ca_file: ${quote(place.caFile)}`,
+    ...more.map((line) => `  ${line}`),
+    "}",
+  ].join("\n");
+}
+
+/** Server to client and server to server: both sides show a certificate. */
+const mutual: readonly string[] = ["verify: true", 'min_version: "1.3"'];
+
+/** Larger than any event or batch; a larger message is refused with an error. */
+const payloadBytesMax = 1024 * 1024;
+
+function common(server: NatsServer, place: NatsPlace): string {
+  return [
+    `server_name: ${quote(server.name)}`,
+    `listen: ${quote(place.listen(server.clientPort))}`,
+    `http: ${quote(place.listen(server.monitorPort))}`,
+    `max_payload: ${payloadBytesMax}`,
+    tls(place, mutual),
+    "jetstream {",
+    `  store_dir: ${quote(place.storageFolder)}`,
+    `  domain: ${quote(server.domain)}`,
+    // What was acknowledged is on the disk (architecture: G1).
+    "  sync_interval: always",
+    `  max_file_store: ${server.storageBytesMax}`,
+    "  max_memory_store: 16777216",
+    "}",
+  ].join("\n");
+}
+
+/** Text of the hub's configuration; its accounts are in a file of their own, which alone changes. */
+export function hubConfiguration(server: NatsServer, place: NatsPlace): string {
+  if (server.leafPort === undefined) throw new Error(`${server.name} has no port for leaf nodes`);
+  return `${[
+    common(server, place),
+    "leafnodes {",
+    `  listen: ${quote(place.listen(server.leafPort))}`,
+    "  isolate_leafnode_interest: true",
+    indent(tls(place, [...mutual, "handshake_first: true"]), "  "),
+    "}",
+    `include ${quote(place.secretFile)}`,
+  ].join("\n")}\n`;
+}
+
+/**
+ * Text of a region's configuration.
+ *
+ * @param hubAddress `host:port` of the hub's leaf port
+ * @param publicKey public nkey of a secret of the region
+ */
+export function regionConfiguration(
+  stack: Stack,
+  server: NatsServer,
+  place: NatsPlace,
+  hubAddress: string,
+  publicKey: (secret: string) => string,
+): string {
+  return `${[
+    `include ${quote(place.secretFile)}`,
+    common(server, place),
+    "leafnodes {",
+    '  reconnect: "1s"',
+    "  remotes: [",
+    "    {",
+    `      urls: [${quote(`tls://${hubAddress}`)}]`,
+    "      account: REGION",
+    "      nkey: $LEAF_SEED",
+    `      deny_exports: ${list(deniedExports)}`,
+    indent(tls(place, ['min_version: "1.3"', "handshake_first: true"]), "      "),
+    "    }",
+    "  ]",
+    "}",
+    "accounts {",
+    "  REGION {",
+    "    jetstream: enabled",
+    indent(users(regionUsers(stack), publicKey), "    "),
+    "  }",
+    "}",
+  ].join("\n")}\n`;
+}
+
+/** The secret file of a region's server: the seed by which its leaf node is known at the hub. */
+export function leafSeedFile(seed: string): string {
+  return `LEAF_SEED: ${seed}\n`;
+}
+
+/** Public nkeys that the hub's accounts name. */
+export interface HubKeys {
+  readonly coordination: string;
+  readonly system: string;
+  /** Of each region's leaf node, by slug: every region of the nation. */
+  readonly leaf: ReadonlyMap<string, string>;
+}
+
+/**
+ * Text of the hub's accounts: the capital's, one for each region, and the
+ * system's. Written anew and reloaded (SIGHUP) when a region is added.
+ */
+export function hubAccounts(keys: HubKeys, epochs: Epochs = firstEpochs): string {
+  const regions = [...keys.leaf.keys()].sort();
+  return `${[
+    "accounts {",
+    "  CAPITAL {",
+    "    jetstream: enabled",
+    indent(users([coordinationUser], () => keys.coordination), "    "),
+    "    exports: [",
+    ...capitalExports(regions, epochs).map((item) => `      ${exported(item)}`),
+    "    ]",
+    "  }",
+    ...regions.map((region) => regionAccount(region, keys.leaf.get(region) ?? "", epochs)),
+    "  SYSTEM {",
+    indent(users([systemUser], () => keys.system), "    "),
+    "  }",
+    "}",
+    "system_account: SYSTEM",
+  ].join("\n")}\n`;
+}
+
+const accountOf = (region: string): string => `REGION-${region}`;
+
+function regionAccount(region: string, key: string, epochs: Epochs): string {
+  return [
+    `  ${accountOf(region)} {`,
+    "    users: [",
+    `      { nkey: ${key}, permissions: ${permissions(leafPermissions(region))} }`,
+    "    ]",
+    "    imports: [",
+    ...regionImports(region, epochs).map((item) => `      ${imported(item)}`),
+    "    ]",
+    "  }",
+  ].join("\n");
+}
+
+function exported({ kind, subject, manyAnswers, regions }: Export): string {
+  const response = manyAnswers === true ? ", response_type: stream" : "";
+  return `{ ${kind}: ${quote(subject)}${response}, accounts: ${list(regions.map(accountOf))} }`;
+}
+
+function imported({ kind, subject, as }: Import): string {
+  const to = as === undefined ? "" : `, to: ${quote(as)}`;
+  return `{ ${kind}: { account: CAPITAL, subject: ${quote(subject)} }${to} }`;
+}
+
+function users(items: readonly NatsUser[], publicKey: (secret: string) => string): string {
+  return [
+    "users: [",
+    ...items.map((user) => `  { nkey: ${publicKey(user.secret)}, permissions: ${permissions(user.permissions)} }`),
+    "]",
+  ].join("\n");
+}
+
+function permissions({ publish, subscribe }: Permissions): string {
+  const deny = publish.deny === undefined ? "" : `, deny: ${list(publish.deny)}`;
+  return `{ publish: { allow: ${list(publish.allow)}${deny} }, subscribe: { allow: ${list(subscribe.allow)} } }`;
+}

@@ -1,0 +1,127 @@
+import type { Secret, SiteName, Value, Workload, WorkloadName } from "./stack.ts";
+
+/** Names of the secrets that every stack has. */
+export const secretName = {
+  certificate: (workload: WorkloadName) => `${workload}-certificate`,
+  natsUser: (user: string) => `nats-${user}`,
+  leaf: "nats-leaf",
+  system: "nats-system",
+  postgresPassword: "postgres-password",
+  regionKey: "region-key",
+  identityKeys: "identity-keys",
+} as const;
+
+/** After this time what was asked to stop is killed; services drain within 10 s. */
+export const stopWaitMs = 15_000;
+
+/** What every service of the project is told. */
+function serviceEnvironment(workload: WorkloadName, site: SiteName): Readonly<Record<string, Value>> {
+  const certificate = secretName.certificate(workload);
+  return {
+    QALQAN_SERVICE: workload,
+    QALQAN_REGION: site,
+    QALQAN_RELEASE: { kind: "setting", setting: "release" },
+    LOG_LEVEL: { kind: "setting", setting: "logLevel" },
+    NODE_COMPILE_CACHE: { kind: "setting", setting: "compileCache" },
+    TLS_CA_FILE: { kind: "secret", secret: certificate, part: "ca" },
+    TLS_CERT_FILE: { kind: "secret", secret: certificate, part: "certificate" },
+    TLS_KEY_FILE: { kind: "secret", secret: certificate, part: "key" },
+    IDENTITY_KEYS_FILE: { kind: "secret", secret: secretName.identityKeys },
+    HTTP_LISTEN: { kind: "listen", port: "http" },
+    NATS_URL: { kind: "address", of: { workload: "nats", port: "client" }, prefix: "tls://" },
+    NATS_SEED_FILE: { kind: "secret", secret: secretName.natsUser(workload) },
+  };
+}
+
+export const databaseEnvironment: Readonly<Record<string, Value>> = {
+  DATABASE_URL: {
+    kind: "address",
+    of: { workload: "postgres", port: "sql" },
+    prefix: "postgres://qalqan@",
+    suffix: "/qalqan",
+  },
+  DATABASE_PASSWORD_FILE: { kind: "secret", secret: secretName.postgresPassword },
+};
+
+/** A service of the project: HTTP probes, NATS user and certificate are the same for all. */
+export function service(
+  site: SiteName,
+  name: WorkloadName,
+  own: Pick<Workload, "resources" | "after"> &
+    Partial<Pick<Workload, "environment" | "ports" | "storage" | "secrets" | "replicas">>,
+): Workload {
+  return {
+    name,
+    program: { kind: "service", main: `services/${name}/main.ts` },
+    replicas: own.replicas ?? 1,
+    environment: { ...serviceEnvironment(name, site), ...own.environment },
+    ports: [{ name: "http", protocol: "http" }, ...(own.ports ?? [])],
+    ready: { kind: "http", port: "http", path: "/ready" },
+    livePath: "/live",
+    resources: own.resources,
+    storage: own.storage ?? [],
+    secrets: [
+      secretName.certificate(name),
+      secretName.natsUser(name),
+      secretName.identityKeys,
+      ...(own.secrets ?? []),
+    ],
+    after: own.after,
+    stopSignal: "SIGTERM",
+    stopWaitMs,
+  };
+}
+
+/** The stack's PostgreSQL: what it acknowledges is on the disk. */
+export function postgres(resources: Workload["resources"], gibibytes: number): Workload {
+  return {
+    name: "postgres",
+    program: {
+      kind: "postgres",
+      server: {
+        superuser: "qalqan",
+        database: "qalqan",
+        passwordSecret: secretName.postgresPassword,
+        port: "sql",
+        storage: "database",
+        settings: {
+          fsync: "on",
+          synchronous_commit: "on",
+          full_page_writes: "on",
+          password_encryption: "scram-sha-256",
+          max_connections: "40",
+          shared_buffers: "32MB",
+          dynamic_shared_memory_type: "posix",
+          max_wal_size: "256MB",
+          log_line_prefix: "%m [%p] ",
+          log_timezone: "UTC",
+          timezone: "UTC",
+          lc_messages: "C",
+        },
+      },
+    },
+    replicas: 1,
+    environment: {},
+    ports: [{ name: "sql", protocol: "postgres" }],
+    ready: { kind: "sql" },
+    resources,
+    storage: [{ name: "database", gibibytes }],
+    secrets: [secretName.postgresPassword],
+    after: [],
+    // SIGTERM would wait until the last client has gone; SIGINT ends sessions and writes a checkpoint.
+    stopSignal: "SIGINT",
+    stopWaitMs,
+  };
+}
+
+export function certificates(site: SiteName, workloads: readonly WorkloadName[]): readonly Secret[] {
+  return workloads.map((workload) => ({
+    kind: "certificate",
+    name: secretName.certificate(workload),
+    commonName: `${workload}.${site}`,
+  }));
+}
+
+export function nkeys(names: readonly string[]): readonly Secret[] {
+  return names.map((name) => ({ kind: "nkey", name }));
+}

@@ -1,0 +1,11 @@
+export const natsServerVersionMin: string;
+export const goBuildFlags: readonly string[];
+export function natsPin(): { folder: string; version: string; goVersion: string; key: string };
+export function cacheFolder(): string;
+export function builtNatsServer(): string;
+export function onPath(name: string): string | undefined;
+export function isExecutable(file: string): boolean;
+export function versionOf(file: string, parameters: readonly string[]): string | undefined;
+export function isAtLeast(version: string, versionMin: string): boolean;
+export function findNatsServer(): string | undefined;
+export function findChromium(): string | undefined;

@@ -1,0 +1,82 @@
+/**
+ * Names of streams and subjects, spelled once (architecture: "Streams").
+ *
+ * Every stream that is copied across the line carries an epoch: a fork begins
+ * the next one, under a new name. A region's epoch counts its `EVENTS` and
+ * `URGENT`, the capital's epoch counts `NATIONAL`, `FOR` and `SNAPSHOT`.
+ */
+
+/** The two lanes in which a region speaks: `events` for bulk, `urgent` overtakes it. */
+export type Lane = "events" | "urgent";
+export const lanes: readonly Lane[] = ["urgent", "events"];
+
+/** The first epoch of any stream. */
+export const firstEpoch = 1;
+
+/** Stream names in a region's own JetStream. */
+export const regionStream = {
+  local: "LOCAL",
+  lane: (lane: Lane, epoch: number) => `${lane === "events" ? "EVENTS" : "URGENT"}_${epoch}`,
+  national: (epoch: number) => `NATIONAL_${epoch}`,
+  forRegion: (epoch: number) => `FOR_${epoch}`,
+  snapshot: (epoch: number) => `SNAPSHOT_${epoch}`,
+} as const;
+
+/** Subjects in a region's own JetStream; `type` is the name of the event's body. */
+export const regionSubject = {
+  local: (producer: string, type: string) => `local.${producer}.${type}`,
+  lane: (lane: Lane, epoch: number, producer: string, type: string) => `${lane}.${epoch}.${producer}.${type}`,
+  laneOfProducer: (lane: Lane, epoch: number, producer: string) => `${lane}.${epoch}.${producer}.>`,
+  laneAll: (lane: Lane, epoch: number) => `${lane}.${epoch}.>`,
+  national: (epoch: number) => `national.${epoch}.batch`,
+  nationalAll: (epoch: number) => `national.${epoch}.>`,
+  forRegion: (epoch: number) => `for.${epoch}.batch`,
+  forRegionAll: (epoch: number) => `for.${epoch}.>`,
+  snapshotAll: (epoch: number) => `snapshot.${epoch}.>`,
+} as const;
+
+const upToken = (lane: Lane) => (lane === "events" ? "up" : "upu");
+
+/** Stream names in the hub's JetStream (domain `capital`). */
+export const hubStream = {
+  up: (lane: Lane, region: string, epoch: number) => `${lane === "events" ? "UP" : "UPU"}_${region}_${epoch}`,
+  national: (epoch: number) => `NATIONAL_${epoch}`,
+  forRegion: (region: string, epoch: number) => `FOR_${region}_${epoch}`,
+  snapshot: (epoch: number) => `SNAPSHOT_${epoch}`,
+} as const;
+
+/** Subjects at the hub; `live.…` is what the hub republishes to the regions. */
+export const hubSubject = {
+  up: (lane: Lane, region: string, epoch: number, rest: string) =>
+    `${upToken(lane)}.${region}.${epoch}.${rest}`,
+  upAll: (lane: Lane, region: string, epoch: number) => `${upToken(lane)}.${region}.${epoch}.>`,
+  /** What a region's account imports for a lane, any epoch. */
+  upAnyEpoch: (lane: Lane, region: string) => `${upToken(lane)}.${region}.>`,
+  national: (epoch: number) => `national.${epoch}.batch`,
+  nationalAll: (epoch: number) => `national.${epoch}.>`,
+  forRegion: (region: string, epoch: number) => `for.${region}.${epoch}.batch`,
+  forRegionAll: (region: string, epoch: number) => `for.${region}.${epoch}.>`,
+  snapshotAll: (epoch: number) => `snapshot.${epoch}.>`,
+  live: (subject: string) => `live.${subject}`,
+  liveNationalAll: "live.national.>",
+  liveForAll: (region: string) => `live.for.${region}.>`,
+  heartbeat: "live.national.heartbeat",
+} as const;
+
+/**
+ * What a region asks the hub, under the same names in every region: the hub's
+ * account of the region maps them to `$JS.API.…` of the capital.
+ */
+export const hubAsk = {
+  getNational: (epoch: number) => `hub.get.national.${epoch}`,
+  infoNational: (epoch: number) => `hub.info.national.${epoch}`,
+  getFor: (epoch: number) => `hub.get.for.${epoch}`,
+  infoFor: (epoch: number) => `hub.info.for.${epoch}`,
+  getSnapshot: (epoch: number) => `hub.get.snapshot.${epoch}`,
+  infoSnapshot: (epoch: number) => `hub.info.snapshot.${epoch}`,
+  getUp: (lane: Lane, epoch: number) => `hub.get.${upToken(lane)}.${epoch}`,
+  infoUp: (lane: Lane, epoch: number) => `hub.info.${upToken(lane)}.${epoch}`,
+} as const;
+
+/** Header of NATS compare-and-append over a whole stream. */
+export const expectedLastSequence = "Nats-Expected-Last-Sequence";

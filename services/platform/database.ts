@@ -1,0 +1,102 @@
+import { Kysely, Migrator, PostgresDialect, sql, type Migration, type Transaction } from "kysely";
+import pg from "pg";
+import { pause } from "./lifecycle.ts";
+import type { Log } from "./log.ts";
+
+/** bigint columns hold counters and milliseconds, far below 2^53. */
+const bigintOid = 20;
+pg.types.setTypeParser(bigintOid, (text) => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`a bigint beyond 2^53: ${text}`);
+  return value;
+});
+
+const connectionsMax = 8;
+const connectWaitMs = 3_000;
+const statementWaitMs = 30_000;
+
+export interface DatabaseConfig {
+  readonly DATABASE_URL: string;
+  readonly DATABASE_PASSWORD_FILE: string;
+}
+
+/**
+ * Opens the service's database and brings its schema up to date, waiting until
+ * PostgreSQL answers.
+ *
+ * @param migrations by name; they run in the order of their names, each once
+ */
+export async function openDatabase<Schema>(
+  config: DatabaseConfig,
+  migrations: Readonly<Record<string, Migration>>,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Kysely<Schema>> {
+  const pool = new pg.Pool({
+    connectionString: config.DATABASE_URL,
+    password: config.DATABASE_PASSWORD_FILE,
+    max: connectionsMax,
+    connectionTimeoutMillis: connectWaitMs,
+    statement_timeout: statementWaitMs,
+  });
+  // A connection that dies while idle is replaced at its next use.
+  pool.on("error", (error) => log.warn({ err: error }, "an idle database connection was lost"));
+  const database = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  await untilItAnswers(database, log, signal);
+  const migrator = new Migrator({ db: database, provider: { getMigrations: async () => ({ ...migrations }) } });
+  const { error, results } = await migrator.migrateToLatest();
+  for (const result of results ?? []) log.info({ migration: result.migrationName, status: result.status }, "migrated");
+  if (error !== undefined) throw error;
+  return database;
+}
+
+async function untilItAnswers<Schema>(database: Kysely<Schema>, log: Log, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      await sql`select 1`.execute(database);
+      return;
+    } catch (error) {
+      log.info({ reason: String(error) }, "waiting for the database");
+      if (!(await pause(200, signal))) throw signal.reason;
+    }
+  }
+}
+
+/**
+ * Waits for a session-level advisory lock on a connection of its own: whoever
+ * has it leads. The promise resolves when we lead; `lost` resolves when the
+ * connection (and with it the lock) is gone.
+ */
+export async function lead(
+  config: DatabaseConfig,
+  lockKey: number,
+  signal: AbortSignal,
+): Promise<{ lost: Promise<void>; release: () => Promise<void> }> {
+  for (;;) {
+    const client = new pg.Client({
+      connectionString: config.DATABASE_URL,
+      password: config.DATABASE_PASSWORD_FILE,
+      connectionTimeoutMillis: connectWaitMs,
+      keepAlive: true,
+    });
+    const lost = new Promise<void>((resolve) => {
+      client.on("error", () => resolve());
+      client.on("end", () => resolve());
+    });
+    try {
+      await client.connect();
+      for (;;) {
+        const { rows } = await client.query<{ locked: boolean }>("select pg_try_advisory_lock($1) as locked", [lockKey]);
+        if (rows[0]?.locked === true) return { lost, release: () => client.end() };
+        if (!(await pause(500, signal))) throw signal.reason;
+      }
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      if (signal.aborted) throw error;
+      await pause(500, signal);
+    }
+  }
+}
+
+export type { Kysely, Migration, Transaction };
+export { sql };

@@ -1,0 +1,157 @@
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import type { Person } from "#domain/vocabulary.ts";
+import type { TlsIdentity } from "./config.ts";
+import { errorTrailer, translateError } from "./errors.ts";
+import type { TokenVerifier } from "./identity.ts";
+import type { Log } from "./log.ts";
+
+/** A message larger than this is refused before it is read (bytes). */
+export const messageBytesMax = 4 * 1024 * 1024;
+
+/** What a handler knows about its caller. */
+export interface CallContext {
+  /** The person of the bearer token. @throws Refusal `unauthenticated` */
+  readonly person: () => Promise<Person>;
+  /** Common name of the client's certificate, for example `screening.astana`. */
+  readonly peer: string;
+  /** Aborted when the client has gone or cancelled. */
+  readonly signal: AbortSignal;
+}
+
+type Unary<Request, Response> = (request: Request, context: CallContext) => Promise<Response> | Response;
+type Stream<Request, Response> = (request: Request, context: CallContext) => AsyncIterable<Response>;
+type Duplex<Request, Response> = (requests: AsyncIterable<Request>, context: CallContext) => AsyncIterable<Response>;
+
+interface AnyCall {
+  readonly metadata: Metadata;
+  getAuthContext(): { sslPeerCertificate?: { subject?: { CN?: string | string[] } } };
+  on(event: "cancelled", listener: () => void): unknown;
+}
+
+/** Makes handlers of one server: they verify, translate errors, and log what is ours. */
+export class Handlers {
+  readonly #verify: TokenVerifier;
+  readonly #log: Log;
+
+  constructor(verify: TokenVerifier, log: Log) {
+    this.#verify = verify;
+    this.#log = log;
+  }
+
+  unary<Request, Response>(method: string, handle: Unary<Request, Response>) {
+    return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
+      void (async () => {
+        try {
+          callback(null, await handle(call.request, this.#context(call)));
+        } catch (error) {
+          callback(this.#grpcError(method, error));
+        }
+      })();
+    };
+  }
+
+  serverStream<Request, Response>(method: string, handle: Stream<Request, Response>) {
+    return (call: ServerWritableStream<Request, Response>): void => {
+      void this.#pump(method, call, () => handle(call.request, this.#context(call)));
+    };
+  }
+
+  duplex<Request, Response>(method: string, handle: Duplex<Request, Response>) {
+    return (call: ServerDuplexStream<Request, Response>): void => {
+      void this.#pump(method, call, () => handle(call, this.#context(call)));
+    };
+  }
+
+  async #pump<Request, Response>(
+    method: string,
+    call: ServerWritableStream<Request, Response> | ServerDuplexStream<Request, Response>,
+    open: () => AsyncIterable<Response>,
+  ): Promise<void> {
+    let cancelled = false;
+    call.on("cancelled", () => (cancelled = true));
+    try {
+      for await (const response of open()) {
+        if (cancelled) return;
+        if (!call.write(response)) await drained(call);
+      }
+      call.end();
+    } catch (error) {
+      if (!cancelled) call.emit("error", this.#grpcError(method, error));
+    }
+  }
+
+  #context(call: AnyCall | ServerReadableStream<unknown, unknown>): CallContext {
+    const abort = new AbortController();
+    call.on("cancelled", () => abort.abort());
+    const name = call.getAuthContext().sslPeerCertificate?.subject?.CN;
+    return {
+      person: () => this.#verify(call.metadata.get("authorization")[0]?.toString()),
+      peer: typeof name === "string" ? name : "",
+      signal: abort.signal,
+    };
+  }
+
+  #grpcError(method: string, error: unknown) {
+    const { grpcStatus, detail, internal } = translateError(error);
+    if (internal) this.#log.error({ method, err: error }, "a call failed");
+    const metadata = new Metadata();
+    metadata.set(errorTrailer, Buffer.from(JSON.stringify(detail)));
+    return { code: grpcStatus, details: detail.message, metadata, name: detail.code, message: detail.message };
+  }
+}
+
+async function drained(call: { once(event: string, listener: () => void): unknown }): Promise<void> {
+  await new Promise<void>((resolve) => {
+    call.once("drain", resolve);
+    call.once("cancelled", resolve);
+    call.once("close", resolve);
+  });
+}
+
+/** Listens with mutual TLS: a client without a certificate of the authority is refused. */
+export async function serveGrpc(
+  listen: string,
+  tls: TlsIdentity,
+  services: readonly { definition: ServiceDefinition; implementation: UntypedServiceImplementation }[],
+): Promise<Server> {
+  const server = new Server({
+    "grpc.max_receive_message_length": messageBytesMax,
+    "grpc.max_send_message_length": messageBytesMax,
+  });
+  for (const { definition, implementation } of services) server.addService(definition, implementation);
+  const credentials = ServerCredentials.createSsl(
+    Buffer.from(tls.ca),
+    [{ cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) }],
+    true,
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(listen, credentials, (error) => (error === null ? resolve() : reject(error)));
+  });
+  return server;
+}
+
+/** Lets running calls end for a while, then ends them. */
+export async function stopGrpc(server: Server): Promise<void> {
+  const drainWaitMs = 3_000;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, drainWaitMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

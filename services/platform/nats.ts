@@ -1,0 +1,41 @@
+import { connect, nkeyAuthenticator, type NatsConnection } from "nats";
+import type { TlsIdentity } from "./config.ts";
+import type { Log } from "./log.ts";
+
+const reconnectWaitMs = 200;
+const pingIntervalMs = 2_000;
+
+/**
+ * Connects to a NATS server by mutual TLS and nkey, waits for the first
+ * connection, and reconnects for ever.
+ */
+export async function connectNats(
+  config: { readonly NATS_URL: string; readonly NATS_SEED_FILE: string },
+  tls: TlsIdentity,
+  name: string,
+  log: Log,
+): Promise<NatsConnection> {
+  const connection = await connect({
+    servers: config.NATS_URL.replace(/^(tls|nats):\/\//, ""),
+    name,
+    authenticator: nkeyAuthenticator(new TextEncoder().encode(config.NATS_SEED_FILE)),
+    tls: { ca: tls.ca, cert: tls.cert, key: tls.key },
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: reconnectWaitMs,
+    waitOnFirstConnect: true,
+    // A server that went away without closing is noticed after two pings.
+    pingInterval: pingIntervalMs,
+    maxPingOut: 2,
+    ignoreAuthErrorAbort: true,
+  });
+  void (async () => {
+    for await (const event of connection.status()) {
+      if (event.type === "disconnect" || event.type === "reconnect" || event.type === "error") {
+        log.info({ event: event.type, data: String(event.data) }, "nats connection");
+      }
+    }
+  })();
+  return connection;
+}
+
+export type { NatsConnection };
