@@ -144,7 +144,8 @@ export const reasonCodes: readonly ReasonCode[] = [
     code: "fraud",
     title: { en: "Calls of fraudsters", kk: "Алаяқтардың қоңыраулары", ru: "Звонки мошенников" },
     actions: everyAction,
-    revokes: false,
+    // An allow is revoked because of fraud.
+    revokes: true,
   },
   {
     code: "spoofing",

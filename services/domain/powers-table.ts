@@ -88,8 +88,11 @@ const allTargets: readonly TargetClass[] = [
   "trunk",
 ];
 const secondPerson: Alternatives = [["second-person"]];
-const byProsecutor = { prosecutor: [], others: secondPerson } as const;
-const byTwoPersons = { prosecutor: secondPerson, others: secondPerson } as const;
+/**
+ * "Two persons", and "prosecutor" too: as the author he decides by his grant,
+ * as the second person he approves what another wrote.
+ */
+const bySecondPerson = { prosecutor: secondPerson, others: secondPerson } as const;
 
 function grant(roles: readonly Role[], termMs: number, rest: Partial<Grant> = {}): Grant {
   return { roles, termMs, scope: "nation", actions: measures, afterFalseStop: false, ...rest };
@@ -101,14 +104,14 @@ export const powerRows: readonly PowerRow[] = [
     targets: ["foreign-number"],
     actions: measures,
     alone: [grant(operator, 7 * dayMs), grant(prosecutors, Infinity)],
-    beyond: byProsecutor,
+    beyond: bySecondPerson,
   },
   {
     name: "Kazakh number on an international trunk",
     targets: ["kazakh-number-on-international-trunk"],
     actions: measures,
     alone: [grant(operator, 30 * dayMs), grant(prosecutors, Infinity)],
-    beyond: byProsecutor,
+    beyond: bySecondPerson,
   },
   {
     name: "Kazakh number everywhere",
@@ -128,7 +131,7 @@ export const powerRows: readonly PowerRow[] = [
     targets: ["kazakh-range", "large-foreign-range", "trunk"],
     actions: [...measures, "observe"],
     alone: [],
-    beyond: byTwoPersons,
+    beyond: bySecondPerson,
   },
   {
     name: "import",
@@ -136,7 +139,7 @@ export const powerRows: readonly PowerRow[] = [
     actions: [...measures, "allow", "observe"],
     circumstance: "batch",
     alone: [],
-    beyond: byTwoPersons,
+    beyond: bySecondPerson,
   },
   {
     name: "more than 50 targets in a rolling day",
@@ -144,7 +147,7 @@ export const powerRows: readonly PowerRow[] = [
     actions: [...measures, "allow", "observe"],
     circumstance: "beyond-daily-targets",
     alone: [],
-    beyond: byTwoPersons,
+    beyond: bySecondPerson,
   },
   {
     name: "allow",
@@ -154,14 +157,14 @@ export const powerRows: readonly PowerRow[] = [
       grant(prosecutors, Infinity, { actions: ["allow"] }),
       grant(operator, dayMs, { actions: ["allow"], scope: "region", afterFalseStop: true }),
     ],
-    beyond: byProsecutor,
+    beyond: bySecondPerson,
   },
   {
     name: "observe",
     targets: allTargets,
     actions: ["observe"],
     alone: [grant(prosecutors, Infinity, { actions: ["observe"] })],
-    beyond: byProsecutor,
+    beyond: bySecondPerson,
   },
 ];
 

@@ -1,5 +1,6 @@
 import type { LegalBasis } from "./catalogue.ts";
 import { legalBases } from "./catalogue.ts";
+import { InvalidInput } from "./invalid-input.ts";
 import type { Opinion } from "./opinion.ts";
 import type { Circumstance, Grant, PowerRow, TargetClass } from "./powers-table.ts";
 import {
@@ -16,7 +17,7 @@ import { parseTargetKey, rangeSize, targetNation } from "./target.ts";
 import type { TrunkDirection } from "./trunk.ts";
 import { internationalWord } from "./trunk.ts";
 import type { Action, ApprovalKind, Role, Scope } from "./vocabulary.ts";
-import { actions, approvalKinds, isProsecutor } from "./vocabulary.ts";
+import { actions, approvalKinds, isProsecutor, scopes } from "./vocabulary.ts";
 
 /** What powers look at. An Opinion is one. */
 export type PowersQuestion = Pick<
@@ -51,7 +52,7 @@ export interface Needs {
 /** No approval could make it right. */
 export interface Forbidden {
   kind: "forbidden";
-  /** What stands in the way: action, basis, expires, override, role or target. */
+  /** What stands in the way: action, basis, expires, override, role, scope or target. */
   field: string;
   reason: string;
   remedy: string;
@@ -68,7 +69,10 @@ export function requirement(question: PowersQuestion, context: PowersContext): R
   if (action === undefined) {
     return forbidden("action", "the action is not known to this release", `Use one of: ${actions.join(", ")}.`);
   }
-  const target = parseTargetKey(question.target);
+  const target = readTarget(question.target);
+  if (target === undefined) {
+    return forbidden("target", "the target is not known to this release", "Give a canonical target key.");
+  }
   const basis = legalBases.find((each) => each.code === question.basis);
   const refused = neverAllowed(question, action, target, basis);
   if (refused !== undefined) {
@@ -110,8 +114,8 @@ export function widestScopeAlone(
   question: Omit<PowersQuestion, "scope">,
   context: PowersContext,
 ): Scope | undefined {
-  const scopes: readonly Scope[] = question.overrideRevision > 0 ? ["nation"] : ["nation", "region"];
-  return scopes.find((scope) => requirement({ ...question, scope }, context).kind === "alone");
+  const wide: readonly Scope[] = question.overrideRevision > 0 ? ["nation"] : ["nation", "region"];
+  return wide.find((scope) => requirement({ ...question, scope }, context).kind === "alone");
 }
 
 /** One revision of a directive that its author wrote outside of any batch. */
@@ -141,6 +145,18 @@ function usedTargets(uses: readonly TargetUse[], nowMs: number): Set<string> {
   return new Set(uses.filter((use) => use.acceptedAtMs >= nowMs - dayMs).map((use) => use.target));
 }
 
+/** Undefined for a key that another release may know: an opinion that came up must never stop the fold. */
+function readTarget(key: string): Target | undefined {
+  try {
+    return parseTargetKey(key);
+  } catch (error) {
+    if (error instanceof InvalidInput) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
 function neverAllowed(
   question: PowersQuestion,
   action: Action,
@@ -149,6 +165,9 @@ function neverAllowed(
 ): Forbidden | undefined {
   if (!issuingRoles.some((role) => role === question.authorRole)) {
     return forbidden("role", "this role issues no directives", `It takes one of: ${issuingRoles.join(", ")}.`);
+  }
+  if (!scopes.some((scope) => scope === question.scope)) {
+    return forbidden("scope", "the scope is not known", `Give one of: ${scopes.join(", ")}.`);
   }
   if (question.overrideRevision > 0 && !isProsecutor(question.authorRole)) {
     return forbidden("override", "only a prosecutor overrides", "Ask a regional prosecutor to issue it.");
@@ -168,11 +187,10 @@ function longerThanCarried(
   if (question.expiresAtMs - question.termFromMs <= mostMs) {
     return undefined;
   }
-  const lastMs = question.termFromMs + mostMs;
   return forbidden(
     "expires",
     `${action} ends at most ${mostMs / dayMs} days after its author's first directive on the target`,
-    `Let it end by ${new Date(lastMs).toISOString()}, or let another person decide anew.`,
+    "Give an earlier end, or let another person decide anew.",
   );
 }
 

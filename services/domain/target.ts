@@ -41,7 +41,7 @@ const rangeKey = /^(\+[1-9][0-9]{6,14})-(\+[1-9][0-9]{6,14})$/u;
  * @throws InvalidInput `invalid-target`
  */
 export function parseTargetKey(key: string): Target {
-  const target = readKey(key);
+  const target = readTargetKey(key);
   if (target === undefined) {
     throw new InvalidInput({
       code: "invalid-target",
@@ -54,7 +54,8 @@ export function parseTargetKey(key: string): Target {
   return target;
 }
 
-function readKey(key: string): Target | undefined {
+/** Reads a canonical key; undefined for anything else (a newer release's kind of target, for one). */
+export function readTargetKey(key: string): Target | undefined {
   if (key.startsWith(trunkPrefix)) {
     const trunk = key.slice(trunkPrefix.length);
     return isTrunkId(trunk) ? { kind: "trunk", trunk } : undefined;

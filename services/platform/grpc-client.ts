@@ -8,7 +8,6 @@ import {
   type ClientUnaryCall,
   type ServiceError,
 } from "@grpc/grpc-js";
-import { Refusal } from "#domain/refusal.ts";
 import type { TlsIdentity } from "./config.ts";
 import { errorTrailer, type ErrorDetail } from "./errors.ts";
 import { messageBytesMax } from "./grpc-server.ts";
@@ -22,6 +21,28 @@ export const channelOptions = {
 
 export function channelCredentials(tls: TlsIdentity): ChannelCredentials {
   return credentials.createSsl(Buffer.from(tls.ca), Buffer.from(tls.key), Buffer.from(tls.cert));
+}
+
+/** What a service answered instead of doing it, as it said it; or that it did not answer. */
+export class RemoteError extends Error implements ErrorDetail {
+  override readonly name = "RemoteError";
+  readonly code: string;
+  readonly field: string;
+  readonly value: string;
+  readonly remedy: string;
+
+  constructor(detail: ErrorDetail) {
+    super(detail.message);
+    this.code = detail.code;
+    this.field = detail.field;
+    this.value = detail.value;
+    this.remedy = detail.remedy;
+  }
+
+  /** No answer came: the same request may be repeated without harm. */
+  get isOutage(): boolean {
+    return this.code === "unavailable" || this.code === "deadline-exceeded";
+  }
 }
 
 /** Metadata with a person's bearer token. */
@@ -42,7 +63,7 @@ type UnaryMethod<Request, Response> = (
  * Calls a unary method and waits for its answer.
  *
  * @param deadlineMs from now
- * @throws Refusal with the server's code, field, value and remedy
+ * @throws RemoteError with the server's code, field, value and remedy
  */
 export async function call<Request, Response>(
   method: UnaryMethod<Request, Response>,
@@ -54,17 +75,17 @@ export async function call<Request, Response>(
       request,
       options.metadata ?? new Metadata(),
       { deadline: Date.now() + (options.deadlineMs ?? 10_000) },
-      (error, response) => (error === null ? resolve(response) : reject(refusalOf(error))),
+      (error, response) => (error === null ? resolve(response) : reject(remoteErrorOf(error))),
     );
   });
 }
 
-/** Reads a server stream; errors become Refusals. Leaving the loop cancels the call. */
+/** Reads a server stream; errors become RemoteErrors. Leaving the loop cancels the call. */
 export async function* read<Response>(stream: ClientReadableStream<Response>): AsyncGenerator<Response> {
   try {
     for await (const response of stream) yield response as Response;
   } catch (error) {
-    if (isServiceError(error)) throw refusalOf(error);
+    if (isServiceError(error)) throw remoteErrorOf(error);
     throw error;
   } finally {
     stream.cancel();
@@ -75,14 +96,14 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && "metadata" in error;
 }
 
-/** A Refusal from a gRPC error: the server's own detail where there is one. */
-export function refusalOf(error: ServiceError): Refusal {
+/** The server's own detail where there is one. */
+export function remoteErrorOf(error: ServiceError): RemoteError {
   const trailer = error.metadata?.get(errorTrailer)[0];
   if (trailer !== undefined) {
-    return new Refusal(JSON.parse(trailer.toString()) as ErrorDetail);
+    return new RemoteError(JSON.parse(trailer.toString()) as ErrorDetail);
   }
   if (error.code === status.RESOURCE_EXHAUSTED) {
-    return new Refusal({
+    return new RemoteError({
       code: "exhausted",
       field: "message",
       value: "",
@@ -90,7 +111,7 @@ export function refusalOf(error: ServiceError): Refusal {
       remedy: `send at most ${messageBytesMax} bytes at once`,
     });
   }
-  return new Refusal({
+  return new RemoteError({
     code: error.code === status.DEADLINE_EXCEEDED ? "deadline-exceeded" : "unavailable",
     field: "server",
     value: "",

@@ -30,7 +30,7 @@ export function createTokenVerifier(identityKeys: string): TokenVerifier {
       if (typeof sub !== "string" || typeof role !== "string" || typeof region !== "string") {
         throw new errors.JWTClaimValidationFailed("sub, role and region are needed", payload);
       }
-      const person: Person = { id: sub, role: parseRole(role), region };
+      const person: Person = { id: sub, role: parseRole("role", role), region };
       return typeof carrier === "string" ? { ...person, carrier } : person;
     } catch (error) {
       throw new Refusal({

@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+
+/** Bytes of a digest. */
+export const digestBytes = 32;
+const wordCount = 8;
+const wordBits = 32;
+
+/**
+ * Digest of a set of rows: the sum, modulo 2^256, of SHA-256 over each row's
+ * canonical text (AdHash, Bellare and Micciancio 1997). Adding and removing a
+ * row costs one hash, and the order never matters. It finds differences between
+ * honest copies; it is no signature (seals are).
+ */
+export class SetDigest {
+  /** Least significant word first. */
+  readonly #words = new Uint32Array(wordCount);
+
+  /** @param row canonical text of a row that is not in the set */
+  add(row: string): void {
+    this.#combine(row, 1);
+  }
+
+  /** @param row canonical text of a row that is in the set, exactly as it was added */
+  remove(row: string): void {
+    this.#combine(row, -1);
+  }
+
+  #combine(row: string, sign: 1 | -1): void {
+    const hash = createHash("sha256").update(row, "utf8").digest();
+    let carry = 0;
+    for (let word = 0; word < wordCount; word++) {
+      const sum = (this.#words[word] ?? 0) + sign * hash.readUInt32BE(digestBytes - 4 * (word + 1)) + carry;
+      this.#words[word] = sum;
+      carry = Math.floor(sum / 2 ** wordBits);
+    }
+  }
+
+  /** 32 bytes, most significant first; all zero for the empty set. */
+  value(): Uint8Array {
+    const bytes = new Uint8Array(digestBytes);
+    const view = new DataView(bytes.buffer);
+    this.#words.forEach((word, index) => view.setUint32(digestBytes - 4 * (index + 1), word));
+    return bytes;
+  }
+
+  equals(other: Uint8Array): boolean {
+    return other.length === digestBytes && Buffer.compare(this.value(), other) === 0;
+  }
+}

@@ -1,0 +1,355 @@
+import { SetDigest } from "./digest.ts";
+import type { Decision, Entry, NationalChange, NationalRow, NationalStop, ProtectedNumber } from "./national-rows.ts";
+import { entryRowKey, entryText, protectedRowKey, protectedText, stopRowKey, stopText } from "./national-rows.ts";
+import { sharedText } from "./shared-text.ts";
+import type { CallPlace } from "./target-index.ts";
+import { TargetIndex } from "./target-index.ts";
+import type { Slot } from "./vocabulary.ts";
+import { slots } from "./vocabulary.ts";
+
+/** At most one entry a slot. */
+type SlotBucket = Record<Slot, Entry | undefined>;
+
+/** Called for each entry found; see TargetIndex for `specific` and `width`. */
+export type EntryVisitor = (entry: Entry, specific: number, width: number) => void;
+
+/** Whether a protected number is shown where it really originates. */
+export type Protection = "own-trunk" | "elsewhere";
+
+/** A decision on an own directive, with the batch that carried it. */
+export interface DecisionAt extends Decision {
+  sequence: number;
+  atMs: number;
+}
+
+/** The table is asked to apply a batch that is not the next one. */
+export class WrongSequence extends Error {
+  readonly expected: number;
+  readonly received: number;
+
+  constructor(expected: number, received: number) {
+    super(`NATIONAL: expected sequence ${expected}, received ${received}`);
+    this.name = "WrongSequence";
+    this.expected = expected;
+    this.received = received;
+  }
+}
+
+/** The whole state at one sequence, as a snapshot of the capital carries it. */
+export interface NationalState {
+  sequence: number;
+  atMs: number;
+  rows: Iterable<NationalRow>;
+  decisions: Iterable<Decision>;
+  revokedBatches: Iterable<string>;
+}
+
+/**
+ * The national table at one sequence of NATIONAL: the same in every region.
+ * Remembers beside it (not in the digest) what was decided on the directives
+ * of its own region, so that an event which comes later stays decided.
+ */
+export class NationalTable {
+  readonly region: string;
+  readonly #entries = new TargetIndex<SlotBucket>();
+  /** Rows with a slot that only a newer release knows: in the digest, enforced nowhere. */
+  readonly #unknownEntries = new Map<string, Entry>();
+  readonly #protected = new Map<string, ProtectedNumber>();
+  #stop: NationalStop | undefined;
+  readonly #digest = new SetDigest();
+  #rowCount = 0;
+  #sequence = 0;
+  readonly #decided = new Map<string, DecisionAt>();
+  readonly #revokedBatches = new Set<string>();
+
+  /** @param region slug whose decisions are remembered; `capital` remembers none */
+  constructor(region: string) {
+    this.region = region;
+  }
+
+  /** A table from a whole state; compare its digest with the one the state came with. */
+  static from(region: string, state: NationalState): NationalTable {
+    const table = new NationalTable(region);
+    for (const row of state.rows) {
+      table.#put(row);
+    }
+    for (const decision of state.decisions) {
+      table.#remember(decision, state);
+    }
+    for (const batch of state.revokedBatches) {
+      table.#revokedBatches.add(batch);
+    }
+    table.#sequence = state.sequence;
+    return table;
+  }
+
+  /** Sequence of the last batch applied; 0: none yet. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Digest of all rows, 32 bytes. */
+  get digest(): Uint8Array {
+    return this.#digest.value();
+  }
+
+  /** Rows: entries, expired ones too, protected numbers and the stop. */
+  get size(): number {
+    return this.#rowCount;
+  }
+
+  /** Whether the nation's stop switch is on. */
+  get stopped(): boolean {
+    return this.#stop?.stopped ?? false;
+  }
+
+  get stop(): NationalStop | undefined {
+    return this.#stop;
+  }
+
+  /**
+   * Applies the next batch as a whole.
+   * @returns whether the digest equals the batch's `digestAfter`. The capital,
+   * which has none yet, applies first and reads `digest`.
+   * @throws WrongSequence when the batch is not the next; nothing has changed then
+   */
+  apply(batch: NationalChange): boolean {
+    if (batch.sequence !== this.#sequence + 1) {
+      throw new WrongSequence(this.#sequence + 1, batch.sequence);
+    }
+    for (const row of batch.rows) {
+      this.#put(row);
+    }
+    for (const decision of batch.decisions) {
+      this.#remember(decision, batch);
+    }
+    for (const revoked of batch.revokedBatches) {
+      this.#revokedBatches.add(revoked);
+    }
+    this.#sequence = batch.sequence;
+    return this.#digest.equals(batch.digestAfter);
+  }
+
+  #put({ row }: NationalRow): void {
+    switch (row?.$case) {
+      case "entry":
+        this.#putEntry(row.value);
+        break;
+      case "protectedNumber":
+        this.#remove(protectedRowKey(row.value.number));
+        this.#protected.set(row.value.number, { ...row.value, originatesFrom: [...row.value.originatesFrom] });
+        this.#added(protectedText(row.value));
+        break;
+      case "stop":
+        this.#remove(stopRowKey);
+        this.#stop = { ...row.value };
+        this.#added(stopText(row.value));
+        break;
+      case "removed":
+        this.#remove(row.value);
+        break;
+      case undefined:
+        // A newer release's row: the digest will differ, which names this region.
+        break;
+    }
+  }
+
+  #putEntry(given: Entry): void {
+    const entry = compact(given);
+    this.#remove(entryRowKey(entry.slot, entry.target));
+    if (isSlot(entry.slot)) {
+      let bucket = this.#entries.get(entry.target);
+      if (bucket === undefined) {
+        bucket = { measure: undefined, allow: undefined, observe: undefined };
+        this.#entries.set(entry.target, bucket);
+      }
+      bucket[entry.slot] = entry;
+    } else {
+      this.#unknownEntries.set(entryRowKey(entry.slot, entry.target), entry);
+    }
+    this.#added(entryText(entry));
+  }
+
+  #added(text: string): void {
+    this.#digest.add(text);
+    this.#rowCount++;
+  }
+
+  #removed(text: string): void {
+    this.#digest.remove(text);
+    this.#rowCount--;
+  }
+
+  /** Removes the row of a key; a key that names no row changes nothing. */
+  #remove(key: string): void {
+    if (key === stopRowKey) {
+      if (this.#stop !== undefined) {
+        this.#removed(stopText(this.#stop));
+        this.#stop = undefined;
+      }
+      return;
+    }
+    const bar = key.indexOf("|");
+    const [slot, rest] = [key.slice(0, bar), key.slice(bar + 1)];
+    if (slot === "protected") {
+      const row = this.#protected.get(rest);
+      if (row !== undefined) {
+        this.#removed(protectedText(row));
+        this.#protected.delete(rest);
+      }
+    } else if (isSlot(slot)) {
+      this.#removeEntry(slot, rest);
+    } else {
+      const entry = this.#unknownEntries.get(key);
+      if (entry !== undefined) {
+        this.#removed(entryText(entry));
+        this.#unknownEntries.delete(key);
+      }
+    }
+  }
+
+  #removeEntry(slot: Slot, target: string): void {
+    const bucket = this.#entries.get(target);
+    const entry = bucket?.[slot];
+    if (bucket === undefined || entry === undefined) {
+      return;
+    }
+    this.#removed(entryText(entry));
+    bucket[slot] = undefined;
+    if (slots.every((each) => bucket[each] === undefined)) {
+      this.#entries.delete(target);
+    }
+  }
+
+  #remember(decision: Decision, batch: { sequence: number; atMs: number }): void {
+    if (decision.region === this.region) {
+      const { sequence, atMs } = batch;
+      this.#decided.set(decision.directive, { ...decision, missing: [...decision.missing], sequence, atMs });
+    }
+  }
+
+  /** The entries of exactly one target, expired ones too. */
+  entriesOf(target: string): Readonly<Partial<Record<Slot, Entry | undefined>>> {
+    return this.#entries.get(target) ?? {};
+  }
+
+  /**
+   * Visits the live entries about a call's number: number on trunk, on any
+   * international trunk, number, all ranges that contain it.
+   */
+  visitNumber(place: CallPlace, nowMs: number, visit: EntryVisitor): void {
+    if (this.#entries.size > 0) {
+      this.#entries.visitNumber(place, (bucket, specific, width) => visitLive(bucket, nowMs, specific, width, visit));
+    }
+  }
+
+  /** Visits the live entries about the trunk itself. */
+  visitTrunk(trunk: string, nowMs: number, visit: EntryVisitor): void {
+    this.#entries.visitTrunk(trunk, (bucket, specific, width) => visitLive(bucket, nowMs, specific, width, visit));
+  }
+
+  /** Undefined for a number that is not protected. */
+  protectionOf(place: CallPlace): Protection | undefined {
+    const row = place.number === undefined ? undefined : this.#protected.get(place.number);
+    if (row === undefined) {
+      return undefined;
+    }
+    const trunks = row.originatesFrom;
+    const own = trunks.includes(place.trunk) || (place.international && trunks.includes("international"));
+    return own ? "own-trunk" : "elsewhere";
+  }
+
+  /** The protected number with its trunks, or undefined. */
+  protectedNumber(number: string): ProtectedNumber | undefined {
+    return this.#protected.get(number);
+  }
+
+  protectedNumbers(): Iterable<ProtectedNumber> {
+    return this.#protected.values();
+  }
+
+  /** Revision of an own directive that was decided last; 0: none. */
+  decidedRevision(directive: string): number {
+    return this.#decided.get(directive)?.revision ?? 0;
+  }
+
+  /** The last decision on each own directive. */
+  decisions(): Iterable<DecisionAt> {
+    return this.#decided.values();
+  }
+
+  isRevokedBatch(batch: string): boolean {
+    return this.#revokedBatches.has(batch);
+  }
+
+  revokedBatches(): Iterable<string> {
+    return this.#revokedBatches;
+  }
+
+  /**
+   * Forgets final decisions older than a time; an event they are about has
+   * either arrived by then or never will.
+   */
+  forgetDecisionsBefore(atMs: number): void {
+    for (const [directive, decided] of this.#decided) {
+      if (decided.atMs < atMs && decided.decision !== "accepted" && decided.decision !== "held") {
+        this.#decided.delete(directive);
+      }
+    }
+  }
+
+  /** All rows, in no particular order. */
+  *rows(): Generator<NationalRow> {
+    for (const bucket of this.#entries.buckets()) {
+      for (const slot of slots) {
+        const value = bucket[slot];
+        if (value !== undefined) {
+          yield { row: { $case: "entry", value } };
+        }
+      }
+    }
+    for (const value of this.#unknownEntries.values()) {
+      yield { row: { $case: "entry", value } };
+    }
+    for (const value of this.#protected.values()) {
+      yield { row: { $case: "protectedNumber", value } };
+    }
+    if (this.#stop !== undefined) {
+      yield { row: { $case: "stop", value: this.#stop } };
+    }
+  }
+}
+
+function visitLive(bucket: SlotBucket, nowMs: number, specific: number, width: number, visit: EntryVisitor): void {
+  const { measure, allow, observe } = bucket;
+  if (measure !== undefined && measure.expiresAtMs > nowMs) {
+    visit(measure, specific, width);
+  }
+  if (allow !== undefined && allow.expiresAtMs > nowMs) {
+    visit(allow, specific, width);
+  }
+  if (observe !== undefined && observe.expiresAtMs > nowMs) {
+    visit(observe, specific, width);
+  }
+}
+
+function isSlot(text: string): text is Slot {
+  return text === "measure" || text === "allow" || text === "observe";
+}
+
+/** A copy that shares its words with the other rows: a third of the memory of what a decoder makes. */
+function compact(entry: Entry): Entry {
+  const directive = entry.directive;
+  return {
+    target: entry.target,
+    slot: sharedText(entry.slot),
+    action: sharedText(entry.action),
+    directive,
+    reason: sharedText(entry.reason),
+    expiresAtMs: entry.expiresAtMs,
+    soleSupport: entry.soleSupport === directive ? directive : entry.soleSupport,
+    revision: entry.revision,
+    authorRole: sharedText(entry.authorRole),
+    falseStopOf: entry.falseStopOf,
+  };
+}

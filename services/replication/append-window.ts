@@ -1,0 +1,70 @@
+/**
+ * Appends on their way: started in order, a limited number at once, not
+ * awaited one by one. The first failure ends the window, because what was
+ * started after it is refused by compare-and-append anyhow.
+ */
+export class AppendWindow {
+  readonly #messagesMax: number;
+  readonly #bytesMax: number;
+  readonly #onFailure: () => void;
+  readonly #flying = new Set<Promise<void>>();
+  #bytes = 0;
+  #failure: unknown;
+  #failed = false;
+
+  /**
+   * @param onFailure called once, at the first failure: whoever waits for the next message can stop waiting
+   */
+  constructor(limits: { readonly messagesMax: number; readonly bytesMax: number }, onFailure: () => void) {
+    this.#messagesMax = limits.messagesMax;
+    this.#bytesMax = limits.bytesMax;
+    this.#onFailure = onFailure;
+  }
+
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  /** Why the window ended; undefined while it goes on. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  /**
+   * Starts an append as soon as there is room for it.
+   *
+   * @param bytes size of the message
+   * @returns false when an earlier append has failed: nothing was started
+   */
+  async send(bytes: number, append: () => Promise<void>): Promise<boolean> {
+    while (!this.#failed && this.#isFull(bytes)) await Promise.race(this.#flying);
+    if (this.#failed) return false;
+    this.#bytes += bytes;
+    const flying = append()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#bytes -= bytes;
+        this.#flying.delete(flying);
+      });
+    this.#flying.add(flying);
+    return true;
+  }
+
+  /** Resolves when nothing is on its way any more; never rejects. */
+  async drain(): Promise<void> {
+    await Promise.all(this.#flying);
+  }
+
+  /** A message larger than the whole limit goes alone. */
+  #isFull(bytes: number): boolean {
+    if (this.#flying.size === 0) return false;
+    return this.#flying.size >= this.#messagesMax || this.#bytes + bytes > this.#bytesMax;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#failure = error;
+    this.#onFailure();
+  }
+}

@@ -1,0 +1,25 @@
+import { natsEnvironment, serviceEnvironment } from "#platform/config.ts";
+
+/** What replication is told. The hub has no address here: it is reached through the region's own server. */
+export const replicationEnvironment = serviceEnvironment.extend(natsEnvironment.shape);
+
+/** How many appends may be on their way at once, of one stream in one direction. */
+export const flight = {
+  /** Measured on a hub of three: 256 keep the order through kills of its leader (architecture, "Replication"). */
+  messagesMax: 256,
+  /** So that a burst of imports never stands between an urgent message and the line. */
+  bytesMax: 4 * 1024 * 1024,
+} as const;
+
+/** How often the other end is asked how far it is while it does not answer (ms). */
+export const awayPollMs = 300;
+/** How long one such question may take (ms): an answer that comes later is asked for again. */
+export const askWaitMs = 1_000;
+/** After this much silence a copy asks whether it missed something (ms). */
+export const quietCheckMs = 1_000;
+/** How often both ends are compared while all goes well (ms). */
+export const compareEveryMs = 60_000;
+/** How often replication says that the region lives (ms). */
+export const heartbeatMs = 5_000;
+/** Live messages kept while earlier ones are fetched; the oldest go first, and are fetched later. */
+export const liveMessagesMax = 2_000;

@@ -1,0 +1,173 @@
+import { appendAt } from "#platform/append.ts";
+import { batchGet, streamRange } from "#platform/batch-get.ts";
+import { pause } from "#platform/lifecycle.ts";
+import type { NatsConnection } from "#platform/nats.ts";
+import { hubAsk, hubSubject, regionStream, regionSubject } from "#proto/names.ts";
+import { AppendWindow } from "../append-window.ts";
+import { askWaitMs, awayPollMs, compareEveryMs, flight, liveMessagesMax, quietCheckMs } from "../config.ts";
+import { compareAt, Forked, localGet, localInfo } from "../fork.ts";
+import type { LaneStates } from "../lane-states.ts";
+import { LiveMessages } from "../live-messages.ts";
+
+/** A stream of the hub and its copy in the region. */
+export interface DownStream {
+  readonly name: string;
+  /** The copy, and the subject under which it takes messages. */
+  readonly stream: string;
+  readonly subject: string;
+  /** How the hub is asked, and the subjects under which it republishes. */
+  readonly get: string;
+  readonly info: string;
+  readonly live: string;
+}
+
+/** NATIONAL and FOR in one epoch of the capital. */
+export function downStreams(region: string, capitalEpoch: number): readonly DownStream[] {
+  return [
+    {
+      name: "down national",
+      stream: regionStream.national(capitalEpoch),
+      subject: regionSubject.national(capitalEpoch),
+      get: hubAsk.getNational(capitalEpoch),
+      info: hubAsk.infoNational(capitalEpoch),
+      live: hubSubject.live(hubSubject.nationalAll(capitalEpoch)),
+    },
+    {
+      name: "down for",
+      stream: regionStream.forRegion(capitalEpoch),
+      subject: regionSubject.forRegion(capitalEpoch),
+      get: hubAsk.getFor(capitalEpoch),
+      info: hubAsk.infoFor(capitalEpoch),
+      live: hubSubject.live(hubSubject.forRegionAll(region, capitalEpoch)),
+    },
+  ];
+}
+
+/**
+ * Keeps the region's copy of one stream of the hub until the signal: live
+ * messages when they are the next ones, batches of direct gets whenever one is
+ * missing. The copy has the hub's sequences and bytes.
+ */
+export class DownCopy {
+  readonly #connection: NatsConnection;
+  readonly #down: DownStream;
+  readonly #states: LaneStates;
+  readonly #live = new LiveMessages(liveMessagesMax);
+
+  constructor(connection: NatsConnection, down: DownStream, states: LaneStates) {
+    this.#connection = connection;
+    this.#down = down;
+    this.#states = states;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#states.set(this.#down.name, "starting", "");
+    const subscription = this.#connection.subscribe(this.#down.live, {
+      callback: (error, message) => {
+        const sequence = Number(message?.headers?.get("Nats-Sequence"));
+        if (error === null && Number.isSafeInteger(sequence)) this.#live.push({ sequence, data: message.data });
+      },
+    });
+    try {
+      while (!signal.aborted) await this.#attempt(signal);
+    } catch (error) {
+      if (!(error instanceof Forked)) throw error;
+      this.#states.set(this.#down.name, "stopped", error.message);
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    } finally {
+      subscription.unsubscribe();
+    }
+  }
+
+  /** Copies until something fails: then what is on its way ends, and the next attempt begins at the copy's end. */
+  async #attempt(signal: AbortSignal): Promise<void> {
+    const failed = new AbortController();
+    const window = new AppendWindow(flight, () => failed.abort());
+    try {
+      const last = await this.#compareEnds();
+      this.#states.set(this.#down.name, "copying", "");
+      await this.#copy(last + 1, window, AbortSignal.any([signal, failed.signal]));
+      if (window.failed) throw window.failure;
+    } catch (error) {
+      if (error instanceof Forked) throw error;
+      this.#states.set(this.#down.name, "away", String(error));
+      await pause(awayPollMs, signal);
+    } finally {
+      await window.drain();
+    }
+  }
+
+  async #copy(from: number, window: AppendWindow, ends: AbortSignal): Promise<void> {
+    let next = from;
+    let comparedAtMs = Date.now();
+    let heardAtMs = 0;
+    while (!ends.aborted) {
+      const message = this.#live.take(next);
+      if (message !== undefined) {
+        if (!(await this.#append(window, message.sequence, message.data))) return;
+        next += 1;
+        heardAtMs = Date.now();
+      } else if (this.#live.waiting || Date.now() - heardAtMs >= quietCheckMs) {
+        next = await this.#fetch(next, window);
+        heardAtMs = Date.now();
+      } else {
+        await this.#live.wake.wait(quietCheckMs, ends);
+      }
+      if (Date.now() - comparedAtMs >= compareEveryMs) {
+        await window.drain();
+        if (!window.failed) await this.#compareEnds();
+        comparedAtMs = Date.now();
+      }
+    }
+  }
+
+  /** @returns what comes next after everything that the hub had when it was asked */
+  async #fetch(from: number, window: AppendWindow): Promise<number> {
+    const { last } = await streamRange(this.#connection, this.#down.info, askWaitMs);
+    if (last < from - 1) throw new Forked(`the hub ends at ${last}, the region has message ${from - 1}`);
+    let next = from;
+    while (next <= last) {
+      const messages = await batchGet(this.#connection, this.#down.get, next);
+      if (messages.length === 0) throw new Error(`the hub gave nothing from ${next} on, though it has ${last}`);
+      for (const { sequence, data } of messages) {
+        if (sequence !== next) throw new Forked(`the hub goes on with ${sequence} where the region needs ${next}`);
+        if (!(await this.#append(window, sequence, data))) return next;
+        next += 1;
+      }
+    }
+    return next;
+  }
+
+  async #append(window: AppendWindow, sequence: number, data: Uint8Array): Promise<boolean> {
+    return window.send(data.length, () => appendAt(this.#connection, this.#down.subject, sequence, data));
+  }
+
+  /**
+   * Compares both ends at the copy's last message; an empty copy is moved to
+   * where the hub begins.
+   *
+   * @returns the copy's last sequence
+   * @throws Forked, or that one of the ends does not answer
+   */
+  async #compareEnds(): Promise<number> {
+    const { stream, info, get } = this.#down;
+    const here = await streamRange(this.#connection, localInfo(stream), askWaitMs);
+    const there = await streamRange(this.#connection, info, askWaitMs);
+    if (here.last === 0 && there.first > 1) return this.#beginAt(there.first);
+    if (here.last > there.last) {
+      throw new Forked(`the hub ends at ${there.last}, the region has message ${here.last}`);
+    }
+    if (here.last + 1 < there.first) {
+      throw new Forked(`the hub begins at ${there.first}, the region needs message ${here.last + 1}`);
+    }
+    await compareAt(this.#connection, localGet(stream), get, here.last);
+    return here.last;
+  }
+
+  /** A purge up to a sequence moves an empty stream: the next append then expects the one before it (nats.md). */
+  async #beginAt(first: number): Promise<number> {
+    const manager = await this.#connection.jetstreamManager({ checkAPI: false });
+    await manager.streams.purge(this.#down.stream, { seq: first });
+    return first - 1;
+  }
+}

@@ -1,0 +1,112 @@
+import { appendAt } from "#platform/append.ts";
+import { streamRange } from "#platform/batch-get.ts";
+import { follow } from "#platform/follow.ts";
+import { pause } from "#platform/lifecycle.ts";
+import type { NatsConnection } from "#platform/nats.ts";
+import { hubAsk, hubSubject, regionStream, regionSubject, type Lane } from "#proto/names.ts";
+import { AppendWindow } from "../append-window.ts";
+import { askWaitMs, awayPollMs, compareEveryMs, flight } from "../config.ts";
+import { compareAt, Forked, localGet, localInfo } from "../fork.ts";
+import type { LaneStates } from "../lane-states.ts";
+
+export interface UpLane {
+  readonly connection: NatsConnection;
+  readonly lane: Lane;
+  readonly region: string;
+  readonly epoch: number;
+  readonly states: LaneStates;
+}
+
+const nameOf = (lane: Lane): string => `up ${lane}`;
+
+/**
+ * Copies one lane of the region to the hub until the signal. The cursor is the
+ * hub's own last sequence, and every append names it (compare-and-append), so
+ * whatever dies in between, each message is there once and in order.
+ */
+export async function copyUp(up: UpLane, signal: AbortSignal): Promise<void> {
+  up.states.set(nameOf(up.lane), "starting", "");
+  while (!signal.aborted) {
+    try {
+      const cursor = await hubCursor(up, signal);
+      if (cursor === undefined) return;
+      await copyFrom(up, cursor, signal);
+    } catch (error) {
+      if (!(error instanceof Forked)) throw error;
+      up.states.set(nameOf(up.lane), "stopped", error.message);
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    }
+  }
+}
+
+/**
+ * Asks the hub how far it is until it answers, and compares both ends there.
+ *
+ * @returns its last sequence; undefined when the signal aborts first
+ * @throws Forked
+ */
+async function hubCursor(up: UpLane, signal: AbortSignal): Promise<number | undefined> {
+  while (!signal.aborted) {
+    try {
+      const cursor = await compareEnds(up);
+      up.states.set(nameOf(up.lane), "copying", "");
+      return cursor;
+    } catch (error) {
+      if (error instanceof Forked) throw error;
+      up.states.set(nameOf(up.lane), "away", String(error));
+      await pause(awayPollMs, signal);
+    }
+  }
+  return undefined;
+}
+
+/** @returns the hub's last sequence. @throws Forked, or that one of the ends does not answer */
+async function compareEnds({ connection, lane, epoch }: UpLane): Promise<number> {
+  const stream = regionStream.lane(lane, epoch);
+  // The hub first: what it has was in the region before, so the region can only be further on.
+  const there = await streamRange(connection, hubAsk.infoUp(lane, epoch), askWaitMs);
+  const here = await streamRange(connection, localInfo(stream), askWaitMs);
+  if (there.last > here.last) {
+    throw new Forked(`the hub has message ${there.last}, the region ends at ${here.last}`);
+  }
+  await compareAt(connection, localGet(stream), hubAsk.getUp(lane, epoch), there.last);
+  return there.last;
+}
+
+/** Copies from the message after the cursor until an append fails or the signal; waits for what is on its way. */
+async function copyFrom(up: UpLane, cursor: number, signal: AbortSignal): Promise<void> {
+  const { connection, lane, region, epoch } = up;
+  const attempt = new AbortController();
+  const window = new AppendWindow(flight, () => attempt.abort());
+  const ends = AbortSignal.any([signal, attempt.signal]);
+  const comparing = compareNowAndThen(up, attempt, ends);
+  const prefix = regionSubject.laneAll(lane, epoch).length - 1;
+  for await (const message of follow(connection, regionStream.lane(lane, epoch), cursor, ends)) {
+    const subject = hubSubject.up(lane, region, epoch, message.subject.slice(prefix));
+    const { sequence, data } = message;
+    if (!(await window.send(data.length, () => appendAt(connection, subject, sequence, data)))) break;
+  }
+  attempt.abort();
+  await window.drain();
+  const forked = await comparing;
+  if (forked !== undefined) throw forked;
+  if (window.failed) up.states.set(nameOf(lane), "away", String(window.failure));
+}
+
+/** Compares both ends every minute; the hub's silence is noticed by the appends themselves. */
+async function compareNowAndThen(
+  up: UpLane,
+  attempt: AbortController,
+  ends: AbortSignal,
+): Promise<Forked | undefined> {
+  while (await pause(compareEveryMs, ends)) {
+    try {
+      await compareEnds(up);
+    } catch (error) {
+      if (!(error instanceof Forked)) continue;
+      attempt.abort();
+      return error;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,60 @@
+import type { z } from "zod";
+import { tlsOf } from "#platform/config.ts";
+import { pause, type Lifecycle } from "#platform/lifecycle.ts";
+import type { Log } from "#platform/log.ts";
+import { connectNats, type NatsConnection } from "#platform/nats.ts";
+import { serveProbes } from "#platform/probes.ts";
+import { LaneProducer } from "#platform/producer.ts";
+import { ensureStream, regionStreams } from "#platform/streams.ts";
+import { firstEpoch, lanes } from "#proto/names.ts";
+import { awayPollMs, type replicationEnvironment } from "./config.ts";
+import { DownCopy, downStreams } from "./consumers/down.ts";
+import { copyUp } from "./consumers/up.ts";
+import { sendHeartbeats } from "./heartbeat.ts";
+import { LaneStates } from "./lane-states.ts";
+
+/** Starts the region's line to the capital: both lanes up, NATIONAL and FOR down, the region's heartbeat. */
+export async function startReplication(
+  config: z.output<typeof replicationEnvironment>,
+  log: Log,
+  lifecycle: Lifecycle,
+): Promise<void> {
+  const region = config.QALQAN_REGION;
+  const epoch = firstEpoch;
+  const states = new LaneStates(log);
+  let ready = false;
+  // Ready does not depend on the capital: a region that is cut off is whole.
+  const probes = await serveProbes(config.HTTP_LISTEN, () => ({
+    ready,
+    why: ready ? states.describe() : "the region's streams are not there yet",
+  }));
+  lifecycle.use("probes", probes, (server) => server.close());
+  const connection = await connectNats(config, tlsOf(config), `replication.${region}`, log);
+  lifecycle.use("nats", connection, (open) => open.close());
+  await ensureStreams(connection, epoch, log, lifecycle.signal);
+  ready = true;
+
+  for (const lane of lanes) {
+    lifecycle.run(`up ${lane}`, (signal) => copyUp({ connection, lane, region, epoch, states }, signal));
+  }
+  for (const down of downStreams(region, epoch)) {
+    lifecycle.run(down.name, (signal) => new DownCopy(connection, down, states).run(signal));
+  }
+  const producer = await LaneProducer.open(connection, "events", epoch, "replication", lifecycle.signal);
+  const of = { region, regionEpoch: epoch, release: config.QALQAN_RELEASE };
+  lifecycle.run("heartbeat", (signal) => sendHeartbeats(producer, of, signal));
+}
+
+/** Creates what is missing, waiting until the region's JetStream answers. */
+async function ensureStreams(connection: NatsConnection, epoch: number, log: Log, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      const manager = await connection.jetstreamManager({ checkAPI: false });
+      for (const stream of regionStreams(epoch, epoch)) await ensureStream(manager, stream);
+      return;
+    } catch (error) {
+      log.info({ reason: String(error) }, "waiting for the region's streams");
+      if (!(await pause(awayPollMs, signal))) throw error;
+    }
+  }
+}
