@@ -63,9 +63,7 @@ function speaksOf(approval: Approval, subject: ApprovalSubject): boolean {
   if (approval.directive !== "") {
     return approval.directive === subject.id && approval.revision === subject.revision;
   }
-  return (
-    subject.batch !== "" && approval.batch === subject.batch && subject.revision === batchRevision
-  );
+  return subject.batch !== "" && approval.batch === subject.batch && subject.revision === batchRevision;
 }
 
 /** The approvals, given or refused, that count for this subject. Others are ignored, whoever wrote them. */
@@ -83,11 +81,7 @@ function countingApprovals(
 }
 
 /** Whether somebody who could approve has refused; one refusal rejects, whatever others approved. */
-export function isRefused(
-  needs: Needs,
-  subject: ApprovalSubject,
-  approvals: readonly Approval[],
-): boolean {
+export function isRefused(needs: Needs, subject: ApprovalSubject, approvals: readonly Approval[]): boolean {
   return countingApprovals(needs, subject, approvals).some((approval) => !approval.approved);
 }
 

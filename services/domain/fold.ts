@@ -2,7 +2,7 @@ import type { Decision, Opinion } from "./opinion.ts";
 import { compareAge, compareText } from "./opinion.ts";
 import type { Standing, StandingContext } from "./standing.ts";
 import { standingOf } from "./standing.ts";
-import type { Slot } from "./vocabulary.ts";
+import type { Action, Slot } from "./vocabulary.ts";
 import { actions, compareStrictness, regionOfId, slotOf, slots } from "./vocabulary.ts";
 
 /** What the nation enforces on one target in one slot. Equal in structure to the event `Entry`. */
@@ -122,7 +122,9 @@ export function fold(target: string, opinions: readonly Opinion[], context: Fold
   memory.entries = entries;
   if (changed.length > 0 || removed.length > 0) {
     memory.revision = context.nextSequence;
-    memory.behind = judged.filter((each) => counts(each) || isObserved(each)).map((each) => opinionKey(each.opinion));
+    memory.behind = judged
+      .filter((each) => counts(each) || isObserved(each))
+      .map((each) => opinionKey(each.opinion));
   }
   return {
     entries,
@@ -166,15 +168,19 @@ function supersedes(opinion: Opinion, known: Opinion): boolean {
  * revision the older one wins: the other has not seen what it made.
  */
 function settleOverrides(judged: Judged[], memory: FoldMemory): void {
-  const revisions = [memory.revision, Math.max(0, ...slots.map((slot) => memory.entries[slot]?.revision ?? 0))];
+  const revisions = [
+    memory.revision,
+    Math.max(0, ...slots.map((slot) => memory.entries[slot]?.revision ?? 0)),
+  ];
   const wasOverridden = new Set(memory.overridden);
   const overridden = (each: Judged) => wasOverridden.has(opinionKey(each.opinion));
   rejectLive(judged.filter(overridden), "overridden");
 
   const newOnes: Judged[] = [];
-  for (const each of judged.filter(({ opinion, standing }) => opinion.overrideRevision > 0 && isOpen(standing))) {
+  for (const each of judged.filter(({ opinion }) => opinion.overrideRevision > 0)) {
     const settled = memory.overrides[overrideKey(each.opinion)];
-    if (settled === "conflict" || (settled === undefined && !revisions.includes(each.opinion.overrideRevision))) {
+    const current = revisions.includes(each.opinion.overrideRevision);
+    if (settled === "conflict" || (settled === undefined && !current && isOpen(each.standing))) {
       settleConflict(each, memory);
     } else if (settled === undefined && counts(each)) {
       newOnes.push(each);
@@ -218,7 +224,9 @@ function holdBackObserved(judged: Judged[]): void {
     const { action, authorRole } = each.opinion;
     const stops = action === "block" || action === "divert";
     const region = regionOfId(each.opinion.id);
-    const held = observers.some((observer) => authorRole === "detection" || regionOfId(observer.opinion.id) !== region);
+    const held = observers.some(
+      (observer) => authorRole === "detection" || regionOfId(observer.opinion.id) !== region,
+    );
     if (stops && held) {
       each.standing = { decision: "held", reason: "observed", missing: [] };
     }
@@ -251,13 +259,14 @@ function entryOf(
   };
 }
 
-function strictestAction(slot: Slot, opinions: readonly Opinion[]): string | undefined {
+function strictestAction(slot: Slot, opinions: readonly Opinion[]): Action | undefined {
   if (slot !== "measure") {
     return slot;
   }
-  return opinions
-    .flatMap(({ action }) => (action === "warn" || action === "divert" || action === "block" ? [action] : []))
-    .toSorted((left, right) => compareStrictness(right, left))[0];
+  const measures = (["warn", "divert", "block"] as const).filter((action) =>
+    opinions.some((opinion) => opinion.action === action),
+  );
+  return measures.toSorted((left, right) => compareStrictness(right, left))[0];
 }
 
 function slotOfOpinion(opinion: Opinion): Slot | undefined {
@@ -305,4 +314,5 @@ const opinionKey = (opinion: Opinion): string => `${opinion.id}#${opinion.revisi
 const overrideKey = (opinion: Opinion): string => `${opinion.id}@${opinion.overrideRevision}`;
 const counts = (each: Judged): boolean => each.standing.decision === "accepted";
 const isObserved = (each: Judged): boolean => each.standing.reason === "observed";
-const isOpen = (standing: Standing): boolean => standing.decision === "accepted" || standing.decision === "held";
+const isOpen = (standing: Standing): boolean =>
+  standing.decision === "accepted" || standing.decision === "held";

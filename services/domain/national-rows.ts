@@ -1,3 +1,5 @@
+import type { Decision } from "./opinion.ts";
+
 /** What the nation enforces on one target in one slot (events.Entry). */
 export interface Entry {
   /** Canonical target key. */
@@ -46,17 +48,6 @@ export interface NationalRow {
     | { $case: "stop"; value: NationalStop }
     /** A kind of row that only a newer release knows. */
     | undefined;
-}
-
-/** What the capital made of one revision of one opinion (events.Decision). */
-export interface Decision {
-  region: string;
-  directive: string;
-  revision: number;
-  /** accepted | held | rejected | revoked | expired */
-  decision: string;
-  reason: string;
-  missing: string[];
 }
 
 /** The part of a batch of NATIONAL that changes table and overlay (events.NationalBatch). */

@@ -1,6 +1,14 @@
 import { SetDigest } from "./digest.ts";
-import type { Decision, Entry, NationalChange, NationalRow, NationalStop, ProtectedNumber } from "./national-rows.ts";
-import { entryRowKey, entryText, protectedRowKey, protectedText, stopRowKey, stopText } from "./national-rows.ts";
+import type { Entry, NationalChange, NationalRow, NationalStop, ProtectedNumber } from "./national-rows.ts";
+import {
+  entryRowKey,
+  entryText,
+  protectedRowKey,
+  protectedText,
+  stopRowKey,
+  stopText,
+} from "./national-rows.ts";
+import type { Decision } from "./opinion.ts";
 import { sharedText } from "./shared-text.ts";
 import type { CallPlace } from "./target-index.ts";
 import { TargetIndex } from "./target-index.ts";
@@ -74,7 +82,7 @@ export class NationalTable {
       table.#put(row);
     }
     for (const decision of state.decisions) {
-      table.#remember(decision, state);
+      table.remember(decision, state);
     }
     for (const batch of state.revokedBatches) {
       table.#revokedBatches.add(batch);
@@ -121,7 +129,7 @@ export class NationalTable {
       this.#put(row);
     }
     for (const decision of batch.decisions) {
-      this.#remember(decision, batch);
+      this.remember(decision, batch);
     }
     for (const revoked of batch.revokedBatches) {
       this.#revokedBatches.add(revoked);
@@ -137,7 +145,10 @@ export class NationalTable {
         break;
       case "protectedNumber":
         this.#remove(protectedRowKey(row.value.number));
-        this.#protected.set(row.value.number, { ...row.value, originatesFrom: [...row.value.originatesFrom] });
+        this.#protected.set(row.value.number, {
+          ...row.value,
+          originatesFrom: [...row.value.originatesFrom],
+        });
         this.#added(protectedText(row.value));
         break;
       case "stop":
@@ -221,7 +232,8 @@ export class NationalTable {
     }
   }
 
-  #remember(decision: Decision, batch: { sequence: number; atMs: number }): void {
+  /** Remembers a decision on an own directive; others are passed over. */
+  remember(decision: Decision, batch: { sequence: number; atMs: number }): void {
     if (decision.region === this.region) {
       const { sequence, atMs } = batch;
       this.#decided.set(decision.directive, { ...decision, missing: [...decision.missing], sequence, atMs });
@@ -239,13 +251,17 @@ export class NationalTable {
    */
   visitNumber(place: CallPlace, nowMs: number, visit: EntryVisitor): void {
     if (this.#entries.size > 0) {
-      this.#entries.visitNumber(place, (bucket, specific, width) => visitLive(bucket, nowMs, specific, width, visit));
+      this.#entries.visitNumber(place, (bucket, specific, width) =>
+        visitLive(bucket, nowMs, specific, width, visit),
+      );
     }
   }
 
   /** Visits the live entries about the trunk itself. */
   visitTrunk(trunk: string, nowMs: number, visit: EntryVisitor): void {
-    this.#entries.visitTrunk(trunk, (bucket, specific, width) => visitLive(bucket, nowMs, specific, width, visit));
+    this.#entries.visitTrunk(trunk, (bucket, specific, width) =>
+      visitLive(bucket, nowMs, specific, width, visit),
+    );
   }
 
   /** Undefined for a number that is not protected. */
@@ -320,7 +336,13 @@ export class NationalTable {
   }
 }
 
-function visitLive(bucket: SlotBucket, nowMs: number, specific: number, width: number, visit: EntryVisitor): void {
+function visitLive(
+  bucket: SlotBucket,
+  nowMs: number,
+  specific: number,
+  width: number,
+  visit: EntryVisitor,
+): void {
   const { measure, allow, observe } = bucket;
   if (measure !== undefined && measure.expiresAtMs > nowMs) {
     visit(measure, specific, width);

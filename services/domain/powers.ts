@@ -67,7 +67,11 @@ export type Requirement = { kind: "alone" } | Needs | Forbidden;
 export function requirement(question: PowersQuestion, context: PowersContext): Requirement {
   const action = actions.find((each) => each === question.action);
   if (action === undefined) {
-    return forbidden("action", "the action is not known to this release", `Use one of: ${actions.join(", ")}.`);
+    return forbidden(
+      "action",
+      "the action is not known to this release",
+      `Use one of: ${actions.join(", ")}.`,
+    );
   }
   const target = readTarget(question.target);
   if (target === undefined) {
@@ -164,7 +168,11 @@ function neverAllowed(
   basis: LegalBasis | undefined,
 ): Forbidden | undefined {
   if (!issuingRoles.some((role) => role === question.authorRole)) {
-    return forbidden("role", "this role issues no directives", `It takes one of: ${issuingRoles.join(", ")}.`);
+    return forbidden(
+      "role",
+      "this role issues no directives",
+      `It takes one of: ${issuingRoles.join(", ")}.`,
+    );
   }
   if (!scopes.some((scope) => scope === question.scope)) {
     return forbidden("scope", "the scope is not known", `Give one of: ${scopes.join(", ")}.`);
@@ -173,7 +181,11 @@ function neverAllowed(
     return forbidden("override", "only a prosecutor overrides", "Ask a regional prosecutor to issue it.");
   }
   if (action === "allow" && (target.kind === "range" || target.kind === "trunk")) {
-    return forbidden("target", "allow is for a number, everywhere or on one trunk", "Name the single numbers.");
+    return forbidden(
+      "target",
+      "allow is for a number, everywhere or on one trunk",
+      "Name the single numbers.",
+    );
   }
   return longerThanCarried(question, action, basis) ?? notCarried(action, target, basis);
 }
@@ -199,10 +211,18 @@ function notCarried(action: Action, target: Target, basis: LegalBasis | undefine
     return forbidden("basis", "the legal basis is not in the catalogue", "See `directive bases`.");
   }
   if (!basis.actions.includes(action)) {
-    return forbidden("basis", `${basis.code} does not carry ${action}`, `It carries: ${basis.actions.join(", ")}.`);
+    return forbidden(
+      "basis",
+      `${basis.code} does not carry ${action}`,
+      `It carries: ${basis.actions.join(", ")}.`,
+    );
   }
   if (!basis.targetKinds.includes(target.kind)) {
-    return forbidden("basis", `${basis.code} is not for this target`, `It is for: ${basis.targetKinds.join(", ")}.`);
+    return forbidden(
+      "basis",
+      `${basis.code} is not for this target`,
+      `It is for: ${basis.targetKinds.join(", ")}.`,
+    );
   }
   return undefined;
 }
@@ -271,4 +291,3 @@ function withoutWider(sets: readonly ApprovalKind[][]): ApprovalKind[][] {
 function forbidden(field: string, reason: string, remedy: string): Forbidden {
   return { kind: "forbidden", field, reason, remedy };
 }
-

@@ -90,7 +90,9 @@ export function isAgainstProtected(
   if (own === undefined) {
     return false;
   }
-  return target.kind === "number" || own.some((trunk) => overlap(trunk, target.trunk, context.trunkDirection));
+  return (
+    target.kind === "number" || own.some((trunk) => overlap(trunk, target.trunk, context.trunkDirection))
+  );
 }
 
 /** Whether two names, each a trunk id or the word `international`, have a trunk in common. */

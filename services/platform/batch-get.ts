@@ -37,9 +37,17 @@ export async function batchGet(connection: NatsConnection, subject: string, sequ
   return messages;
 }
 
-/** First and last sequence of a stream, asked under the name that this account has for it. */
-export async function streamRange(connection: NatsConnection, subject: string): Promise<{ first: number; last: number }> {
-  const answer = await connection.request(subject, "", { timeout: answerWaitMs });
+/**
+ * First and last sequence of a stream, asked under the name that this account has for it.
+ *
+ * @param waitMs how long the answer may take
+ */
+export async function streamRange(
+  connection: NatsConnection,
+  subject: string,
+  waitMs: number = answerWaitMs,
+): Promise<{ first: number; last: number }> {
+  const answer = await connection.request(subject, "", { timeout: waitMs });
   const info = JSON.parse(new TextDecoder().decode(answer.data)) as {
     readonly state?: { readonly first_seq: number; readonly last_seq: number };
     readonly error?: { readonly description?: string };

@@ -111,14 +111,15 @@ export class Wake {
   /** Resolves at the next notify, after `milliseconds`, or when aborted. */
   async wait(milliseconds: number, signal: AbortSignal): Promise<void> {
     if (!this.#notified && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, milliseconds);
-        this.#resolve = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        signal.addEventListener("abort", () => this.#resolve?.(), { once: true });
-      });
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const wake = () => resolve();
+      this.#resolve = wake;
+      const timer = setTimeout(wake, milliseconds);
+      signal.addEventListener("abort", wake, { once: true });
+      await promise;
+      clearTimeout(timer);
+      // Left in place, the listeners would pile up on a signal that lives as long as the service.
+      signal.removeEventListener("abort", wake);
     }
     this.#resolve = undefined;
     this.#notified = false;

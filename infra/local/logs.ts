@@ -1,0 +1,43 @@
+import { copyFileSync, readdirSync, readFileSync, statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+
+const logBytesMax = 16 * 1024 ** 2;
+const watchMs = 15_000;
+const tailBytes = 4_096;
+
+/**
+ * Bounds the size of the logs: one that grew too large is copied to `<name>.1`
+ * and emptied. The processes write into their files themselves and go on doing
+ * so (they append); lines written between copy and emptying are lost.
+ */
+export function boundLogs(folder: string): { stop: () => void } {
+  const bound = () => {
+    for (const name of readdirSync(folder)) {
+      const file = join(folder, name);
+      if (!name.endsWith(".log") || statSync(file).size < logBytesMax) continue;
+      copyFileSync(file, `${file}.1`);
+      truncateSync(file);
+    }
+  };
+  const timer = setInterval(bound, watchMs);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
+
+/** The last lines of a log, from a position on; empty when there is none. */
+export function tailOf(file: string, fromByte: number): string {
+  try {
+    const bytes = readFileSync(file).subarray(fromByte);
+    return bytes.subarray(Math.max(0, bytes.length - tailBytes)).toString("utf8").trim();
+  } catch {
+    return "";
+  }
+}
+
+export function sizeOf(file: string): number {
+  try {
+    return statSync(file).size;
+  } catch {
+    return 0;
+  }
+}

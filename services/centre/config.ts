@@ -1,0 +1,42 @@
+import type { z } from "zod";
+import { address, databaseEnvironment, natsEnvironment, serviceEnvironment } from "#platform/config.ts";
+
+/** What the centre of a region is told. */
+export const centreEnvironment = serviceEnvironment
+  .extend(natsEnvironment.shape)
+  .extend(databaseEnvironment.shape)
+  .extend({ GRPC_LISTEN: address });
+
+export type CentreConfig = z.output<typeof centreEnvironment>;
+
+/** This service's name as a producer of events. */
+export const producerName = "centre";
+
+/** How often an outbox is looked at when nobody has woken its pump (ms). */
+export const pumpPollMs = 1_000;
+
+/** How often a watched view is looked at when no change was announced (ms): cut-off is known by silence. */
+export const watchPollMs = 1_000;
+
+/** Without a heartbeat of the capital for this long the region counts as cut off (ms). */
+export const cutOffAfterMs = 15_000;
+
+/** How long a part that lost its database or its stream waits before it goes on (ms). */
+export const recoverWaitMs = 200;
+
+/** Directives in one EVENTS message (events.proto, Directives). */
+export const directivesPerMessageMax = 1_000;
+
+/** Entries of one import; beyond that it is to be split. */
+export const importEntriesMax = 500_000;
+
+/** Evidence ids of one directive, and characters of each. */
+export const evidenceMax = 20;
+export const evidenceCharactersMax = 100;
+
+/** Rows of a list when the request names no limit, and at most. */
+export const listRowsDefault = 1_000;
+export const listRowsMax = 100_000;
+
+/** Body of an HTTP request (bytes). */
+export const httpBodyBytesMax = 64 * 1024;

@@ -1,0 +1,95 @@
+import { ulid } from "ulid";
+import { sql } from "#platform/database.ts";
+import type { Lane } from "#proto/names.ts";
+import { Event } from "#proto/qalqan/events/v1/events.ts";
+import type { CentreTransaction, Reader } from "./schema.ts";
+
+/** An event that a command causes. */
+export interface Outgoing {
+  /** Key by which other rows name it (newEventKey). */
+  readonly event: string;
+  readonly lane: Lane;
+  readonly body: NonNullable<Event["body"]>;
+}
+
+/** A key for an event that will be written in this transaction. */
+export function newEventKey(): string {
+  return ulid();
+}
+
+/** Lanes in the order in which their counters are locked. */
+const lockOrder: readonly Lane[] = ["urgent", "events"];
+
+/**
+ * Writes events into the outbox, numbered per lane in commit order: the
+ * counter's row stays locked until the commit, so this comes last in a
+ * transaction. A transaction that is rolled back leaves no gap.
+ */
+export async function writeOutbox(
+  transaction: CentreTransaction,
+  events: readonly Outgoing[],
+  atMs: number,
+): Promise<void> {
+  for (const lane of lockOrder) {
+    for (const event of events.filter((each) => each.lane === lane)) {
+      // The number is not known yet: the pump adds it (withOutboxNumber).
+      const bytes = Event.encode({ outbox: 0, atMs, body: event.body }).finish();
+      await sql`
+        with counter as (update outbox_counters set last = last + 1 where lane = ${lane} returning last)
+        insert into outbox (lane, number, type, event, bytes, at_ms)
+        select ${lane}::text, last, ${event.body.$case}::text, ${event.event}::text, ${Buffer.from(bytes)}::bytea,
+          ${atMs}::bigint from counter`.execute(transaction);
+    }
+  }
+}
+
+/** Tag of field 1, a varint: `Event.outbox`. */
+const outboxTag = 0x08;
+
+/**
+ * Adds field 1 to an encoded Event that has none: protobuf reads fields in any
+ * order, so it may stand in front.
+ */
+export function withOutboxNumber(bytes: Uint8Array, number: number): Uint8Array {
+  const head: number[] = [outboxTag];
+  let rest = number;
+  while (rest >= 0x80) {
+    head.push((rest % 0x80) | 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  head.push(rest);
+  return Buffer.concat([Uint8Array.from(head), bytes]);
+}
+
+/** A row that is to be stored in its lane. */
+export interface WaitingRow {
+  readonly number: number;
+  readonly type: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The rows after `number`, in order; at most 100. */
+export async function readOutbox(database: Reader, lane: Lane, number: number): Promise<WaitingRow[]> {
+  return database
+    .selectFrom("outbox")
+    .select(["number", "type", "bytes"])
+    .where("lane", "=", lane)
+    .where("number", ">", number)
+    .orderBy("number")
+    .limit(100)
+    .execute();
+}
+
+/** Notes where rows were stored. */
+export async function recordSequences(
+  database: Reader,
+  lane: Lane,
+  stored: readonly { readonly number: number; readonly sequence: number }[],
+): Promise<void> {
+  if (stored.length === 0) return;
+  await sql`
+    update outbox set sequence = stored.sequence
+    from unnest(${stored.map((row) => row.number)}::bigint[], ${stored.map((row) => row.sequence)}::bigint[])
+      as stored (number, sequence)
+    where outbox.lane = ${lane} and outbox.number = stored.number and outbox.sequence is null`.execute(database);
+}

@@ -1,0 +1,66 @@
+import { Refusal } from "#domain/refusal.ts";
+import { sql } from "#platform/database.ts";
+import { translateError } from "#platform/errors.ts";
+import { pause } from "#platform/lifecycle.ts";
+import type { Log } from "#platform/log.ts";
+import { recoverWaitMs } from "../config.ts";
+import type { CentreDatabase, CentreTransaction } from "./schema.ts";
+
+/**
+ * Runs one transaction. When the connection is lost while it commits, nobody
+ * can say whether it did: that is `unavailable`, never a success, and never the
+ * promise that nothing was written.
+ *
+ * @throws Refusal `unavailable` when the commit's outcome is unknown
+ */
+export async function inTransaction<Result>(
+  database: CentreDatabase,
+  work: (transaction: CentreTransaction) => Promise<Result>,
+): Promise<Result> {
+  let committing = false;
+  try {
+    return await database.transaction().execute(async (transaction) => {
+      const result = await work(transaction);
+      committing = true;
+      return result;
+    });
+  } catch (error) {
+    if (!committing) throw error;
+    throw new Refusal({
+      code: "unavailable",
+      field: "",
+      value: "",
+      message: "the database went away while this was being written; whether it was, is not known",
+      remedy: "repeat the same request with the same idempotency key: if it was written, that gives the first answer",
+    });
+  }
+}
+
+/** Takes locks that live as long as the transaction, always in the same order, so that none waits for another's. */
+export async function lock(transaction: CentreTransaction, names: readonly string[]): Promise<void> {
+  for (const name of [...new Set(names)].sort()) {
+    await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(transaction);
+  }
+}
+
+/**
+ * Repeats a part of the service that ends because its database went away: it
+ * begins anew from what was committed. Any other error is given on.
+ */
+export async function throughOutages(
+  name: string,
+  log: Log,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await work();
+    } catch (error) {
+      if (signal.aborted) return;
+      if (translateError(error).detail.code !== "unavailable") throw error;
+      log.warn({ part: name, err: error }, "a part lost its database and begins anew");
+    }
+    await pause(recoverWaitMs, signal);
+  }
+}

@@ -1,0 +1,102 @@
+import type { Command } from "commander";
+
+/** What a file of this folder exports: it adds options, examples and action to its command. */
+export interface CommandModule {
+  define(command: Command): void;
+}
+
+/** A command by name and summary; its file is loaded when it is meant. A group has children instead. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load?: () => Promise<CommandModule>;
+  readonly children?: readonly CommandEntry[];
+}
+
+/** Every command, in the order of the help. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: "start",
+    summary: "run the capital and some regions on this machine until Ctrl-C",
+    load: () => import("./start.ts"),
+  },
+  {
+    name: "status",
+    summary: "which regions are in sync, which services run",
+    load: () => import("./status.ts"),
+  },
+  {
+    name: "directive",
+    summary: "standing orders about numbers, ranges and trunks",
+    children: [
+      { name: "issue", summary: "decide what happens to calls of a target", load: () => import("./directive/issue.ts") },
+      { name: "show", summary: "its story, and since when each region enforces it", load: () => import("./directive/show.ts") },
+      { name: "list", summary: "directives of a region or of the nation", load: () => import("./directive/list.ts") },
+      { name: "approve", summary: "give what is missing, as another person", load: () => import("./directive/approve.ts") },
+      { name: "reject", summary: "refuse it, as another person", load: () => import("./directive/reject.ts") },
+      { name: "extend", summary: "let it end later", load: () => import("./directive/extend.ts") },
+      { name: "revoke", summary: "end it now, in every region", load: () => import("./directive/revoke.ts") },
+      { name: "bases", summary: "the catalogue of legal bases", load: () => import("./directive/bases.ts") },
+      { name: "reasons", summary: "the catalogue of reason codes", load: () => import("./directive/reasons.ts") },
+    ],
+  },
+  {
+    name: "import",
+    summary: "reported numbers from a file, as one batch",
+    load: () => import("./import.ts"),
+  },
+  {
+    name: "screen",
+    summary: "ask what a switch would be told about a call (a trial, not counted)",
+    load: () => import("./screen.ts"),
+  },
+  {
+    name: "statistics",
+    summary: "calls answered, intercepted and forged",
+    load: () => import("./statistics.ts"),
+  },
+  {
+    name: "trunk",
+    summary: "where calls come in, and how far we may act there",
+    children: [
+      { name: "list", summary: "trunks with their modes", load: () => import("./trunk/list.ts") },
+      { name: "mode", summary: "shadow, mark or enforce (carrier)", load: () => import("./trunk/mode.ts") },
+    ],
+  },
+  { name: "stop", summary: "put everything into shadow, at once", load: () => import("./stop.ts") },
+  { name: "resume", summary: "enforce again after a stop", load: () => import("./resume.ts") },
+  {
+    name: "protect",
+    summary: "numbers that originate from their own trunks alone (banks, state bodies)",
+    children: [
+      { name: "add", summary: "protect a number (central prosecutor)", load: () => import("./protect/add.ts") },
+      { name: "list", summary: "protected numbers", load: () => import("./protect/list.ts") },
+      { name: "remove", summary: "end a protection (central prosecutor)", load: () => import("./protect/remove.ts") },
+    ],
+  },
+  {
+    name: "intelligence",
+    summary: "facts about fraudsters, for an audience",
+    children: [
+      { name: "add", summary: "write a piece down", load: () => import("./intelligence/add.ts") },
+      { name: "list", summary: "pieces that a region can read", load: () => import("./intelligence/list.ts") },
+      { name: "show", summary: "one piece", load: () => import("./intelligence/show.ts") },
+      { name: "withdraw", summary: "withdraw a piece everywhere", load: () => import("./intelligence/withdraw.ts") },
+    ],
+  },
+  { name: "login", summary: "act as one person from now on", load: () => import("./login.ts") },
+  { name: "logout", summary: "act as nobody in particular again", load: () => import("./logout.ts") },
+  { name: "whoami", summary: "as whom commands act", load: () => import("./whoami.ts") },
+  {
+    name: "local",
+    summary: "faults of the local run, to see what holds",
+    children: [
+      { name: "cut", summary: "cut a region's line to the capital", load: () => import("./local/cut.ts") },
+      { name: "heal", summary: "mend a line that was cut", load: () => import("./local/heal.ts") },
+      { name: "kill", summary: "kill -9 a process; it is started again", load: () => import("./local/kill.ts") },
+      { name: "pause", summary: "stop a process without ending it", load: () => import("./local/pause.ts") },
+      { name: "resume", summary: "let a paused process go on", load: () => import("./local/resume.ts") },
+    ],
+  },
+  { name: "complete", summary: "completion for bash, zsh or fish", load: () => import("./complete.ts") },
+];

@@ -1,0 +1,48 @@
+import type { Decision, Opinion } from "./opinion.ts";
+import type { DirectiveState } from "./vocabulary.ts";
+
+/** What a centre knows about a directive beside its latest revision. */
+export interface KnownStanding {
+  /** Decisions of the capital on it, oldest first; those on other revisions are passed over. */
+  decisions: readonly Decision[];
+  /** What is missing by the own region's judgement (approval.ts, missingApprovals), of this revision. */
+  missing: readonly string[];
+  /** Somebody who could approve this revision or its batch has refused. */
+  refused: boolean;
+  batchRevoked: boolean;
+}
+
+export interface DirectiveStanding {
+  state: DirectiveState;
+  /** Why it is held or rejected, or empty. */
+  reason: string;
+  missing: string[];
+}
+
+/** The state of a directive's latest revision, as its centre shows it. */
+export function stateOf(directive: Opinion, known: KnownStanding, nowMs: number): DirectiveStanding {
+  const decision = known.decisions.findLast((each) => each.revision === directive.revision);
+  if (directive.revoked || known.batchRevoked || decision?.decision === "revoked") {
+    return { state: "revoked", reason: known.batchRevoked ? "batch-revoked" : "", missing: [] };
+  }
+  if (known.refused) {
+    return { state: "rejected", reason: "refused", missing: [] };
+  }
+  if (decision?.decision === "rejected") {
+    return { state: "rejected", reason: decision.reason, missing: [] };
+  }
+  if (directive.expiresAtMs <= nowMs || decision?.decision === "expired") {
+    return { state: "expired", reason: "", missing: [] };
+  }
+  if (decision?.decision === "accepted" && directive.scope === "nation") {
+    return { state: "national", reason: "", missing: [] };
+  }
+  if (known.missing.length > 0) {
+    return { state: "held", reason: "approval", missing: [...known.missing] };
+  }
+  if (decision?.decision === "held" && decision.reason !== "approval") {
+    return { state: "held", reason: decision.reason, missing: [] };
+  }
+  // "Held for an approval" is older than the approval that this region has seen since.
+  return { state: "regional", reason: "", missing: [] };
+}
