@@ -1,4 +1,12 @@
-import { certificates, databaseEnvironment, nkeys, postgres, secretName, service, stopWaitMs } from "./parts.ts";
+import {
+  certificates,
+  databaseEnvironment,
+  nkeys,
+  postgres,
+  secretName,
+  service,
+  stopWaitMs,
+} from "./parts.ts";
 import { capitalSite, type Stack, type Workload } from "./stack.ts";
 
 const gibibyte = 1024 ** 3;

@@ -77,7 +77,12 @@ export function regionUsers(stack: Stack): readonly NatsUser[] {
       name: "screening",
       secret: secretName.natsUser("screening"),
       permissions: {
-        publish: { allow: [...replicas.flatMap((replica) => [...ownLanes(replica), ownLocal(replica)]), ...readStreams] },
+        publish: {
+          allow: [
+            ...replicas.flatMap((replica) => [...ownLanes(replica), ownLocal(replica)]),
+            ...readStreams,
+          ],
+        },
         subscribe: { allow: [inbox, ...lanesAndCopies, hubSubject.liveNationalAll] },
       },
     },
@@ -87,7 +92,13 @@ export function regionUsers(stack: Stack): readonly NatsUser[] {
       permissions: {
         publish: { allow: [...ownLanes("centre"), ownLocal("centre"), ...readStreams] },
         subscribe: {
-          allow: [inbox, ...lanesAndCopies, "local.>", hubSubject.liveNationalAll, hubSubject.liveForAll(stack.site)],
+          allow: [
+            inbox,
+            ...lanesAndCopies,
+            "local.>",
+            hubSubject.liveNationalAll,
+            hubSubject.liveForAll(stack.site),
+          ],
         },
       },
     },
@@ -131,7 +142,8 @@ function replicationUser(region: string): NatsUser {
   };
 }
 
-const upSubjects = (region: string): readonly string[] => lanes.map((lane) => hubSubject.upAnyEpoch(lane, region));
+const upSubjects = (region: string): readonly string[] =>
+  lanes.map((lane) => hubSubject.upAnyEpoch(lane, region));
 
 /** The capital's own user: it changes the hub's streams, and cannot write as a region. */
 export const coordinationUser: NatsUser = {
@@ -139,7 +151,15 @@ export const coordinationUser: NatsUser = {
   secret: secretName.natsUser("coordination"),
   permissions: {
     publish: {
-      allow: ["national.>", "for.>", "snapshot.>", hubSubject.heartbeat, "$JS.API.>", "$JS.ACK.>", "$JS.FC.>"],
+      allow: [
+        "national.>",
+        "for.>",
+        "snapshot.>",
+        hubSubject.heartbeat,
+        "$JS.API.>",
+        "$JS.ACK.>",
+        "$JS.FC.>",
+      ],
     },
     subscribe: { allow: [inbox, "up.>", "upu.>", "national.>", "for.>", "snapshot.>", "live.>"] },
   },
@@ -161,7 +181,14 @@ export function leafPermissions(region: string): Permissions {
 }
 
 /** What never leaves a region by the line, whatever a key of the region may publish. */
-export const deniedExports: readonly string[] = ["local.>", "events.>", "urgent.>", "national.>", "for.>", "snapshot.>"];
+export const deniedExports: readonly string[] = [
+  "local.>",
+  "events.>",
+  "urgent.>",
+  "national.>",
+  "for.>",
+  "snapshot.>",
+];
 
 interface Asked {
   readonly stream: string;
@@ -224,9 +251,11 @@ export function regionImports(region: string, epochs: Epochs): readonly Import[]
     { kind: "stream", subject: hubSubject.liveNationalAll },
     { kind: "stream", subject: hubSubject.liveForAll(region) },
     ...upSubjects(region).map((subject): Import => ({ kind: "service", subject })),
-    ...[...nationalAsked(epochs), ...regionAsked(region, epochs)].flatMap(({ stream, get, info }): Import[] => [
-      { kind: "service", subject: direct(stream), as: get },
-      { kind: "service", subject: information(stream), as: info },
-    ]),
+    ...[...nationalAsked(epochs), ...regionAsked(region, epochs)].flatMap(
+      ({ stream, get, info }): Import[] => [
+        { kind: "service", subject: direct(stream), as: get },
+        { kind: "service", subject: information(stream), as: info },
+      ],
+    ),
   ];
 }

@@ -76,6 +76,8 @@ export function hubConfiguration(server: NatsServer, place: NatsPlace): string {
     "leafnodes {",
     `  listen: ${quote(place.listen(server.leafPort))}`,
     "  isolate_leafnode_interest: true",
+    // A region uses the address that it was given, and no other that the hub may have.
+    "  no_advertise: true",
     indent(tls(place, [...mutual, "handshake_first: true"]), "  "),
     "}",
     `include ${quote(place.secretFile)}`,
@@ -142,14 +144,20 @@ export function hubAccounts(keys: HubKeys, epochs: Epochs = firstEpochs): string
     "accounts {",
     "  CAPITAL {",
     "    jetstream: enabled",
-    indent(users([coordinationUser], () => keys.coordination), "    "),
+    indent(
+      users([coordinationUser], () => keys.coordination),
+      "    ",
+    ),
     "    exports: [",
     ...capitalExports(regions, epochs).map((item) => `      ${exported(item)}`),
     "    ]",
     "  }",
     ...regions.map((region) => regionAccount(region, keys.leaf.get(region) ?? "", epochs)),
     "  SYSTEM {",
-    indent(users([systemUser], () => keys.system), "    "),
+    indent(
+      users([systemUser], () => keys.system),
+      "    ",
+    ),
     "  }",
     "}",
     "system_account: SYSTEM",
@@ -184,7 +192,9 @@ function imported({ kind, subject, as }: Import): string {
 function users(items: readonly NatsUser[], publicKey: (secret: string) => string): string {
   return [
     "users: [",
-    ...items.map((user) => `  { nkey: ${publicKey(user.secret)}, permissions: ${permissions(user.permissions)} }`),
+    ...items.map(
+      (user) => `  { nkey: ${publicKey(user.secret)}, permissions: ${permissions(user.permissions)} }`,
+    ),
     "]",
   ].join("\n");
 }

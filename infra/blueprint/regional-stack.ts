@@ -1,4 +1,12 @@
-import { certificates, databaseEnvironment, nkeys, postgres, secretName, service, stopWaitMs } from "./parts.ts";
+import {
+  certificates,
+  databaseEnvironment,
+  nkeys,
+  postgres,
+  secretName,
+  service,
+  stopWaitMs,
+} from "./parts.ts";
 import type { Region, SizeClass } from "./regions.ts";
 import { capitalSite, type Arrow, type Resources, type Stack, type Workload } from "./stack.ts";
 
@@ -27,7 +35,11 @@ const amount = (region: Region, cpuMilli: number, memoryMebibytes: number): Reso
 export function regionalStack(region: Region): Stack {
   return {
     site: region.slug,
-    workloads: [nats(region), postgres(amount(region, 250, 256), 20 * sizes[region.sizeClass].storageFactor), ...services(region)],
+    workloads: [
+      nats(region),
+      postgres(amount(region, 250, 256), 20 * sizes[region.sizeClass].storageFactor),
+      ...services(region),
+    ],
     secrets: [
       ...certificates(region.slug, ["nats", "screening", "centre", "replication"]),
       ...nkeys([

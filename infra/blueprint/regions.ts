@@ -21,8 +21,14 @@ const regionSchema = z.strictObject({
   centre: z.strictObject({ kk: text, ru: text }),
   /** Of the centre, in degrees (WGS 84). */
   coordinates: z.strictObject({
-    latitude: z.number().min(40, "must be within Kazakhstan: 40 to 56").max(56, "must be within Kazakhstan: 40 to 56"),
-    longitude: z.number().min(46, "must be within Kazakhstan: 46 to 88").max(88, "must be within Kazakhstan: 46 to 88"),
+    latitude: z
+      .number()
+      .min(40, "must be within Kazakhstan: 40 to 56")
+      .max(56, "must be within Kazakhstan: 40 to 56"),
+    longitude: z
+      .number()
+      .min(46, "must be within Kazakhstan: 46 to 88")
+      .max(88, "must be within Kazakhstan: 46 to 88"),
   }),
   /** Fixed-line codes without the country code. */
   areaCodes: z.array(z.string().regex(/^7\d{2,5}$/, "must be digits in quotes, beginning with 7")).min(1),
@@ -78,7 +84,8 @@ export function loadRegions(folder: string = regionsFolder): readonly Region[] {
     ];
     for (const [field, value] of unique) {
       const other = seen.get(`${field} ${value}`);
-      if (other !== undefined) throw new RegionInvalid(file, field, value, `${other} has the same; each must be unique`);
+      if (other !== undefined)
+        throw new RegionInvalid(file, field, value, `${other} has the same; each must be unique`);
       seen.set(`${field} ${value}`, file);
     }
   }
@@ -98,11 +105,17 @@ function readRegion(folder: string, file: string): Region {
     const issue = result.error.issues[0];
     const unknownKeys = issue?.code === "unrecognized_keys" ? issue.keys : [];
     const path = [...(issue?.path ?? []), ...unknownKeys.slice(0, 1)].map(String);
-    const remedy = unknownKeys.length > 0 ? "remove it, or see region.schema.json for its right name" : issue?.message;
+    const remedy =
+      unknownKeys.length > 0 ? "remove it, or see region.schema.json for its right name" : issue?.message;
     throw new RegionInvalid(file, path.join("."), shown(document, path), remedy ?? "see region.schema.json");
   }
   if (file !== `${result.data.slug}.yaml`) {
-    throw new RegionInvalid(file, "slug", result.data.slug, `the file must be called ${result.data.slug}.yaml`);
+    throw new RegionInvalid(
+      file,
+      "slug",
+      result.data.slug,
+      `the file must be called ${result.data.slug}.yaml`,
+    );
   }
   return result.data;
 }

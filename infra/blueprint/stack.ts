@@ -57,7 +57,12 @@ export type Value =
   /** `host:port` to listen on, for a port of the workload itself. */
   | { readonly kind: "listen"; readonly port: string }
   /** `<prefix>host:port<suffix>` under which another workload is reached. */
-  | { readonly kind: "address"; readonly of: AddressReference; readonly prefix?: string; readonly suffix?: string }
+  | {
+      readonly kind: "address";
+      readonly of: AddressReference;
+      readonly prefix?: string;
+      readonly suffix?: string;
+    }
   /** Path of a file of a secret. */
   | { readonly kind: "secret"; readonly secret: string; readonly part?: CertificatePart }
   /** Path of the workload's storage. */

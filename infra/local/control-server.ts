@@ -79,22 +79,34 @@ export async function serveControl(path: string, control: Control): Promise<{ cl
   return { close: () => close(server, path) };
 }
 
+/** An answer on its way, that of `stop` among them, has this long to arrive. */
+const lastAnswerWaitMs = 500;
+
 async function close(server: Server, path: string): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeAllConnections();
+  const force = setTimeout(() => server.closeAllConnections(), lastAnswerWaitMs);
   await closed;
+  clearTimeout(force);
   rmSync(path, { force: true });
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, control: Control): Promise<void> {
   const [name = "", ...target] = (request.url ?? "/").slice(1).split("/").map(decodeURIComponent);
   const send = (status: number, body: unknown) => {
-    response.writeHead(status, { "content-type": "application/json", connection: "close" }).end(JSON.stringify(body));
+    response
+      .writeHead(status, { "content-type": "application/json", connection: "close" })
+      .end(JSON.stringify(body));
   };
   request.resume();
   const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
   if (action === undefined) {
-    send(404, { code: "wrong-state", field: "action", value: name, message: `no action ${name}`, remedy: "" });
+    send(404, {
+      code: "wrong-state",
+      field: "action",
+      value: name,
+      message: `no action ${name}`,
+      remedy: "",
+    });
     return;
   }
   try {

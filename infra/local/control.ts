@@ -3,7 +3,7 @@ import type { Control, NationStatus } from "./control-server.ts";
 import { LocalRunError } from "./errors.ts";
 import { readRunFile } from "./run-file.ts";
 
-export type { Control, LineStatus, NationStatus } from "./control-server.ts";
+export type { Control, NationStatus } from "./control-server.ts";
 
 /**
  * Reaches the runner of a data folder.

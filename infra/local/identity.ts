@@ -39,7 +39,11 @@ export function prepareIdentity(folder: string): IdentityFiles {
  * @param privateKeyFile `identity.privateKey` of `run.json`
  * @param ttlSeconds how long it is honoured
  */
-export async function mintToken(privateKeyFile: string, person: LocalPerson, ttlSeconds: number): Promise<string> {
+export async function mintToken(
+  privateKeyFile: string,
+  person: LocalPerson,
+  ttlSeconds: number,
+): Promise<string> {
   const { importPKCS8, SignJWT } = await import("jose");
   const key = await importPKCS8(readFileSync(privateKeyFile, "utf8"), algorithm);
   const { id, ...claims } = person;

@@ -1,6 +1,11 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { hubConfiguration, leafSeedFile, regionConfiguration, type NatsPlace } from "../blueprint/nats-configuration.ts";
+import {
+  hubConfiguration,
+  leafSeedFile,
+  regionConfiguration,
+  type NatsPlace,
+} from "../blueprint/nats-configuration.ts";
 import type {
   AddressReference,
   NatsServer,
@@ -50,7 +55,10 @@ export function launchOf(workload: Workload, context: LaunchContext): Launch {
   for (const { name } of workload.storage) {
     // PostgreSQL makes its own, whole or not at all.
     if (workload.program.kind !== "postgres") {
-      mkdirSync(context.folder.storage(context.stack.site, workload.name, name), { recursive: true, mode: 0o700 });
+      mkdirSync(context.folder.storage(context.stack.site, workload.name, name), {
+        recursive: true,
+        mode: 0o700,
+      });
     }
   }
   switch (workload.program.kind) {

@@ -28,7 +28,10 @@ export function boundLogs(folder: string): { stop: () => void } {
 export function tailOf(file: string, fromByte: number): string {
   try {
     const bytes = readFileSync(file).subarray(fromByte);
-    return bytes.subarray(Math.max(0, bytes.length - tailBytes)).toString("utf8").trim();
+    return bytes
+      .subarray(Math.max(0, bytes.length - tailBytes))
+      .toString("utf8")
+      .trim();
   } catch {
     return "";
   }
@@ -39,5 +42,29 @@ export function sizeOf(file: string): number {
     return statSync(file).size;
   } catch {
     return 0;
+  }
+}
+
+const reasonLengthMax = 300;
+
+/** The line of a log's end that best says why a process ended: its last error, else its last line. */
+export function reasonIn(tail: string): string {
+  const lines = tail.split("\n").map(spokenLine);
+  const error = lines.findLast((line) => /error|fatal|panic|cannot|no space left/i.test(line));
+  return (error ?? lines.at(-1) ?? "").trim().slice(0, reasonLengthMax);
+}
+
+/** A structured line's error and message as words; any other line as it is. */
+function spokenLine(line: string): string {
+  if (!line.startsWith("{")) return line;
+  try {
+    const { level, msg, err } = JSON.parse(line) as {
+      level?: string;
+      msg?: string;
+      err?: { message?: string };
+    };
+    return [level, msg, err?.message].filter((part) => part !== undefined).join(": ");
+  } catch {
+    return line;
   }
 }

@@ -4,12 +4,7 @@ import { capitalSite } from "../blueprint/stack.ts";
 export interface LocalPerson {
   readonly id: string;
   readonly role:
-    | "operator"
-    | "analyst"
-    | "regional-prosecutor"
-    | "central-prosecutor"
-    | "platform-engineer"
-    | "carrier";
+    "operator" | "analyst" | "regional-prosecutor" | "central-prosecutor" | "platform-engineer" | "carrier";
   /** A region's slug, or `capital`. */
   readonly region: string;
   /** Whose trunks a carrier's person speaks for. */

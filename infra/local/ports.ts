@@ -17,12 +17,15 @@ const portMax = 31_999;
 
 /** `<site>/<workload>/<port>`, or `<site>/line` for the near end of a region's line to the hub. */
 export type PortKey = string;
-export const portKey = (site: string, workload: string, port: string): PortKey => `${site}/${workload}/${port}`;
+export const portKey = (site: string, workload: string, port: string): PortKey =>
+  `${site}/${workload}/${port}`;
 export const lineKey = (site: string): PortKey => `${site}/line`;
 
 /** Every port that a stack needs on this machine. */
 export function portKeys(stack: Stack): readonly PortKey[] {
-  const keys = stack.workloads.flatMap(({ name, ports }) => ports.map((port) => portKey(stack.site, name, port.name)));
+  const keys = stack.workloads.flatMap(({ name, ports }) =>
+    ports.map((port) => portKey(stack.site, name, port.name)),
+  );
   return stack.arrows.some(({ to }) => to.site !== undefined) ? [...keys, lineKey(stack.site)] : keys;
 }
 
@@ -70,7 +73,8 @@ export class Ports {
       taken.add(candidate);
       this.#ports.set(key, candidate);
     }
-    if (known.length < keys.length) writeWhole(this.#file, JSON.stringify(Object.fromEntries(this.#ports), undefined, 2));
+    if (known.length < keys.length)
+      writeWhole(this.#file, JSON.stringify(Object.fromEntries(this.#ports), undefined, 2));
   }
 }
 
@@ -103,12 +107,14 @@ function holderOf(port: number): string | undefined {
     for (const line of readFileSync(table, "utf8").split("\n").slice(1)) {
       const fields = line.trim().split(/\s+/);
       // State 0A is "listening" (proc_net_tcp).
-      if (fields[1]?.endsWith(`:${hex}`) === true && fields[3] === "0A") inodes.add(`socket:[${fields[9] ?? ""}]`);
+      if (fields[1]?.endsWith(`:${hex}`) === true && fields[3] === "0A")
+        inodes.add(`socket:[${fields[9] ?? ""}]`);
     }
   }
   if (inodes.size === 0) return undefined;
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    if (hasDescriptor(pid, inodes)) return `process ${pid} (${readFileSync(`/proc/${pid}/comm`, "utf8").trim()})`;
+    if (hasDescriptor(pid, inodes))
+      return `process ${pid} (${readFileSync(`/proc/${pid}/comm`, "utf8").trim()})`;
   }
   return undefined;
 }

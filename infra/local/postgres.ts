@@ -16,7 +16,7 @@ const databaseExists = "42P04";
  * PostgreSQL refuses to run as root: there it gets a user namespace in which
  * it is somebody else, and in which the files are its own.
  */
-export function asOrdinaryUser(command: readonly string[]): readonly string[] {
+function asOrdinaryUser(command: readonly string[]): readonly string[] {
   if (process.getuid?.() !== 0) return command;
   const unshare = findOnPath("unshare");
   if (unshare === undefined) {
@@ -24,7 +24,8 @@ export function asOrdinaryUser(command: readonly string[]): readonly string[] {
       code: "tool-missing",
       field: "unshare",
       value: "",
-      message: "PostgreSQL does not run as root, and unshare, which makes it an ordinary user, is not on the path",
+      message:
+        "PostgreSQL does not run as root, and unshare, which makes it an ordinary user, is not on the path",
       remedy: "apt-get install -y util-linux, or start as an ordinary user",
     });
   }
@@ -32,7 +33,11 @@ export function asOrdinaryUser(command: readonly string[]): readonly string[] {
 }
 
 /** Initialises the data folder of a server, unless that was done. */
-export async function initialise(folder: string, server: PostgresServer, passwordFile: string): Promise<void> {
+export async function initialise(
+  folder: string,
+  server: PostgresServer,
+  passwordFile: string,
+): Promise<void> {
   if (existsSync(join(folder, "PG_VERSION"))) return;
   // Under another name until it is complete: an interrupted initdb is not taken for a database.
   const draft = `${folder}.new`;
@@ -53,7 +58,12 @@ export async function initialise(folder: string, server: PostgresServer, passwor
 
 /** Command that runs the server. */
 export function postgresCommand(folder: string, server: PostgresServer, port: number): readonly string[] {
-  const settings = { ...server.settings, listen_addresses: loopback, port: String(port), unix_socket_directories: "" };
+  const settings = {
+    ...server.settings,
+    listen_addresses: loopback,
+    port: String(port),
+    unix_socket_directories: "",
+  };
   return asOrdinaryUser([
     findTool("postgres"),
     "-D",

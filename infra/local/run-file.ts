@@ -21,7 +21,9 @@ export interface RunFile {
   readonly regions: readonly string[];
   readonly regionsFile: string;
   /** `host:port` by site, workload and name of the port. */
-  readonly sites: Readonly<Record<string, Readonly<Partial<Record<WorkloadName, Readonly<Record<string, string>>>>>>>;
+  readonly sites: Readonly<
+    Record<string, Readonly<Partial<Record<WorkloadName, Readonly<Record<string, string>>>>>>
+  >;
 }
 
 /**

@@ -8,10 +8,11 @@ import { LocalRunError } from "./errors.ts";
 import type { Launch } from "./launch.ts";
 import { forgetPid, keepPid } from "./leftovers.ts";
 import type { Limit } from "./limit.ts";
-import { sizeOf, tailOf } from "./logs.ts";
+import { reasonIn, sizeOf, tailOf } from "./logs.ts";
 import { descendants, signalProcess } from "./own-process.ts";
 
-export type ProcessState = "starting" | "ready" | "unready" | "restarting" | "paused" | "stopping" | "stopped";
+export type ProcessState =
+  "starting" | "ready" | "unready" | "restarting" | "paused" | "stopping" | "stopped";
 
 /** One process as the outside sees it. */
 export interface ProcessStatus {
@@ -53,6 +54,8 @@ export class SupervisedProcess {
   #child: ChildProcess | undefined;
   #run: Promise<void> | undefined;
   #abort = new AbortController();
+  /** Aborted when the next probe must not wait its turn. */
+  #probeNow = new AbortController();
   #wasReady = Promise.withResolvers<void>();
 
   constructor(options: {
@@ -106,6 +109,7 @@ export class SupervisedProcess {
     const run = this.#run;
     if (run === undefined) return;
     this.#abort.abort();
+    this.#wasReady.reject(this.#failed("it was stopped before it was ready"));
     const child = this.#child;
     if (child?.pid === undefined) return run;
     if (this.#state === "paused") this.#signalAll("SIGCONT");
@@ -138,6 +142,8 @@ export class SupervisedProcess {
     if (this.#state !== "paused") return;
     this.#signalAll("SIGCONT");
     this.#change("unready", "was paused");
+    this.#probeNow.abort();
+    this.#probeNow = new AbortController();
   }
 
   #requireChild(): ChildProcess {
@@ -215,7 +221,7 @@ export class SupervisedProcess {
       await watching;
       this.#child = undefined;
       forgetPid(this.#folder, this.#name);
-      return [how, lastLine(tailOf(this.#logFile, logFrom))].filter((part) => part !== "").join(": ");
+      return [how, reasonIn(tailOf(this.#logFile, logFrom))].filter((part) => part !== "").join(": ");
     } finally {
       clearTimeout(place);
       leave();
@@ -235,7 +241,8 @@ export class SupervisedProcess {
         if (why === undefined) leave();
       }
       const waitMs = this.#state === "ready" || this.#state === "paused" ? steadyProbeMs : probeWaitMs;
-      await Promise.race([sleep(waitMs, undefined, { signal: ended }), this.#resumed(ended)]).catch(() => undefined);
+      const signal = AbortSignal.any([ended, this.#probeNow.signal]);
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -248,13 +255,6 @@ export class SupervisedProcess {
     }
     this.#change("ready", "");
     this.#wasReady.resolve();
-  }
-
-  /** Resolves soon after a pause has ended, so that readiness is not shown late. */
-  async #resumed(ended: AbortSignal): Promise<void> {
-    const from = this.#state;
-    do await sleep(probeWaitMs, undefined, { signal: ended });
-    while (this.#state === from);
   }
 
   get #logFile(): string {
@@ -297,8 +297,8 @@ function diesWithRunner(command: readonly string[], signal: NodeJS.Signals): rea
 function exitOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once("error", (error) => resolve(`cannot be started: ${error.message}`));
-    child.once("exit", (code, signal) => resolve(signal === null ? `ended with code ${code}` : `ended by ${signal}`));
+    child.once("exit", (code, signal) =>
+      resolve(signal === null ? `ended with code ${code}` : `ended by ${signal}`),
+    );
   });
 }
-
-const lastLine = (text: string): string => text.slice(text.lastIndexOf("\n") + 1).slice(-300);

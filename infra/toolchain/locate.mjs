@@ -38,7 +38,11 @@ export function cacheFolder() {
 /** Where a nats-server built from the pin is kept. */
 export function builtNatsServer() {
   const { version, key } = natsPin();
-  return join(cacheFolder(), `nats-server-${version}-${key}-${process.platform}-${process.arch}`, "nats-server");
+  return join(
+    cacheFolder(),
+    `nats-server-${version}-${key}-${process.platform}-${process.arch}`,
+    "nats-server",
+  );
 }
 
 /** First executable file of that name on the path. */
@@ -61,7 +65,11 @@ export function isExecutable(file) {
 /** First dotted number that `file ...parameters` prints; undefined when it cannot be run. */
 export function versionOf(file, parameters) {
   try {
-    const output = execFileSync(file, parameters, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 10_000 });
+    const output = execFileSync(file, parameters, {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+      timeout: 10_000,
+    });
     return /(\d+(?:\.\d+)+)/.exec(output)?.[1];
   } catch {
     return undefined;

@@ -79,7 +79,9 @@ async function installPackages() {
   if (packagesAreInstalled()) return;
   const npm = onPath("npm");
   if (npm === undefined) {
-    throw new Missing("npm is needed to install the packages: it comes with Node 20 or newer, https://nodejs.org");
+    throw new Missing(
+      "npm is needed to install the packages: it comes with Node 20 or newer, https://nodejs.org",
+    );
   }
   await step("installing the packages (npm ci)", npm, ["ci", "--no-audit", "--no-fund"]);
 }
@@ -105,13 +107,17 @@ async function prepareNatsServer() {
   mkdirSync(cacheFolder(), { recursive: true });
   const folder = mkdtempSync(join(cacheFolder(), "build-"));
   try {
-    for (const file of ["go.mod", "go.sum", "tools.go"]) copyFileSync(join(pin.folder, file), join(folder, file));
+    for (const file of ["go.mod", "go.sum", "tools.go"])
+      copyFileSync(join(pin.folder, file), join(folder, file));
     const output = join(folder, "nats-server");
     await step(
       `building nats-server ${pin.version} (once, about 30 s)`,
       go,
       ["build", "-mod=readonly", ...goBuildFlags, "-o", output, "github.com/nats-io/nats-server/v2"],
-      { cwd: folder, env: { ...process.env, GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOFLAGS: "", GOWORK: "off" } },
+      {
+        cwd: folder,
+        env: { ...process.env, GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOFLAGS: "", GOWORK: "off" },
+      },
     );
     const target = builtNatsServer();
     mkdirSync(dirname(target), { recursive: true });
@@ -130,7 +136,8 @@ async function prepareBrowser() {
   const options = { cwd: tmpdir(), env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
   await step("reading Debian's list of packages (apt-get update)", apt, ["update"], options);
   await step("installing Debian's chromium (apt-get install)", apt, ["install", "-y", "chromium"], options);
-  if (findChromium() === undefined) throw new Missing("apt-get installed chromium, but it is not on the path");
+  if (findChromium() === undefined)
+    throw new Missing("apt-get installed chromium, but it is not on the path");
 }
 
 /** Runs the command in place of this script: same terminal, same signals, same exit code. */
@@ -165,7 +172,9 @@ async function main() {
     process.exit(2);
   }
   if (!isAtLeast(process.versions.node, nodeVersionMin)) {
-    throw new Missing(`Node ${nodeVersionMin} or newer is needed, this is ${process.versions.node}: https://nodejs.org`);
+    throw new Missing(
+      `Node ${nodeVersionMin} or newer is needed, this is ${process.versions.node}: https://nodejs.org`,
+    );
   }
   await installPackages();
   await prepareNatsServer();

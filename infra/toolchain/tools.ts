@@ -37,7 +37,12 @@ export function findTool(name: ToolName): string {
     case "node":
       return process.execPath;
     case "nats-server":
-      return found(name, findNatsServer(), natsServerVersionMin, prepareCommand(`builds ${natsPin().version}`));
+      return found(
+        name,
+        findNatsServer(),
+        natsServerVersionMin,
+        prepareCommand(`builds ${natsPin().version}`),
+      );
     case "chromium":
       return found(name, findChromium(), "", "apt-get install -y chromium");
     case "postgres":

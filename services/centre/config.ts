@@ -30,9 +30,8 @@ export const directivesPerMessageMax = 1_000;
 /** Entries of one import; beyond that it is to be split. */
 export const importEntriesMax = 500_000;
 
-/** Evidence ids of one directive, and characters of each. */
-export const evidenceMax = 20;
-export const evidenceCharactersMax = 100;
+/** Characters of one evidence id, or of an idempotency key. */
+export const idCharactersMax = 100;
 
 /** Rows of a list when the request names no limit, and at most. */
 export const listRowsDefault = 1_000;

@@ -70,7 +70,9 @@ export function describeFailure({ detail }: Failure): string {
 }
 
 /** The typed errors of every layer carry at least a code and a remedy. */
-function isDetailed(error: unknown): error is Error & Pick<ErrorDetail, "code" | "remedy"> & Partial<ErrorDetail> {
+function isDetailed(
+  error: unknown,
+): error is Error & Pick<ErrorDetail, "code" | "remedy"> & Partial<ErrorDetail> {
   return (
     error instanceof Error &&
     "code" in error &&

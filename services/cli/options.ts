@@ -14,7 +14,14 @@ export interface GlobalOptions {
 }
 
 /** The global options that take a value, as they are written. */
-export const globalOptionsWithValue: readonly string[] = ["--data", "--server", "--ca", "--token", "--cert", "--key"];
+export const globalOptionsWithValue: readonly string[] = [
+  "--data",
+  "--server",
+  "--ca",
+  "--token",
+  "--cert",
+  "--key",
+];
 
 /** Where a local run keeps its state unless said otherwise. */
 export const defaultDataFolder = ".qalqan";
@@ -22,7 +29,11 @@ export const defaultDataFolder = ".qalqan";
 export function addGlobalOptions(program: Command): Command {
   return program
     .option("--json", "answer with one JSON document on standard output")
-    .addOption(new Option("--data <dir>", `data folder of the local run (default: ${defaultDataFolder})`).env("QALQAN_DATA"))
+    .addOption(
+      new Option("--data <dir>", `data folder of the local run (default: ${defaultDataFolder})`).env(
+        "QALQAN_DATA",
+      ),
+    )
     .option("--server <url>", "elsewhere: the server to ask, host:port")
     .option("--ca <file>", "elsewhere: certificate of the authority (PEM)")
     .option("--token <file>", "elsewhere: file with the bearer token")

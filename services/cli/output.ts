@@ -7,7 +7,11 @@ export interface OutputOptions {
  * Writes the answer to standard output: with --json the document alone, else
  * the lines. Everything else that a command says goes to standard error.
  */
-export function answer(options: OutputOptions, document: unknown, lines: () => string | readonly string[]): void {
+export function answer(
+  options: OutputOptions,
+  document: unknown,
+  lines: () => string | readonly string[],
+): void {
   if (options.json === true) {
     process.stdout.write(`${JSON.stringify(document)}\n`);
     return;
@@ -27,8 +31,9 @@ export function table(heading: readonly string[], rows: readonly (readonly strin
   const widths = heading.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
   );
-  const isNumeric = heading.map((_, column) =>
-    rows.length > 0 && rows.every((row) => /^(-|[\d, ]+( ?ms| ?s| ?%)?)$/.test(row[column] ?? "")),
+  const isNumeric = heading.map(
+    (_, column) =>
+      rows.length > 0 && rows.every((row) => /^(-|[\d, ]+( ?ms| ?s| ?%)?)$/.test(row[column] ?? "")),
   );
   const line = (cells: readonly string[]) =>
     widths

@@ -34,7 +34,8 @@ export async function runProgram(parameters: readonly string[]): Promise<number>
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     // A command is missing: commander has shown the help in place of an error.
-    if (error instanceof CommanderError && error.code === "commander.help" && !asksForJson(parameters)) return 2;
+    if (error instanceof CommanderError && error.code === "commander.help" && !asksForJson(parameters))
+      return 2;
     const failure = failureOf(error, commandPath(meant));
     if (asksForJson(parameters)) process.stdout.write(`${JSON.stringify({ error: failure.detail })}\n`);
     else process.stderr.write(describeFailure(failure));

@@ -28,19 +28,20 @@ type DuplexMethod<Request, Response> = (
 
 /** The methods of a generated client, by what they are: a request and one answer, or a stream of answers. */
 type UnaryOf<Client> = {
-  [Name in keyof Client as Client[Name] extends UnaryMethod<infer _Q, infer _R> ? Name : never]: Client[Name] extends UnaryMethod<
-    infer Request,
-    infer Response
-  >
+  [
+    Name in keyof Client as Client[Name] extends UnaryMethod<infer _Q, infer _R> ? Name : never
+  ]: Client[Name] extends UnaryMethod<infer Request, infer Response>
     ? { request: Request; response: Response }
     : never;
 };
 type StreamsOf<Client> = {
-  [Name in keyof Client as Client[Name] extends StreamMethod<infer _Q, infer _R>
-    ? Client[Name] extends UnaryMethod<infer _Q2, infer _R2>
-      ? never
-      : Name
-    : never]: Client[Name] extends StreamMethod<infer Request, infer Response>
+  [
+    Name in keyof Client as Client[Name] extends StreamMethod<infer _Q, infer _R>
+      ? Client[Name] extends UnaryMethod<infer _Q2, infer _R2>
+        ? never
+        : Name
+      : never
+  ]: Client[Name] extends StreamMethod<infer Request, infer Response>
     ? { request: Request; response: Response }
     : never;
 };

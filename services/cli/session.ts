@@ -103,5 +103,8 @@ export async function openSession(options: GlobalOptions): Promise<Session> {
     return new Session(place, token);
   }
   const place = await localRun(options);
-  return new Session(place, options.token === undefined ? readLogin(options)?.token : readOptionFile("token", options.token));
+  return new Session(
+    place,
+    options.token === undefined ? readLogin(options)?.token : readOptionFile("token", options.token),
+  );
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** Bytes of a digest. */
 export const digestBytes = 32;
@@ -15,6 +15,18 @@ export class SetDigest {
   /** Least significant word first. */
   readonly #words = new Uint32Array(wordCount);
 
+  /**
+   * The digest of a set that is kept elsewhere.
+   * @param value what `value()` gave for it, 32 bytes
+   */
+  static from(value: Uint8Array): SetDigest {
+    if (value.length !== digestBytes) throw new RangeError(`a digest has ${digestBytes} bytes, not ${value.length}`);
+    const digest = new SetDigest();
+    const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+    digest.#words.forEach((_, index) => (digest.#words[index] = view.getUint32(digestBytes - 4 * (index + 1))));
+    return digest;
+  }
+
   /** @param row canonical text of a row that is not in the set */
   add(row: string): void {
     this.#combine(row, 1);
@@ -26,10 +38,10 @@ export class SetDigest {
   }
 
   #combine(row: string, sign: 1 | -1): void {
-    const hash = createHash("sha256").update(row, "utf8").digest();
+    const rowHash = hash("sha256", row, "buffer");
     let carry = 0;
     for (let word = 0; word < wordCount; word++) {
-      const sum = (this.#words[word] ?? 0) + sign * hash.readUInt32BE(digestBytes - 4 * (word + 1)) + carry;
+      const sum = (this.#words[word] ?? 0) + sign * rowHash.readUInt32BE(digestBytes - 4 * (word + 1)) + carry;
       this.#words[word] = sum;
       carry = Math.floor(sum / 2 ** wordBits);
     }

@@ -40,9 +40,11 @@ export function stateOf(directive: Opinion, known: KnownStanding, nowMs: number)
   if (known.missing.length > 0) {
     return { state: "held", reason: "approval", missing: [...known.missing] };
   }
-  if (decision?.decision === "held" && decision.reason !== "approval") {
-    return { state: "held", reason: decision.reason, missing: [] };
+  // "Held for an approval" may be older than the approval that this region has seen since. Where it never
+  // asked for one, the capital sees the powers otherwise, and that holds.
+  const approvedSince = decision?.reason === "approval" && directive.missing.length > 0;
+  if (decision?.decision === "held" && !approvedSince) {
+    return { state: "held", reason: decision.reason, missing: [...decision.missing] };
   }
-  // "Held for an approval" is older than the approval that this region has seen since.
   return { state: "regional", reason: "", missing: [] };
 }

@@ -13,7 +13,7 @@ import type { Action, ApprovalKind, DirectiveState, Person, Scope } from "./voca
 import { isProsecutor, regionOfId } from "./vocabulary.ts";
 
 /** A directive rests on at most this many pieces of evidence. */
-export const evidenceMax = 100;
+const evidenceMax = 100;
 
 /** What is written to the outbox; a body is equal in structure to that of the event `Event`. */
 export interface DirectiveEvent {

@@ -73,7 +73,12 @@ export class Overlay {
       case "regionStop":
         this.#region.applyStop(body.value);
         break;
-      default:
+      case "receipt":
+      case "counters":
+      case "intelligence":
+      case "intelligenceWithdrawn":
+      case "heartbeat":
+      case undefined:
         break;
     }
     this.advance(position);

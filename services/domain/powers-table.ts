@@ -68,7 +68,7 @@ export const issuingRoles: readonly Role[] = [
   "regional-prosecutor",
   "central-prosecutor",
 ];
-export const prosecutors: readonly Role[] = ["regional-prosecutor", "central-prosecutor"];
+const prosecutors: readonly Role[] = ["regional-prosecutor", "central-prosecutor"];
 const operator: readonly Role[] = ["operator"];
 const operatorOrProsecutor: readonly Role[] = [...operator, ...prosecutors];
 

@@ -109,7 +109,7 @@ export function classify(target: Target, context: PowersContext): TargetClass {
 }
 
 /** Whether the trunk of a number-on-trunk target is surely international. */
-export function isInternational(trunk: string, context: PowersContext): boolean {
+function isInternational(trunk: string, context: PowersContext): boolean {
   return trunk === internationalWord || context.trunkDirection(trunk) === "international";
 }
 

@@ -17,7 +17,11 @@ const answerWaitMs = 5_000;
  * @param subject the stream's direct get as this account names it
  * @returns the messages in order; empty when there is none from `sequence` on
  */
-export async function batchGet(connection: NatsConnection, subject: string, sequence: number): Promise<CopiedMessage[]> {
+export async function batchGet(
+  connection: NatsConnection,
+  subject: string,
+  sequence: number,
+): Promise<CopiedMessage[]> {
   const request = JSON.stringify({ seq: sequence, batch: batchMessagesMax, max_bytes: batchBytesMax });
   const answers = await connection.requestMany(subject, request, {
     strategy: RequestStrategy.SentinelMsg,
@@ -52,6 +56,7 @@ export async function streamRange(
     readonly state?: { readonly first_seq: number; readonly last_seq: number };
     readonly error?: { readonly description?: string };
   };
-  if (info.state === undefined) throw new Error(`${subject}: ${info.error?.description ?? "no state in the answer"}`);
+  if (info.state === undefined)
+    throw new Error(`${subject}: ${info.error?.description ?? "no state in the answer"}`);
   return { first: info.state.first_seq, last: info.state.last_seq };
 }

@@ -21,7 +21,8 @@ export function readConfig<Schema extends z.ZodType>(
   const lines = result.error.issues.map((issue) => {
     const variable = issue.path.join(".");
     const value = env[variable];
-    const shown = value === undefined ? "nothing" : /PASSWORD|SEED/.test(variable) ? "(hidden)" : `"${value}"`;
+    const shown =
+      value === undefined ? "nothing" : /PASSWORD|SEED/.test(variable) ? "(hidden)" : `"${value}"`;
     return `${variable}: read ${shown}; ${issue.message}`;
   });
   throw new InvalidConfiguration(`The configuration is not usable.\n  ${lines.join("\n  ")}`);
@@ -40,7 +41,10 @@ export const fileContents = z
     try {
       return readFileSync(path, "utf8").trim();
     } catch (error) {
-      context.addIssue({ code: "custom", message: `expected the path of a readable file (${String(error)})` });
+      context.addIssue({
+        code: "custom",
+        message: `expected the path of a readable file (${String(error)})`,
+      });
       return z.NEVER;
     }
   });

@@ -43,14 +43,22 @@ export async function openDatabase<Schema>(
   pool.on("error", (error) => log.warn({ err: error }, "an idle database connection was lost"));
   const database = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   await untilItAnswers(database, log, signal);
-  const migrator = new Migrator({ db: database, provider: { getMigrations: async () => ({ ...migrations }) } });
+  const migrator = new Migrator({
+    db: database,
+    provider: { getMigrations: async () => ({ ...migrations }) },
+  });
   const { error, results } = await migrator.migrateToLatest();
-  for (const result of results ?? []) log.info({ migration: result.migrationName, status: result.status }, "migrated");
-  if (error !== undefined) throw error;
+  for (const result of results ?? [])
+    log.info({ migration: result.migrationName, status: result.status }, "migrated");
+  if (error !== undefined) throw new Error("the schema could not be brought up to date", { cause: error });
   return database;
 }
 
-async function untilItAnswers<Schema>(database: Kysely<Schema>, log: Log, signal: AbortSignal): Promise<void> {
+async function untilItAnswers<Schema>(
+  database: Kysely<Schema>,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
     try {
       await sql`select 1`.execute(database);
@@ -86,7 +94,10 @@ export async function lead(
     try {
       await client.connect();
       for (;;) {
-        const { rows } = await client.query<{ locked: boolean }>("select pg_try_advisory_lock($1) as locked", [lockKey]);
+        const { rows } = await client.query<{ locked: boolean }>(
+          "select pg_try_advisory_lock($1) as locked",
+          [lockKey],
+        );
         if (rows[0]?.locked === true) return { lost, release: () => client.end() };
         if (!(await pause(500, signal))) throw signal.reason;
       }

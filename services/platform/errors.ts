@@ -57,7 +57,8 @@ export function translateError(error: unknown): Translated {
   if (error instanceof Refusal) {
     return translated(statusOfRefusal[error.code] ?? status.FAILED_PRECONDITION, detailOf(error), false);
   }
-  const text = error instanceof Error ? `${error.message} ${"code" in error ? String(error.code) : ""}` : String(error);
+  const text =
+    error instanceof Error ? `${error.message} ${"code" in error ? String(error.code) : ""}` : String(error);
   if (temporary.test(text)) {
     return translated(
       status.UNAVAILABLE,

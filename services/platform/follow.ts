@@ -51,7 +51,8 @@ export async function* follow(
       try {
         for await (const message of messages) {
           if (message.seq <= last) continue;
-          if (filter === undefined && message.seq !== last + 1) throw new StreamGap(stream, last + 1, message.seq);
+          if (filter === undefined && message.seq !== last + 1)
+            throw new StreamGap(stream, last + 1, message.seq);
           last = message.seq;
           yield {
             sequence: message.seq,
@@ -71,7 +72,6 @@ export async function* follow(
     await pause(retryWaitMs, signal);
   }
 }
-
 
 async function consume(
   connection: NatsConnection,

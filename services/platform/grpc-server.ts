@@ -31,7 +31,10 @@ export interface CallContext {
 
 type Unary<Request, Response> = (request: Request, context: CallContext) => Promise<Response> | Response;
 type Stream<Request, Response> = (request: Request, context: CallContext) => AsyncIterable<Response>;
-type Duplex<Request, Response> = (requests: AsyncIterable<Request>, context: CallContext) => AsyncIterable<Response>;
+type Duplex<Request, Response> = (
+  requests: AsyncIterable<Request>,
+  context: CallContext,
+) => AsyncIterable<Response>;
 
 interface AnyCall {
   readonly metadata: Metadata;
@@ -107,7 +110,13 @@ export class Handlers {
     if (internal) this.#log.error({ method, err: error }, "a call failed");
     const metadata = new Metadata();
     metadata.set(errorTrailer, Buffer.from(JSON.stringify(detail)));
-    return { code: grpcStatus, details: detail.message, metadata, name: detail.code, message: detail.message };
+    return {
+      code: grpcStatus,
+      details: detail.message,
+      metadata,
+      name: detail.code,
+      message: detail.message,
+    };
   }
 }
 

@@ -21,7 +21,8 @@ export function createTokenVerifier(identityKeys: string): TokenVerifier {
         field: "authorization",
         value: "",
         message: "a bearer token is missing",
-        remedy: "send the metadata `authorization: Bearer <token>`; the command line gets one by `qalqan login`",
+        remedy:
+          "send the metadata `authorization: Bearer <token>`; the command line gets one by `qalqan login`",
       });
     }
     try {

@@ -31,7 +31,7 @@ export async function connectNats(
   void (async () => {
     for await (const event of connection.status()) {
       if (event.type === "disconnect" || event.type === "reconnect" || event.type === "error") {
-        log.info({ event: event.type, data: String(event.data) }, "nats connection");
+        log.info({ event: event.type, data: event.data }, "nats connection");
       }
     }
   })();

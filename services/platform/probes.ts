@@ -11,7 +11,10 @@ export interface Readiness {
  * Answers `/live` and `/ready`; undefined for any other path. `/ready` is 503
  * while the service must not be asked.
  */
-export function answerProbe(path: string, readiness: () => Readiness): { status: number; body: string } | undefined {
+export function answerProbe(
+  path: string,
+  readiness: () => Readiness,
+): { status: number; body: string } | undefined {
   if (path === "/live") return { status: 200, body: JSON.stringify({ live: true }) };
   if (path !== "/ready") return undefined;
   const state = readiness();

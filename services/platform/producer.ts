@@ -27,7 +27,13 @@ export class LaneProducer {
   #lastOutbox = 0;
   #lastSequence = 0;
 
-  private constructor(connection: NatsConnection, manager: JetStreamManager, lane: Lane, epoch: number, producer: string) {
+  private constructor(
+    connection: NatsConnection,
+    manager: JetStreamManager,
+    lane: Lane,
+    epoch: number,
+    producer: string,
+  ) {
     this.#connection = connection;
     this.#manager = manager;
     this.#stream = regionStream.lane(lane, epoch);
@@ -43,7 +49,7 @@ export class LaneProducer {
     producer: string,
     signal: AbortSignal,
   ): Promise<LaneProducer> {
-    const manager = await connection.jetstreamManager({ checkAPI: false });
+    const manager = await connection.jetstreamManager({ checkAPI: false, timeout: acknowledgeWaitMs });
     const opened = new LaneProducer(connection, manager, lane, epoch, producer);
     for (;;) {
       try {
@@ -107,7 +113,9 @@ export class LaneProducer {
       return false;
     }
     if (this.#lastOutbox > outbox) {
-      throw new ProducerReplaced(`${this.#ownSubjects} is at outbox ${this.#lastOutbox}, this process at ${outbox}`);
+      throw new ProducerReplaced(
+        `${this.#ownSubjects} is at outbox ${this.#lastOutbox}, this process at ${outbox}`,
+      );
     }
     return this.#lastOutbox === outbox;
   }
@@ -118,7 +126,8 @@ export class LaneProducer {
       this.#lastSequence = last.seq;
       this.#lastOutbox = Event.decode(last.data).outbox;
     } catch (error) {
-      if (!(error instanceof Error) || !/message not found|no message found/i.test(error.message)) throw error;
+      if (!(error instanceof Error) || !/message not found|no message found/i.test(error.message))
+        throw error;
       this.#lastSequence = 0;
       this.#lastOutbox = 0;
     }

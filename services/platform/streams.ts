@@ -74,13 +74,21 @@ export function nationalStreams(capitalEpoch: number, replicas: number) {
       subjects: [hubSubject.nationalAll(capitalEpoch)],
       max_bytes: streamBytesMax.national,
       num_replicas: replicas,
-      republish: { src: hubSubject.nationalAll(capitalEpoch), dest: hubSubject.live(hubSubject.nationalAll(capitalEpoch)) },
+      republish: {
+        src: hubSubject.nationalAll(capitalEpoch),
+        dest: hubSubject.live(hubSubject.nationalAll(capitalEpoch)),
+      },
     }),
   ];
 }
 
 /** The hub's streams of one region, in its current epoch and the next: a fork needs no reload. */
-export function hubStreamsOf(region: string, regionEpochs: readonly number[], capitalEpoch: number, replicas: number) {
+export function hubStreamsOf(
+  region: string,
+  regionEpochs: readonly number[],
+  capitalEpoch: number,
+  replicas: number,
+) {
   const forRegion = hubSubject.forRegionAll(region, capitalEpoch);
   return [
     ...regionEpochs.flatMap((epoch) =>
@@ -104,7 +112,10 @@ export function hubStreamsOf(region: string, regionEpochs: readonly number[], ca
 }
 
 /** Creates the stream where it is missing; an existing one is left as it is. */
-export async function ensureStream(manager: JetStreamManager, wanted: Partial<StreamConfig> & { name: string }): Promise<void> {
+export async function ensureStream(
+  manager: JetStreamManager,
+  wanted: Partial<StreamConfig> & { name: string },
+): Promise<void> {
   try {
     await manager.streams.info(wanted.name);
   } catch (error) {

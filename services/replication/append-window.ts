@@ -9,6 +9,8 @@ export class AppendWindow {
   readonly #onFailure: () => void;
   readonly #flying = new Set<Promise<void>>();
   #bytes = 0;
+  /** Wakes the one sender that waits for room. */
+  #landed: () => void = () => undefined;
   #failure: unknown;
   #failed = false;
 
@@ -31,13 +33,17 @@ export class AppendWindow {
   }
 
   /**
-   * Starts an append as soon as there is room for it.
+   * Starts an append as soon as there is room for it. One sender at a time.
    *
    * @param bytes size of the message
    * @returns false when an earlier append has failed: nothing was started
    */
   async send(bytes: number, append: () => Promise<void>): Promise<boolean> {
-    while (!this.#failed && this.#isFull(bytes)) await Promise.race(this.#flying);
+    while (!this.#failed && this.#isFull(bytes)) {
+      await new Promise<void>((resolve) => {
+        this.#landed = resolve;
+      });
+    }
     if (this.#failed) return false;
     this.#bytes += bytes;
     const flying = append()
@@ -45,6 +51,7 @@ export class AppendWindow {
       .finally(() => {
         this.#bytes -= bytes;
         this.#flying.delete(flying);
+        this.#landed();
       });
     this.#flying.add(flying);
     return true;

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { RunningNation, type DirectiveDocument, type ScreenDocument, type StatusDocument } from "./running-nation.ts";
+import {
+  RunningNation,
+  type DirectiveDocument,
+  type ScreenDocument,
+  type StatusDocument,
+} from "./running-nation.ts";
 
 const fraudster = "+447911123456";
 const citizen = "+77172551111";
@@ -28,7 +33,13 @@ describe("a directive given in one region", () => {
       ...["directive", "issue", "--region", "astana", "--number", fraudster, "--action", "block"],
       ...["--basis", "communications-law-41-1", "--reason", "fraud", "--expires", "6d", "--wait"],
     );
-    expect(directive).toMatchObject({ revision: 1, scope: "nation", state: "national", missing: [], target: fraudster });
+    expect(directive).toMatchObject({
+      revision: 1,
+      scope: "nation",
+      state: "national",
+      missing: [],
+      target: fraudster,
+    });
     expect(directive.id).toMatch(/^astana-[0-9A-HJKMNP-TV-Z]{26}$/);
     expect(directive.receipts.map(({ region }) => region).sort()).toEqual([...regions].sort());
     for (const receipt of directive.receipts) {
@@ -68,7 +79,14 @@ describe("a directive given in one region", () => {
   });
 
   it("is gone everywhere once it was revoked, also after another restart", async () => {
-    const revoked = await nation.json<DirectiveDocument>("directive", "revoke", directive.id, "--reason", "mistake", "--wait");
+    const revoked = await nation.json<DirectiveDocument>(
+      "directive",
+      "revoke",
+      directive.id,
+      "--reason",
+      "mistake",
+      "--wait",
+    );
     expect(revoked.state).toBe("revoked");
     for (const region of regions) expect((await screen(region, fraudster)).verdict).toBe("allow");
     nation = await nation.restart();
@@ -85,7 +103,16 @@ describe("a directive given in one region", () => {
 
   it("needs a second person for a Kazakh range, and says who", async () => {
     const held = await nation.json<DirectiveDocument>(
-      ...["directive", "issue", "--region", "astana", "--range", "+77011230000-+77011239999", "--action", "block"],
+      ...[
+        "directive",
+        "issue",
+        "--region",
+        "astana",
+        "--range",
+        "+77011230000-+77011239999",
+        "--action",
+        "block",
+      ],
       ...["--basis", "communications-law-41-1", "--reason", "fraud", "--expires", "1d", "--wait"],
     );
     expect(held.state).toBe("held");
@@ -101,14 +128,20 @@ describe("a directive given in one region", () => {
       ...["--basis", "communications-law-41-1", "--reason", "fraud", "--expires", "6d", "--wait"],
     );
     await nation.json("stop", "--region", "mangystau");
-    await expect.poll(async () => (await screen("mangystau", "+447911000001")).mode, { timeout: 5_000 }).toBe("stopped");
+    await expect
+      .poll(async () => (await screen("mangystau", "+447911000001")).mode, { timeout: 5_000 })
+      .toBe("stopped");
     expect((await screen("mangystau", "+447911000001")).verdict).toBe("allow");
     expect((await screen("astana", "+447911000001")).directive).toBe(again.id);
     await nation.json("resume", "--region", "mangystau");
-    await expect.poll(async () => (await screen("mangystau", "+447911000001")).verdict, { timeout: 5_000 }).toBe("block");
+    await expect
+      .poll(async () => (await screen("mangystau", "+447911000001")).verdict, { timeout: 5_000 })
+      .toBe("block");
     await nation.json("stop");
     for (const region of regions) {
-      await expect.poll(async () => (await screen(region, "+447911000001")).verdict, { timeout: 5_000 }).toBe("allow");
+      await expect
+        .poll(async () => (await screen(region, "+447911000001")).verdict, { timeout: 5_000 })
+        .toBe("allow");
     }
     await nation.json("resume");
   });

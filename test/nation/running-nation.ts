@@ -74,7 +74,9 @@ export class RunningNation implements AsyncDisposable {
   async json<Document>(...words: string[]): Promise<Document> {
     const result = await this.run(...words, "--json");
     if (result.code !== 0) {
-      throw new Error(`qalqan ${words.join(" ")} ended with ${result.code}\n${result.stdout}\n${result.stderr}`);
+      throw new Error(
+        `qalqan ${words.join(" ")} ended with ${result.code}\n${result.stdout}\n${result.stderr}`,
+      );
     }
     return JSON.parse(result.stdout) as Document;
   }
@@ -91,7 +93,10 @@ export class RunningNation implements AsyncDisposable {
   /** Stops, and starts again on the same data. */
   async restart(regions?: string): Promise<RunningNation> {
     await this.stop();
-    return RunningNation.start({ dataFolder: this.dataFolder, ...(regions === undefined ? {} : { regions }) });
+    return RunningNation.start({
+      dataFolder: this.dataFolder,
+      ...(regions === undefined ? {} : { regions }),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

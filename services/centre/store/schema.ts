@@ -61,8 +61,13 @@ export interface BatchRow {
   merged: number;
   /** JSON: how many entries were refused, by reason. */
   refused_by_reason: string;
+  /** JSON: what its members ask for, each kind of answer once (approving.ts, distinctNeeds). */
+  needs: string;
   missing: string[];
   refused: boolean;
+  /** The last of the events that carried its members. */
+  last_event: string;
+  /** The event since which its members are enforced; null while it is held. */
   effect_event: string | null;
   revoked_at_ms: number;
   revoked_by: string;

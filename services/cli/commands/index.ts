@@ -29,15 +29,39 @@ export const commands: readonly CommandEntry[] = [
     name: "directive",
     summary: "standing orders about numbers, ranges and trunks",
     children: [
-      { name: "issue", summary: "decide what happens to calls of a target", load: () => import("./directive/issue.ts") },
-      { name: "show", summary: "its story, and since when each region enforces it", load: () => import("./directive/show.ts") },
-      { name: "list", summary: "directives of a region or of the nation", load: () => import("./directive/list.ts") },
-      { name: "approve", summary: "give what is missing, as another person", load: () => import("./directive/approve.ts") },
-      { name: "reject", summary: "refuse it, as another person", load: () => import("./directive/reject.ts") },
+      {
+        name: "issue",
+        summary: "decide what happens to calls of a target",
+        load: () => import("./directive/issue.ts"),
+      },
+      {
+        name: "show",
+        summary: "its story, and since when each region enforces it",
+        load: () => import("./directive/show.ts"),
+      },
+      {
+        name: "list",
+        summary: "directives of a region or of the nation",
+        load: () => import("./directive/list.ts"),
+      },
+      {
+        name: "approve",
+        summary: "give what is missing, as another person",
+        load: () => import("./directive/approve.ts"),
+      },
+      {
+        name: "reject",
+        summary: "refuse it, as another person",
+        load: () => import("./directive/reject.ts"),
+      },
       { name: "extend", summary: "let it end later", load: () => import("./directive/extend.ts") },
       { name: "revoke", summary: "end it now, in every region", load: () => import("./directive/revoke.ts") },
       { name: "bases", summary: "the catalogue of legal bases", load: () => import("./directive/bases.ts") },
-      { name: "reasons", summary: "the catalogue of reason codes", load: () => import("./directive/reasons.ts") },
+      {
+        name: "reasons",
+        summary: "the catalogue of reason codes",
+        load: () => import("./directive/reasons.ts"),
+      },
     ],
   },
   {
@@ -69,9 +93,17 @@ export const commands: readonly CommandEntry[] = [
     name: "protect",
     summary: "numbers that originate from their own trunks alone (banks, state bodies)",
     children: [
-      { name: "add", summary: "protect a number (central prosecutor)", load: () => import("./protect/add.ts") },
+      {
+        name: "add",
+        summary: "protect a number (central prosecutor)",
+        load: () => import("./protect/add.ts"),
+      },
       { name: "list", summary: "protected numbers", load: () => import("./protect/list.ts") },
-      { name: "remove", summary: "end a protection (central prosecutor)", load: () => import("./protect/remove.ts") },
+      {
+        name: "remove",
+        summary: "end a protection (central prosecutor)",
+        load: () => import("./protect/remove.ts"),
+      },
     ],
   },
   {
@@ -79,9 +111,17 @@ export const commands: readonly CommandEntry[] = [
     summary: "facts about fraudsters, for an audience",
     children: [
       { name: "add", summary: "write a piece down", load: () => import("./intelligence/add.ts") },
-      { name: "list", summary: "pieces that a region can read", load: () => import("./intelligence/list.ts") },
+      {
+        name: "list",
+        summary: "pieces that a region can read",
+        load: () => import("./intelligence/list.ts"),
+      },
       { name: "show", summary: "one piece", load: () => import("./intelligence/show.ts") },
-      { name: "withdraw", summary: "withdraw a piece everywhere", load: () => import("./intelligence/withdraw.ts") },
+      {
+        name: "withdraw",
+        summary: "withdraw a piece everywhere",
+        load: () => import("./intelligence/withdraw.ts"),
+      },
     ],
   },
   { name: "login", summary: "act as one person from now on", load: () => import("./login.ts") },
@@ -93,7 +133,11 @@ export const commands: readonly CommandEntry[] = [
     children: [
       { name: "cut", summary: "cut a region's line to the capital", load: () => import("./local/cut.ts") },
       { name: "heal", summary: "mend a line that was cut", load: () => import("./local/heal.ts") },
-      { name: "kill", summary: "kill -9 a process; it is started again", load: () => import("./local/kill.ts") },
+      {
+        name: "kill",
+        summary: "kill -9 a process; it is started again",
+        load: () => import("./local/kill.ts"),
+      },
       { name: "pause", summary: "stop a process without ending it", load: () => import("./local/pause.ts") },
       { name: "resume", summary: "let a paused process go on", load: () => import("./local/resume.ts") },
     ],

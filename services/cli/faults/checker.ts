@@ -92,9 +92,12 @@ async function missingIn(access: RegionAccess, ledger: Ledger): Promise<string[]
       atMs: 0,
     });
     const expected = entry.revocation === "acknowledged" ? "allow" : "block";
-    const right = answer.decision === expected && (expected === "allow" || answer.directive === entry.directive);
+    const right =
+      answer.decision === expected && (expected === "allow" || answer.directive === entry.directive);
     if (!right) {
-      missing.push(`${access.region}: ${entry.directive} expected ${expected}, found ${answer.decision} ${answer.directive}`);
+      missing.push(
+        `${access.region}: ${entry.directive} expected ${expected}, found ${answer.decision} ${answer.directive}`,
+      );
     }
   }
   return missing;

@@ -61,10 +61,15 @@ async function runClient(
 ): Promise<void> {
   const random = randomFrom(plan.seed * 1_000 + client);
   const own: LedgerEntry[] = [];
-  for (let issued = 0; !signal.aborted; ) {
+  for (let issued = 0; !signal.aborted;) {
     const revocable = own.find((entry) => entry.directive !== undefined && entry.revocation === "none");
     if (revocable !== undefined && random() < revokedShare) {
-      await revoke(access, ledger, revocable, await access.operator(operatorOf(client, own.indexOf(revocable))));
+      await revoke(
+        access,
+        ledger,
+        revocable,
+        await access.operator(operatorOf(client, own.indexOf(revocable))),
+      );
     } else {
       const serial = String(client * 100_000 + issued).padStart(7, "0");
       const entry = ledger.open(access.region, `+4479${serial}`, `load-${plan.seed}-${serial}`);
@@ -81,7 +86,12 @@ function operatorOf(client: number, issued: number): number {
   return 1_000 * (client + 1) + Math.floor(issued / targetsPerOperator);
 }
 
-async function issue(access: RegionAccess, ledger: Ledger, entry: LedgerEntry, metadata: Metadata): Promise<void> {
+async function issue(
+  access: RegionAccess,
+  ledger: Ledger,
+  entry: LedgerEntry,
+  metadata: Metadata,
+): Promise<void> {
   await repeated(ledger, async () => {
     const view = await call(
       access.centre.issueDirective.bind(access.centre),
@@ -107,7 +117,12 @@ async function issue(access: RegionAccess, ledger: Ledger, entry: LedgerEntry, m
   });
 }
 
-async function revoke(access: RegionAccess, ledger: Ledger, entry: LedgerEntry, metadata: Metadata): Promise<void> {
+async function revoke(
+  access: RegionAccess,
+  ledger: Ledger,
+  entry: LedgerEntry,
+  metadata: Metadata,
+): Promise<void> {
   const { directive } = entry;
   if (directive === undefined) return;
   entry.revocation = "asked";

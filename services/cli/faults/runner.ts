@@ -35,7 +35,11 @@ export interface FaultRunResult extends Verdict {
  * Puts a nation under load and faults, lets it heal, and compares what was
  * acknowledged with what every region enforces.
  */
-export async function runFaults(nation: NationAccess, control: FaultControl, run: FaultRun): Promise<FaultRunResult> {
+export async function runFaults(
+  nation: NationAccess,
+  control: FaultControl,
+  run: FaultRun,
+): Promise<FaultRunResult> {
   const { schedule, report } = run;
   const ledger = new Ledger();
   const stopLoad = new AbortController();
@@ -52,7 +56,9 @@ export async function runFaults(nation: NationAccess, control: FaultControl, run
   await pause(2_000, stopLoad.signal);
   stopLoad.abort();
   await load;
-  report(`${ledger.acknowledged.length} directives acknowledged, ${ledger.revoked.length} revoked; comparing`);
+  report(
+    `${ledger.acknowledged.length} directives acknowledged, ${ledger.revoked.length} revoked; comparing`,
+  );
   const verdict = await checkNation(nation, ledger);
   const count = (kind: Fault["kind"]) => faults.filter(({ fault }) => fault.kind === kind).length;
   return {

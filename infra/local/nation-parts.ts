@@ -1,0 +1,168 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { capitalStack } from "../blueprint/capital-stack.ts";
+import { hubAccounts } from "../blueprint/nats-configuration.ts";
+import { secretName } from "../blueprint/parts.ts";
+import { loadRegions, type Region } from "../blueprint/regions.ts";
+import { regionalStack } from "../blueprint/regional-stack.ts";
+import { capitalSite, type Setting, type Stack } from "../blueprint/stack.ts";
+import { compileCacheFolder } from "../toolchain/tools.ts";
+import { Authority, type CertificateFiles } from "./authority.ts";
+import { writeWhole, type DataFolder } from "./data-folder.ts";
+import { prepareIdentity, type IdentityFiles } from "./identity.ts";
+import { hubAccountsFile, type LaunchContext } from "./launch.ts";
+import { nameProcess } from "./own-process.ts";
+import { portKey, portKeys, Ports } from "./ports.ts";
+import type { RunFile } from "./run-file.ts";
+import { StackSecrets } from "./secrets.ts";
+
+/** One line of `regions.json`, as coordination reads it. */
+interface NationRegion {
+  readonly slug: string;
+  readonly iso: string;
+  readonly en: string;
+  readonly kk: string;
+  readonly ru: string;
+  readonly lat: number;
+  readonly lon: number;
+}
+
+type Clients = Readonly<Record<"cli" | "switch", CertificateFiles>>;
+
+/** What all stacks of a data folder share: ports, authority, identity, and the list of its regions. */
+export class NationParts {
+  readonly folder: DataFolder;
+  readonly #ports: Ports;
+  readonly #authority: Authority;
+  readonly #identity: IdentityFiles;
+  readonly #clients: Clients;
+  readonly #settings: Readonly<Record<Setting, string>>;
+  readonly #startedAt = new Date().toISOString();
+
+  private constructor(
+    folder: DataFolder,
+    authority: Authority,
+    clients: Clients,
+    settings: Readonly<Record<Setting, string>>,
+  ) {
+    this.folder = folder;
+    this.#ports = new Ports(folder);
+    this.#authority = authority;
+    this.#identity = prepareIdentity(folder.identity);
+    this.#clients = clients;
+    this.#settings = settings;
+  }
+
+  static async prepare(
+    folder: DataFolder,
+    settings: Omit<Record<Setting, string>, "compileCache">,
+  ): Promise<NationParts> {
+    const authority = new Authority(folder.authority);
+    await authority.prepare();
+    const clients = {
+      cli: await authority.ensure(join(folder.authority, "cli"), "cli", "client"),
+      switch: await authority.ensure(join(folder.authority, "switch"), "switch", "client"),
+    };
+    return new NationParts(folder, authority, clients, { ...settings, compileCache: compileCacheFolder() });
+  }
+
+  /**
+   * Makes everything that the stacks of these regions need (ports, secrets),
+   * and writes the list of the nation's regions and the hub's accounts for all
+   * of them, those not started now among them.
+   *
+   * @throws LocalRunError `port-taken`
+   */
+  async contexts(regions: readonly Region[], withCapital: boolean): Promise<readonly LaunchContext[]> {
+    const capital = capitalStack();
+    const stacks = [...(withCapital ? [capital] : []), ...regions.map(regionalStack)];
+    await this.#ports.prepare(stacks.flatMap(portKeys));
+    const nation = this.#writeNation(regions);
+    const secrets = new Map<string, StackSecrets>();
+    for (const stack of [capital, ...nation.map(regionalStack)])
+      secrets.set(stack.site, await this.#secrets(stack));
+    this.#writeHubAccounts(secrets);
+    return stacks.map((stack) => this.#context(stack, secrets));
+  }
+
+  /** Writes how this run is reached. */
+  writeRunFile(regions: readonly Region[], control: string): RunFile {
+    const runner = nameProcess(process.pid);
+    if (runner === undefined) throw new Error("this process is not in /proc");
+    const stacks = [capitalStack(), ...regions.map(regionalStack)];
+    const run: RunFile = {
+      runner,
+      startedAt: this.#startedAt,
+      release: this.#settings.release,
+      dataFolder: this.folder.root,
+      control,
+      identity: this.#identity,
+      clients: this.#clients,
+      regions: regions.map(({ slug }) => slug),
+      regionsFile: this.folder.regionsFile,
+      sites: Object.fromEntries(stacks.map((stack) => [stack.site, this.#addresses(stack)])),
+    };
+    writeWhole(this.folder.runFile, JSON.stringify(run, undefined, 2));
+    return run;
+  }
+
+  #addresses(stack: Stack): RunFile["sites"][string] {
+    return Object.fromEntries(
+      stack.workloads.map(({ name, ports }) => [
+        name,
+        Object.fromEntries(
+          ports.map((port) => [port.name, this.#ports.address(portKey(stack.site, name, port.name))]),
+        ),
+      ]),
+    );
+  }
+
+  #secrets(stack: Stack): Promise<StackSecrets> {
+    return StackSecrets.prepare(stack, this.folder, this.#authority, this.#identity.keys);
+  }
+
+  #context(stack: Stack, secrets: ReadonlyMap<string, StackSecrets>): LaunchContext {
+    return {
+      stack,
+      folder: this.folder,
+      ports: this.#ports,
+      secrets: required(secrets, stack.site),
+      settings: this.#settings,
+    };
+  }
+
+  /** Adds regions to the nation of the data folder. @returns all of its regions */
+  #writeNation(regions: readonly Region[]): readonly Region[] {
+    const file = this.folder.regionsFile;
+    const known = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as readonly NationRegion[]) : [];
+    const slugs = new Set([...known, ...regions].map(({ slug }) => slug));
+    const nation = loadRegions().filter(({ slug }) => slugs.has(slug));
+    if (slugs.size > known.length || !existsSync(file)) {
+      writeWhole(file, JSON.stringify(nation.map(nationRegion), undefined, 2));
+    }
+    return nation;
+  }
+
+  #writeHubAccounts(secrets: ReadonlyMap<string, StackSecrets>): void {
+    const capital = required(secrets, capitalSite);
+    const regions = [...secrets].filter(([site]) => site !== capitalSite);
+    const file = hubAccountsFile(this.folder);
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const text = hubAccounts({
+      coordination: capital.publicKey(secretName.natsUser("coordination")),
+      system: capital.publicKey(secretName.system),
+      leaf: new Map(regions.map(([site, own]) => [site, own.publicKey(secretName.leaf)])),
+    });
+    writeWhole(file, text);
+  }
+}
+
+function required(secrets: ReadonlyMap<string, StackSecrets>, site: string): StackSecrets {
+  const found = secrets.get(site);
+  if (found === undefined) throw new RangeError(`no secrets were made for ${site}`);
+  return found;
+}
+
+function nationRegion({ slug, iso, names, coordinates }: Region): NationRegion {
+  return { slug, iso, ...names, lat: coordinates.latitude, lon: coordinates.longitude };
+}

@@ -1,0 +1,278 @@
+import { readFileSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { loadRegions, type Region } from "../blueprint/regions.ts";
+import type { WorkloadName } from "../blueprint/stack.ts";
+import { DataFolder } from "./data-folder.ts";
+import { LocalRunError, translated } from "./errors.ts";
+import { controlSocketPath, serveControl, type Control, type NationStatus } from "./control-server.ts";
+import { checkoutFolder } from "./launch.ts";
+import { stopLeftovers } from "./leftovers.ts";
+import { boundLogs } from "./logs.ts";
+import { NationParts } from "./nation-parts.ts";
+import type { RunFile } from "./run-file.ts";
+import { Limit } from "./limit.ts";
+import { SiteRun } from "./site-run.ts";
+import type { ProcessStatus } from "./supervised-process.ts";
+
+/** A process has changed its state; `ready` of `of` are ready now. */
+export interface Progress extends ProcessStatus {
+  readonly ready: number;
+  readonly of: number;
+}
+
+export interface NationOptions {
+  /** Holds all state; made when missing. */
+  readonly dataFolder: string;
+  /** Slugs of the regions to run beside the capital. */
+  readonly regions: readonly string[];
+  /** Workloads to run; all when absent. */
+  readonly only?: readonly WorkloadName[];
+  readonly logLevel?: "debug" | "info" | "warn" | "error";
+  /** Takes one line for people at a time. */
+  readonly log?: (line: string) => void;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** A nation that runs in this process's care. */
+export interface Nation extends Control {
+  readonly run: RunFile;
+  /** Resolves when everything is ready; rejects with a LocalRunError when something does not start. */
+  readonly ready: Promise<void>;
+  /** Resolves when everything has been stopped, whoever asked for it. */
+  readonly stopped: Promise<void>;
+  /** Stops everything in reverse order; resolves when all has ended. Repeating it is harmless. */
+  stop(): Promise<void>;
+}
+
+/** Starts at once beyond this only make each other slower. */
+const startsAtOnce = Math.max(4, 2 * availableParallelism());
+
+/**
+ * Starts the capital and regions as processes of this machine. Resolves as soon
+ * as they are being started; `ready` says when they are there.
+ *
+ * @throws LocalRunError `already-running`, `port-taken`, `disk-full`,
+ * `data-folder`, `unknown-region`; ToolMissing; RegionInvalid
+ */
+export async function startNation(options: NationOptions): Promise<Nation> {
+  const regions = chooseRegions(options.regions);
+  const folder = DataFolder.create(options.dataFolder);
+  await using opened = new AsyncDisposableStack();
+  try {
+    const lock = folder.lock();
+    opened.defer(() => lock.release());
+    folder.requireFreeSpace();
+    const leftovers = await stopLeftovers(folder);
+    if (leftovers.length > 0) options.log?.(`stopped what an earlier run has left: ${leftovers.join(", ")}`);
+    const parts = await NationParts.prepare(folder, {
+      release: releaseOf(),
+      logLevel: options.logLevel ?? "info",
+    });
+    const logs = boundLogs(folder.logs);
+    opened.defer(() => logs.stop());
+    const nation = new RunningNation(parts, options);
+    opened.defer(() => nation.stopProcesses());
+    await nation.open(regions, opened);
+    nation.keep(opened.move());
+    return nation;
+  } catch (error) {
+    throw translated(error, folder.root);
+  }
+}
+
+class RunningNation implements Nation {
+  readonly #parts: NationParts;
+  readonly #options: NationOptions;
+  readonly #starts = new Limit(startsAtOnce);
+  readonly #sites = new Map<string, SiteRun>();
+  readonly #stopped = Promise.withResolvers<void>();
+  #run: RunFile | undefined;
+  #ready: Promise<void> = Promise.resolve();
+  #state: NationStatus["state"] = "starting";
+  #opened: AsyncDisposableStack | undefined;
+  #stop: Promise<void> | undefined;
+
+  constructor(parts: NationParts, options: NationOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  get run(): RunFile {
+    if (this.#run === undefined) throw new Error("the run was not opened");
+    return this.#run;
+  }
+  get ready(): Promise<void> {
+    return this.#ready;
+  }
+  get stopped(): Promise<void> {
+    return this.#stopped.promise;
+  }
+
+  /** Starts capital and regions, and lets others reach the run. */
+  async open(regions: readonly Region[], opened: AsyncDisposableStack): Promise<void> {
+    const contexts = await this.#parts.contexts(regions, true);
+    const path = controlSocketPath(this.#parts.folder.root);
+    const control = await serveControl(path, this.#overSocket());
+    opened.defer(() => control.close());
+    this.#run = this.#parts.writeRunFile(regions, path);
+    opened.defer(() => rmSync(this.#parts.folder.runFile, { force: true }));
+    this.#ready = this.#startSites(contexts).then(() => {
+      if (this.#state === "starting") this.#state = "running";
+    });
+    // Whoever awaits it gets the failure; nobody has to.
+    this.#ready.catch(() => undefined);
+  }
+
+  /** From here on the nation owns what was opened. */
+  keep(opened: AsyncDisposableStack): void {
+    this.#opened = opened;
+  }
+
+  async addRegions(slugs: readonly string[]): Promise<void> {
+    const regions = chooseRegions(slugs).filter(({ slug }) => !this.#sites.has(slug));
+    if (regions.length === 0 || this.#state === "stopping") return;
+    const contexts = await this.#parts.contexts(regions, false);
+    const hub = this.#sites.get("capital")?.process("nats");
+    if (hub?.status.pid !== null) hub?.signal("SIGHUP");
+    const running = [...this.#sites.keys()];
+    this.#run = this.#parts.writeRunFile(
+      loadRegions().filter(({ slug }) => running.includes(slug) || slugs.includes(slug)),
+      this.run.control,
+    );
+    await this.#startSites(contexts);
+  }
+
+  async status(): Promise<NationStatus> {
+    const sites = [...this.#sites.values()];
+    return {
+      state: this.#state,
+      services: sites.flatMap((site) => site.statuses),
+      lines: sites.flatMap(({ stack, line }) =>
+        line === undefined ? [] : [{ region: stack.site, cut: line.isCut, connected: line.isConnected }],
+      ),
+    };
+  }
+
+  async cut(region: string): Promise<void> {
+    await this.#region(region).line?.cut();
+  }
+  async heal(region: string): Promise<void> {
+    await this.#region(region).line?.heal();
+  }
+  async kill(site: string, service: string): Promise<void> {
+    this.#site(site).process(service).kill();
+  }
+  async pause(site: string, service: string): Promise<void> {
+    this.#site(site).process(service).pause();
+  }
+  async resume(site: string, service: string): Promise<void> {
+    this.#site(site).process(service).resume();
+  }
+  async stopService(site: string, service: string): Promise<void> {
+    await this.#site(site).process(service).stop();
+  }
+  async startService(site: string, service: string): Promise<void> {
+    this.#site(site).process(service).start();
+  }
+
+  stop(): Promise<void> {
+    this.#stop ??= (async () => {
+      this.#state = "stopping";
+      await this.#opened?.disposeAsync();
+      this.#stopped.resolve();
+    })();
+    return this.#stop;
+  }
+
+  async stopProcesses(): Promise<void> {
+    const sites = [...this.#sites.values()];
+    await Promise.all(sites.filter(({ line }) => line !== undefined).map((site) => site.stop()));
+    // The capital last: until then the regions hand over what they still have.
+    await this.#sites.get("capital")?.stop();
+  }
+
+  /** Over the socket `stop` answers at once: the socket itself ends with the run. */
+  #overSocket(): Control {
+    return {
+      status: () => this.status(),
+      cut: (region) => this.cut(region),
+      heal: (region) => this.heal(region),
+      kill: (site, service) => this.kill(site, service),
+      pause: (site, service) => this.pause(site, service),
+      resume: (site, service) => this.resume(site, service),
+      stopService: (site, service) => this.stopService(site, service),
+      startService: (site, service) => this.startService(site, service),
+      addRegions: (regions) => this.addRegions(regions),
+      stop: async () => {
+        void this.stop();
+      },
+    };
+  }
+
+  async #startSites(contexts: Awaited<ReturnType<NationParts["contexts"]>>): Promise<void> {
+    const sites = contexts.map(
+      (context) =>
+        new SiteRun({
+          context,
+          folder: this.#parts.folder,
+          starts: this.#starts,
+          only: this.#options.only,
+          onChange: (status) => this.#changed(status),
+        }),
+    );
+    for (const site of sites) this.#sites.set(site.stack.site, site);
+    await Promise.all(sites.map((site) => site.start()));
+  }
+
+  #changed(status: ProcessStatus): void {
+    const all = [...this.#sites.values()].flatMap(({ statuses }) => statuses);
+    const ready = all.filter(({ state }) => state === "ready").length;
+    this.#options.onProgress?.({ ...status, ready, of: all.length });
+  }
+
+  #region(region: string): SiteRun {
+    const site = this.#site(region);
+    if (site.line !== undefined) return site;
+    throw unknownRegion(
+      region,
+      [...this.#sites.keys()].filter((name) => name !== region),
+    );
+  }
+
+  #site(name: string): SiteRun {
+    const site = this.#sites.get(name);
+    if (site === undefined) throw unknownRegion(name, [...this.#sites.keys()]);
+    return site;
+  }
+}
+
+function chooseRegions(slugs: readonly string[]): readonly Region[] {
+  const all = loadRegions();
+  return [...new Set(slugs)].map((slug) => {
+    const region = all.find((candidate) => candidate.slug === slug);
+    if (region === undefined)
+      throw unknownRegion(
+        slug,
+        all.map((candidate) => candidate.slug),
+      );
+    return region;
+  });
+}
+
+function unknownRegion(value: string, known: readonly string[]): LocalRunError {
+  return new LocalRunError({
+    code: "unknown-region",
+    field: "region",
+    value,
+    message: `there is no region ${value} here`,
+    remedy: `one of: ${known.join(", ")}`,
+  });
+}
+
+function releaseOf(): string {
+  const { version } = JSON.parse(readFileSync(join(checkoutFolder, "package.json"), "utf8")) as {
+    version: string;
+  };
+  return version;
+}

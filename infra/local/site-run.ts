@@ -1,0 +1,104 @@
+import { capitalSite, type Stack, type Workload, type WorkloadName } from "../blueprint/stack.ts";
+import type { DataFolder } from "./data-folder.ts";
+import { LocalRunError } from "./errors.ts";
+import { launchOf, type LaunchContext } from "./launch.ts";
+import type { Limit } from "./limit.ts";
+import { Line } from "./line.ts";
+import { lineKey, portKey } from "./ports.ts";
+import { SupervisedProcess, type ProcessStatus } from "./supervised-process.ts";
+
+/** The processes of one stack, and its line to the capital. */
+export class SiteRun {
+  readonly stack: Stack;
+  readonly line: Line | undefined;
+  readonly #processes: ReadonlyMap<WorkloadName, SupervisedProcess>;
+  #stopping = false;
+
+  constructor(options: {
+    readonly context: LaunchContext;
+    readonly folder: DataFolder;
+    readonly starts: Limit;
+    /** Workloads that are run; all when absent. */
+    readonly only?: readonly WorkloadName[] | undefined;
+    readonly onChange: (status: ProcessStatus) => void;
+  }) {
+    const { context, folder, starts, only, onChange } = options;
+    this.stack = context.stack;
+    const { site } = this.stack;
+    this.line = site === capitalSite ? undefined : lineOf(context);
+    this.#processes = new Map(
+      this.stack.workloads
+        .filter(({ name }) => only === undefined || only.includes(name))
+        .map((workload) => [
+          workload.name,
+          new SupervisedProcess({
+            site,
+            workload,
+            folder,
+            starts,
+            onChange,
+            launch: launchOf(workload, context),
+          }),
+        ]),
+    );
+  }
+
+  get statuses(): readonly ProcessStatus[] {
+    return [...this.#processes.values()].map(({ status }) => status);
+  }
+
+  /** @throws LocalRunError `unknown-service` */
+  process(service: string): SupervisedProcess {
+    const found = [...this.#processes.values()].find(({ workload }) => workload.name === service);
+    if (found !== undefined) return found;
+    throw new LocalRunError({
+      code: "unknown-service",
+      field: "service",
+      value: service,
+      message: `${this.stack.site} has no service ${service}`,
+      remedy: `one of: ${[...this.#processes.keys()].join(", ")}`,
+    });
+  }
+
+  /**
+   * Opens the line and starts all processes, each once those that it needs are
+   * ready. Resolves when all are ready; rejects with the first that does not start.
+   */
+  async start(): Promise<void> {
+    await this.line?.heal();
+    await Promise.all(
+      [...this.#processes.values()].map(async (process) => {
+        await Promise.all(process.workload.after.map(async (name) => this.#processes.get(name)?.ready));
+        if (this.#stopping) return;
+        process.start();
+        await process.ready;
+      }),
+    );
+  }
+
+  /** Stops all, those first that nobody needs; then closes the line. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const processes = [...this.#processes.values()];
+    const depths = processes.map(({ workload }) => this.#depth(workload));
+    for (let depth = Math.max(0, ...depths); depth >= 0; depth -= 1) {
+      await Promise.all(
+        processes.filter((_, index) => depths[index] === depth).map((process) => process.stop()),
+      );
+    }
+    await this.line?.cut();
+  }
+
+  #depth(workload: Workload): number {
+    const needed = workload.after
+      .map((name) => this.#processes.get(name))
+      .filter((process) => process !== undefined);
+    return needed.length === 0 ? 0 : 1 + Math.max(...needed.map((process) => this.#depth(process.workload)));
+  }
+}
+
+function lineOf({ stack, ports }: LaunchContext): Line {
+  const far = stack.arrows.find(({ to }) => to.site !== undefined)?.to;
+  if (far?.site === undefined) throw new Error(`${stack.site} has no arrow to the capital`);
+  return new Line(ports.port(lineKey(stack.site)), ports.port(portKey(far.site, far.workload, far.port)));
+}

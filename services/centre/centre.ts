@@ -1,0 +1,71 @@
+import type { CentreConfig } from "./config.ts";
+import type { Changes } from "./changes.ts";
+import type { CapitalHearing } from "./consumers/heartbeat.ts";
+import type { ViewMoment } from "./domain/directive-view.ts";
+import type { Lane } from "#proto/names.ts";
+import type { NatsConnection } from "#platform/nats.ts";
+import type { CentreDatabase, CentreTransaction } from "./store/schema.ts";
+import { writeAudit, type AuditEntry } from "./store/audit.ts";
+import { writeOutbox, type Outgoing } from "./store/outbox.ts";
+import { inTransaction } from "./store/transaction.ts";
+
+/** What a command writes beside its own tables. */
+export interface Effects<Result> {
+  readonly result: Result;
+  readonly audit: readonly AuditEntry[];
+  readonly events: readonly Outgoing[];
+  readonly atMs: number;
+}
+
+/** The parts of a running centre that its methods use. */
+export class Centre {
+  readonly config: CentreConfig;
+  readonly database: CentreDatabase;
+  readonly changes: Changes;
+  readonly #hearing: CapitalHearing;
+  readonly #wake: (lane: Lane) => void;
+  /** The region's NATS, once it has answered. */
+  nats: NatsConnection | undefined;
+
+  constructor(
+    config: CentreConfig,
+    database: CentreDatabase,
+    changes: Changes,
+    hearing: CapitalHearing,
+    wake: (lane: Lane) => void,
+  ) {
+    this.config = config;
+    this.database = database;
+    this.changes = changes;
+    this.#hearing = hearing;
+    this.#wake = wake;
+  }
+
+  get region(): string {
+    return this.config.QALQAN_REGION;
+  }
+
+  /** What views of this moment are made with. */
+  moment(): ViewMoment {
+    return { region: this.region, nowMs: Date.now(), cutOff: this.#hearing.isCutOff };
+  }
+
+  /**
+   * Carries out a command: its rows, audit and outbox are one transaction, and
+   * after it the pumps are woken. What is returned has been committed.
+   *
+   * @throws Refusal `unavailable` when the outcome of the commit is unknown
+   */
+  async accept<Result>(work: (transaction: CentreTransaction) => Promise<Effects<Result>>): Promise<Result> {
+    const effects = await inTransaction(this.database, async (transaction) => {
+      const decided = await work(transaction);
+      // Audit head before lane counters, in every command: locks are taken in one order.
+      for (const entry of decided.audit) await writeAudit(transaction, entry);
+      await writeOutbox(transaction, decided.events, decided.atMs);
+      return decided;
+    });
+    for (const lane of new Set(effects.events.map((event) => event.lane))) this.#wake(lane);
+    this.changes.notify();
+    return effects.result;
+  }
+}

@@ -1,0 +1,49 @@
+import { translateError } from "#platform/errors.ts";
+import { pause, Wake } from "#platform/lifecycle.ts";
+
+export interface WatchOptions {
+  /** How long to wait when nothing is announced. */
+  readonly pollMs: number;
+  /** The shortest time between two reads, for views that cost more. */
+  readonly pauseMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Tells those who watch a view that something may have changed. What changed
+ * is not said: they read again, and many notices in between are one.
+ */
+export class Changes {
+  readonly #watchers = new Set<Wake>();
+
+  notify(): void {
+    for (const watcher of this.#watchers) watcher.notify();
+  }
+
+  /**
+   * Gives what `read` gives, at once and whenever it is another, until the
+   * signal. Once it has begun it waits through outages of the database.
+   */
+  async *watch<View>(read: () => Promise<View>, options: WatchOptions): AsyncGenerator<View> {
+    const wake = new Wake();
+    this.#watchers.add(wake);
+    try {
+      let seen: string | undefined;
+      while (!options.signal.aborted) {
+        const view = await read().catch((error: unknown) => {
+          if (seen === undefined || translateError(error).detail.code !== "unavailable") throw error;
+          return undefined;
+        });
+        const text = view === undefined ? seen : JSON.stringify(view);
+        if (view !== undefined && text !== seen) {
+          seen = text;
+          yield view;
+        }
+        await wake.wait(options.pollMs, options.signal);
+        if (options.pauseMs > 0) await pause(options.pauseMs, options.signal);
+      }
+    } finally {
+      this.#watchers.delete(wake);
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import type { NatsConnection } from "#platform/nats.ts";
+import { hubSubject } from "#proto/names.ts";
+import { cutOffAfterMs } from "../config.ts";
+
+/** Hears the capital: a region counts as cut off after 15 s of silence. */
+export class CapitalHearing {
+  /** A start is given the benefit of the doubt. */
+  #heardAtMs = Date.now();
+
+  get isCutOff(): boolean {
+    return Date.now() - this.#heardAtMs > cutOffAfterMs;
+  }
+
+  /** Listens until the signal; the subscription survives reconnects. */
+  async listen(connection: NatsConnection, signal: AbortSignal): Promise<void> {
+    const subscription = connection.subscribe(hubSubject.heartbeat);
+    signal.addEventListener("abort", () => subscription.unsubscribe(), { once: true });
+    for await (const _heartbeat of subscription) this.#heardAtMs = Date.now();
+  }
+}

@@ -1,0 +1,113 @@
+import { Wake } from "#platform/lifecycle.ts";
+import type { Log } from "#platform/log.ts";
+import { follow } from "#platform/follow.ts";
+import type { NatsConnection } from "#platform/nats.ts";
+import { LaneProducer } from "#platform/producer.ts";
+import { firstEpoch, regionStream, regionSubject, type Lane } from "#proto/names.ts";
+import { Event } from "#proto/qalqan/events/v1/events.ts";
+import { producerName, pumpPollMs } from "./config.ts";
+import type { EnforcementLedger } from "./ledger.ts";
+import { readOutbox, recordSequences, withOutboxNumber } from "./store/outbox.ts";
+import type { CentreDatabase } from "./store/schema.ts";
+import { throughOutages } from "./store/transaction.ts";
+
+/** The stream holds events of this centre that its database does not know: one of the two came from a backup. */
+export class OutboxBehindStream extends Error {
+  override readonly name = "OutboxBehindStream";
+}
+
+/**
+ * Carries one lane's outbox into its stream, in order, each row once. Woken
+ * after every commit; looks by itself once a second.
+ */
+export class OutboxPump {
+  readonly #database: CentreDatabase;
+  readonly #lane: Lane;
+  readonly #ledger: EnforcementLedger;
+  readonly #log: Log;
+  readonly #wake = new Wake();
+
+  constructor(database: CentreDatabase, lane: Lane, ledger: EnforcementLedger, log: Log) {
+    this.#database = database;
+    this.#lane = lane;
+    this.#ledger = ledger;
+    this.#log = log;
+  }
+
+  /** Something was committed to this lane's outbox. */
+  wake(): void {
+    this.#wake.notify();
+  }
+
+  /** Runs until the signal, through outages of the database and of the server. */
+  async run(connection: NatsConnection, signal: AbortSignal): Promise<void> {
+    await throughOutages(`outbox ${this.#lane}`, this.#log, signal, async () => {
+      const producer = await LaneProducer.open(connection, this.#lane, firstEpoch, producerName, signal);
+      await this.#checkOutbox(producer.lastOutbox);
+      await this.#recordUnrecorded(connection, producer.lastOutbox, signal);
+      while (!signal.aborted) {
+        if ((await this.#carry(producer, signal)) === 0) await this.#wake.wait(pumpPollMs, signal);
+      }
+    });
+  }
+
+  /** Stores what waits; the number of rows that it was. */
+  async #carry(producer: LaneProducer, signal: AbortSignal): Promise<number> {
+    const rows = await readOutbox(this.#database, this.#lane, producer.lastOutbox);
+    const stored: { number: number; sequence: number }[] = [];
+    for (const { number, type, bytes } of rows) {
+      const sequence = await producer.appendBytes(type, number, withOutboxNumber(bytes, number), signal);
+      stored.push({ number, sequence });
+      this.#ledger.await({ stream: this.#lane === "urgent" ? "URGENT" : "EVENTS", sequence, outbox: number });
+    }
+    await recordSequences(this.#database, this.#lane, stored);
+    return rows.length;
+  }
+
+  async #checkOutbox(lastStored: number): Promise<void> {
+    const counter = await this.#database
+      .selectFrom("outbox_counters")
+      .select("last")
+      .where("lane", "=", this.#lane)
+      .executeTakeFirstOrThrow();
+    if (counter.last < lastStored) {
+      throw new OutboxBehindStream(
+        `${this.#lane}: the stream holds this centre's outbox ${lastStored}, the database ends at ${counter.last}`,
+      );
+    }
+  }
+
+  /** What was stored when this process or its database ended before it was noted. */
+  async #recordUnrecorded(connection: NatsConnection, lastStored: number, signal: AbortSignal): Promise<void> {
+    const unrecorded = await this.#database
+      .selectFrom("outbox")
+      .select("number")
+      .where("lane", "=", this.#lane)
+      .where("number", "<=", lastStored)
+      .where("sequence", "is", null)
+      .orderBy("number")
+      .limit(1)
+      .executeTakeFirst();
+    if (unrecorded === undefined) return;
+    const before = await this.#database
+      .selectFrom("outbox")
+      .select((build) => build.fn.max("sequence").as("sequence"))
+      .where("lane", "=", this.#lane)
+      .where("number", "<", unrecorded.number)
+      .executeTakeFirst();
+    const own = regionSubject.laneOfProducer(this.#lane, firstEpoch, producerName);
+    const stream = regionStream.lane(this.#lane, firstEpoch);
+    let found: { number: number; sequence: number }[] = [];
+    for await (const message of follow(connection, stream, before?.sequence ?? 0, signal, own)) {
+      const number = Event.decode(message.data).outbox;
+      found.push({ number, sequence: message.sequence });
+      const isLast = number >= lastStored;
+      if (isLast || found.length >= 100) {
+        await recordSequences(this.#database, this.#lane, found);
+        found = [];
+      }
+      if (isLast) break;
+    }
+    await this.#ledger.load();
+  }
+}

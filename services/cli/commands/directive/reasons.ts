@@ -1,0 +1,8 @@
+import type { Command } from "commander";
+import { defineCatalogue } from "../../catalogue-list.ts";
+import { examples } from "../../options.ts";
+
+export function define(command: Command): void {
+  defineCatalogue(command, "listReasons");
+  examples(command, "qalqan directive reasons --json");
+}

@@ -1,0 +1,124 @@
+import type { Command } from "commander";
+import type { NationStatus as ProcessesStatus } from "#infra/local/control.ts";
+import { connectControl } from "#infra/local/control.ts";
+import { withSession } from "../action.ts";
+import { dataFolderOf } from "../login-file.ts";
+import { examples, type GlobalOptions } from "../options.ts";
+import { answer, note, table } from "../output.ts";
+import { first } from "../people.ts";
+import type { Session } from "../session.ts";
+
+/** As `status --json` gives it. */
+interface RegionLine {
+  readonly region: string;
+  /** in-sync | behind | cut-off | diverged */
+  readonly state: string;
+  /** Of NATIONAL, as the region has applied it. */
+  readonly sequence: number;
+  /** Of the region's national table, 64 hexadecimal digits. */
+  readonly digest: string;
+  /** Since the capital has heard the region (or, seen from the region, the capital); null: never. */
+  readonly stalenessMs: number | null;
+}
+
+const askWaitMs = 3_000;
+
+export function define(command: Command): void {
+  command.action(withSession(run));
+  examples(command, "qalqan status", "qalqan status --json");
+}
+
+async function run(session: Session, options: GlobalOptions): Promise<void> {
+  const [regions, processes] = await Promise.all([regionLines(session), processesOf(options)]);
+  const services = (processes?.services ?? []).map(({ region, service, state }) => ({
+    region,
+    service,
+    state,
+  }));
+  answer(options, { regions, services }, () => [...regionTable(regions), "", ...serviceLines(processes)]);
+}
+
+async function regionLines(session: Session): Promise<RegionLine[]> {
+  try {
+    return await asCapitalSees(session);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+    if (error.code !== "unavailable" && error.code !== "deadline-exceeded") throw error;
+    note("the capital is not reached: this is what each region says of itself");
+    return Promise.all(session.place.nation.map((region) => asRegionSees(session, region)));
+  }
+}
+
+async function asCapitalSees(session: Session): Promise<RegionLine[]> {
+  const coordination = await session.coordination(first("central-prosecutor", ""));
+  const { regions } = await coordination.call("getStatus", {}, askWaitMs);
+  const known = regions.map(({ region, state, sequence, digest, stalenessMs }) => ({
+    region,
+    state,
+    sequence,
+    digest: hex(digest),
+    stalenessMs: stalenessMs < 0 ? null : stalenessMs,
+  }));
+  const missing = session.place.nation.filter((region) => !known.some((line) => line.region === region));
+  return [...known, ...missing.map(unheard)];
+}
+
+/** Without the capital nobody is in sync with it: a region is cut off, with what it enforces meanwhile. */
+async function asRegionSees(session: Session, region: string): Promise<RegionLine> {
+  try {
+    const screening = await session.screening(region, first("operator", region));
+    const { nationalSequence, digest, stalenessMs } = await screening.call("getState", {}, askWaitMs);
+    return {
+      region,
+      state: "cut-off",
+      sequence: nationalSequence,
+      digest: hex(digest),
+      stalenessMs: stalenessMs < 0 ? null : stalenessMs,
+    };
+  } catch {
+    return unheard(region);
+  }
+}
+
+function unheard(region: string): RegionLine {
+  return { region, state: "cut-off", sequence: 0, digest: "", stalenessMs: null };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+/** Elsewhere there is no runner to ask. */
+async function processesOf(options: GlobalOptions): Promise<ProcessesStatus | undefined> {
+  return options.server === undefined ? connectControl(dataFolderOf(options)).status() : undefined;
+}
+
+/** A digest is compared by eye: its first digits are enough. */
+const digestDigitsShown = 12;
+
+function regionTable(regions: readonly RegionLine[]): string[] {
+  const rows = regions.map(({ region, state, sequence, digest, stalenessMs }) => [
+    region,
+    state,
+    String(sequence),
+    digest.slice(0, digestDigitsShown) || "-",
+    stalenessMs === null ? "-" : `${stalenessMs} ms`,
+  ]);
+  return table(["region", "state", "sequence", "digest", "heard"], rows);
+}
+
+function serviceLines(status: ProcessesStatus | undefined): string[] {
+  if (status === undefined) return [];
+  const rows = status.services.map(({ region, service, state, restarts, why }) => [
+    region,
+    service,
+    state,
+    String(restarts),
+    state === "ready" ? "" : why,
+  ]);
+  const cut = status.lines.filter((line) => line.cut).map(({ region }) => region);
+  return [
+    ...table(["region", "service", "state", "restarts", "why"], rows),
+    ...(cut.length === 0 ? [] : [`lines cut by \`local cut\`: ${cut.join(", ")}`]),
+  ];
+}

@@ -1,0 +1,22 @@
+import { z } from "zod";
+import { address, databaseEnvironment, natsEnvironment, serviceEnvironment } from "#platform/config.ts";
+
+const yesOrNo = z.enum(["true", "false"], "expected true or false").transform((text) => text === "true");
+
+/** What the capital's service is told by its environment. */
+export const coordinationConfig = z.object({
+  ...serviceEnvironment.shape,
+  ...natsEnvironment.shape,
+  ...databaseEnvironment.shape,
+  GRPC_LISTEN: address,
+  /** JSON array of every region of the nation; read again when it changes. */
+  REGIONS_FILE: z.string().min(1, "expected the path of the file that lists the regions"),
+  /** Copies of each hub stream: 3 on a cluster of three. */
+  HUB_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
+  /** Folder of the built console page; without it no page is served. */
+  CONSOLE_DIRECTORY: z.string().min(1).optional(),
+  /** The national figures are open to whoever reaches the loopback interface; else a bearer token is needed. */
+  CONSOLE_OPEN_ON_LOOPBACK: yesOrNo.default(false),
+});
+
+export type CoordinationConfig = z.output<typeof coordinationConfig>;

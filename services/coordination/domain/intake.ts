@@ -1,0 +1,186 @@
+import { regionOfId } from "#domain/vocabulary.ts";
+import type {
+  Approval,
+  BatchRevocation,
+  Counters,
+  Directive,
+  Event,
+  Intelligence,
+  IntelligenceWithdrawn,
+  Receipt,
+  TrunkSet,
+} from "#proto/qalqan/events/v1/events.ts";
+
+/** What came up from the regions in one step and is to be applied as one. */
+export interface Intake {
+  readonly directives: Directive[];
+  readonly approvals: Approval[];
+  readonly batchRevocations: BatchRevocation[];
+  readonly trunks: { readonly region: string; readonly trunk: TrunkSet }[];
+  readonly receipts: { readonly region: string; readonly receipt: Receipt; readonly heardAtMs: number }[];
+  readonly counters: Counters[];
+  readonly intelligence: { readonly region: string; readonly piece: Intelligence }[];
+  readonly withdrawn: { readonly region: string; readonly piece: IntelligenceWithdrawn }[];
+  /** What was not accepted, by region and reason. */
+  readonly refused: Map<string, RefusedEvents>;
+  /** Events whose kind only another release knows: kept in their stream, counted. */
+  unknown: number;
+}
+
+/** Events of one region that were refused for one reason. */
+export interface RefusedEvents {
+  readonly region: string;
+  readonly stream: string;
+  readonly reason: RefusedReason;
+  /** Sequence of the first one in its stream. */
+  readonly firstSequence: number;
+  count: number;
+}
+
+export type RefusedReason =
+  /** The bytes are no event. */
+  | "unreadable"
+  /** It speaks for a region whose lane this is not. */
+  | "other-region"
+  /** An id, a target or a word that no release writes. */
+  | "malformed";
+
+/** Where an event stood. */
+export interface Place {
+  readonly region: string;
+  readonly stream: string;
+  readonly sequence: number;
+  readonly heardAtMs: number;
+}
+
+export function emptyIntake(): Intake {
+  return {
+    directives: [],
+    approvals: [],
+    batchRevocations: [],
+    trunks: [],
+    receipts: [],
+    counters: [],
+    intelligence: [],
+    withdrawn: [],
+    refused: new Map(),
+    unknown: 0,
+  };
+}
+
+/**
+ * Adds one event to the intake. A lane of a region is heard for that region
+ * alone: what claims to be another's is refused and counted, and the rest of
+ * the event is taken.
+ */
+export function admit(intake: Intake, event: Event | undefined, place: Place): void {
+  if (event === undefined) return refuse(intake, place, "unreadable");
+  const { body } = event;
+  switch (body?.$case) {
+    case "directives":
+      for (const directive of body.value.directives) {
+        const reason = objection(place, regionOfId(directive.id), isDirective(directive));
+        if (reason === undefined) intake.directives.push(directive);
+        else refuse(intake, place, reason);
+      }
+      return;
+    case "approval":
+      return addIf(intake, place, body.value.region, isApproval(body.value), () => intake.approvals.push(body.value));
+    case "batchRevocation":
+      return addIf(intake, place, regionOfId(body.value.batch), isBatchRevocation(body.value), () =>
+        intake.batchRevocations.push(body.value),
+      );
+    case "trunkSet":
+      return addIf(intake, place, place.region, isWord(body.value.trunk), () =>
+        intake.trunks.push({ region: place.region, trunk: body.value }),
+      );
+    case "receipt":
+      return addIf(intake, place, body.value.region, isWord(body.value.replica), () =>
+        intake.receipts.push({ region: place.region, receipt: body.value, heardAtMs: place.heardAtMs }),
+      );
+    case "counters":
+      return addIf(intake, place, body.value.region, isCounters(body.value), () => intake.counters.push(body.value));
+    case "intelligence": {
+      const piece = body.value.intelligence;
+      const fits = piece !== undefined && isId(piece.id);
+      return addIf(intake, place, fits ? regionOfId(piece.id) : place.region, fits, () => {
+        if (piece !== undefined) intake.intelligence.push({ region: place.region, piece });
+      });
+    }
+    case "intelligenceWithdrawn":
+      return addIf(intake, place, regionOfId(body.value.id), isId(body.value.id), () =>
+        intake.withdrawn.push({ region: place.region, piece: body.value }),
+      );
+    case "heartbeat":
+      return addIf(intake, place, body.value.region, true, () => undefined);
+    case "regionStop":
+      // A region's own switch; the stream keeps it, and the national table does not know it.
+      return;
+    case undefined:
+      intake.unknown += 1;
+      return;
+    default:
+      return body satisfies never;
+  }
+}
+
+/** Adds a refusal found later than at the door. */
+export function refuse(intake: Intake, place: Place, reason: RefusedReason): void {
+  const key = `${place.stream} ${reason}`;
+  const known = intake.refused.get(key);
+  if (known !== undefined) known.count += 1;
+  else {
+    const { region, stream, sequence } = place;
+    intake.refused.set(key, { region, stream, reason, firstSequence: sequence, count: 1 });
+  }
+}
+
+function addIf(intake: Intake, place: Place, region: string, wellFormed: boolean, add: () => unknown): void {
+  const reason = objection(place, region, wellFormed);
+  if (reason === undefined) add();
+  else refuse(intake, place, reason);
+}
+
+function objection(place: Place, region: string, wellFormed: boolean): RefusedReason | undefined {
+  if (region !== place.region) return "other-region";
+  return wellFormed ? undefined : "malformed";
+}
+
+/** Ids and targets become keys in PostgreSQL, which takes no NUL and no half characters. */
+const idPattern = /^[a-z][a-z-]{0,62}-[0-9A-Za-z]{1,40}$/;
+const targetPattern = /^[\x21-\x7e]{1,200}$/;
+const wordPattern = /^[\x20-\x7e]{1,200}$/;
+
+const isId = (text: string): boolean => idPattern.test(text);
+const isWord = (text: string): boolean => wordPattern.test(text);
+const isBatch = (text: string): boolean => text === "" || isId(text);
+
+function isDirective(directive: Directive): boolean {
+  return isId(directive.id) && directive.revision > 0 && targetPattern.test(directive.target) && isBatch(directive.batch);
+}
+
+function isApproval(approval: Approval): boolean {
+  const subject = approval.directive === "" ? isId(approval.batch) : isId(approval.directive);
+  return subject && isBatch(approval.batch) && [approval.person, approval.kind, approval.role].every(isWord);
+}
+
+function isBatchRevocation(revocation: BatchRevocation): boolean {
+  return isId(revocation.batch);
+}
+
+const answeredKeyBytes = 8;
+
+function isCounters(counters: Counters): boolean {
+  return (
+    isWord(counters.source) &&
+    counters.calls.every(({ key, verdict, reason, attributedTo }) => {
+      const words = [verdict, reason].every(isWord) && (attributedTo === "" || isWord(attributedTo));
+      return key.length === answeredKeyBytes && words;
+    }) &&
+    counters.minutes.every(({ counts }) =>
+      counts.every(({ verdict, reason, trunk, mode, decision }) =>
+        [verdict, reason, trunk, mode, decision].every((text) => text === "" || isWord(text)),
+      ),
+    )
+  );
+}

@@ -1,0 +1,33 @@
+import { sql, type Transaction } from "#platform/database.ts";
+import type { Changes } from "../domain/changes.ts";
+import type { Database } from "./load.ts";
+
+/** What the capital remembers of a piece of intelligence. */
+export interface KnownIntelligence {
+  readonly id: string;
+  readonly revision: number;
+  readonly withdrawn: boolean;
+  readonly audience: string;
+}
+
+export async function loadIntelligence(
+  database: Database,
+  ids: readonly string[],
+): Promise<Map<string, KnownIntelligence>> {
+  const { rows } = await sql<KnownIntelligence>`
+    select id, revision, withdrawn, audience from intelligence where id = any(${ids}::text[])
+  `.execute(database);
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+export async function writeIntelligence(transaction: Transaction<unknown>, { intelligence }: Changes): Promise<void> {
+  for (const { id, region, revision, withdrawn, audience, body } of intelligence) {
+    await sql`
+      insert into intelligence (id, region, revision, withdrawn, audience, body)
+      values (${id}, ${region}, ${revision}, ${withdrawn}, ${audience}, ${body === undefined ? null : Buffer.from(body)})
+      on conflict (id) do update set
+        revision = excluded.revision, withdrawn = excluded.withdrawn, audience = excluded.audience,
+        body = coalesce(excluded.body, intelligence.body)
+    `.execute(transaction);
+  }
+}

@@ -1,0 +1,301 @@
+import { sql, type Transaction } from "#platform/database.ts";
+import { Approval, BatchRevocation, Directive, Receipt } from "#proto/qalqan/events/v1/events.ts";
+import { regionOfId } from "#domain/vocabulary.ts";
+import { trunkOfTarget, type Changes } from "../domain/changes.ts";
+import type { Database } from "./load.ts";
+import { writeStatistics } from "./statistics.ts";
+import { writeIntelligence } from "./intelligence.ts";
+import type { AuditChain } from "./audit.ts";
+
+/** Another process has moved what this one was moving: it leads, and this one must end. */
+export class LeaderReplaced extends Error {
+  override readonly name = "LeaderReplaced";
+}
+
+type Part = (transaction: Transaction<unknown>, changes: Changes) => Promise<unknown>;
+
+/**
+ * Writes one step of the leader: watermarks, what came up, what was made of it,
+ * and the exact bytes that go down. All of it or nothing.
+ *
+ * @throws LeaderReplaced when a watermark or the national sequence is not where we left it
+ */
+export async function writeChanges(database: Database, changes: Changes, audit: AuditChain): Promise<void> {
+  await database.transaction().execute(async (transaction) => {
+    // First, so that a replaced leader stops before it does work.
+    await moveLanes(transaction, changes);
+    for (const part of parts) await part(transaction, changes);
+    if (changes.audit.length > 0) await audit.append(transaction, changes.audit, changes.nowMs);
+    if (changes.batch !== undefined) await appendNational(transaction, changes);
+  });
+  audit.committed();
+}
+
+async function moveLanes(transaction: Transaction<unknown>, { lanes, nowMs }: Changes): Promise<void> {
+  if (lanes.length === 0) return;
+  const { numAffectedRows } = await sql`
+    update inbox set sequence = moved.target, moved_at_ms = ${nowMs}
+    from unnest(
+      ${lanes.map(({ region }) => region)}::text[],
+      ${lanes.map(({ lane }) => lane)}::text[],
+      ${lanes.map(({ epoch }) => epoch)}::integer[],
+      ${lanes.map(({ from }) => from)}::bigint[],
+      ${lanes.map(({ to }) => to)}::bigint[]
+    ) moved (region, lane, epoch, origin, target)
+    where inbox.region = moved.region and inbox.lane = moved.lane and inbox.epoch = moved.epoch
+      and inbox.sequence = moved.origin
+  `.execute(transaction);
+  if (numAffectedRows !== BigInt(lanes.length)) {
+    throw new LeaderReplaced(`${lanes.length} lanes were to be moved, and ${String(numAffectedRows)} stood where we left them`);
+  }
+}
+
+async function appendNational(transaction: Transaction<unknown>, { batch }: Changes): Promise<void> {
+  if (batch === undefined) return;
+  const { sequence, atMs, digest, bytes } = batch;
+  const { rows } = await sql<{ sequence: number }>`
+    with moved as (
+      update national_state set sequence = ${sequence}, digest = ${Buffer.from(digest)}
+      where sequence = ${sequence - 1} returning epoch, sequence
+    )
+    insert into national_log (epoch, sequence, at_ms, digest, bytes)
+    select epoch, sequence, ${atMs}, ${Buffer.from(digest)}, ${Buffer.from(bytes)} from moved
+    returning sequence
+  `.execute(transaction);
+  if (rows.length !== 1) throw new LeaderReplaced(`NATIONAL is not at ${sequence - 1} any more`);
+}
+
+const parts: readonly Part[] = [
+  writeDirectives,
+  writeApprovals,
+  writeBatches,
+  writeTrunks,
+  writeProtectedNumbers,
+  writeStop,
+  writeMemories,
+  writeDecisions,
+  writeJobs,
+  writeRegionMessages,
+  writeEnforced,
+  writeReplicas,
+  writeStates,
+  writeIntelligence,
+  writeStatistics,
+];
+
+async function writeDirectives(transaction: Transaction<unknown>, { directives }: Changes): Promise<void> {
+  if (directives.length === 0) return;
+  await sql`
+    insert into opinion (directive, region, revision, revoked, scope, target, trunk, batch,
+                         accepted_at_ms, expires_at_ms, body)
+    select * from unnest(
+      ${directives.map(({ id }) => id)}::text[],
+      ${directives.map(({ id }) => regionOfId(id))}::text[],
+      ${directives.map(({ revision }) => revision)}::bigint[],
+      ${directives.map(({ revoked }) => revoked)}::boolean[],
+      ${directives.map(({ scope }) => (scope === "region" ? scope : "nation"))}::text[],
+      ${directives.map(({ target }) => target)}::text[],
+      ${directives.map(({ target }) => trunkOfTarget(target) ?? null)}::text[],
+      ${directives.map(({ batch }) => batch)}::text[],
+      ${directives.map(({ acceptedAtMs }) => acceptedAtMs)}::bigint[],
+      ${directives.map(({ expiresAtMs }) => expiresAtMs)}::bigint[],
+      ${directives.map((directive) => Buffer.from(Directive.encode(directive).finish()))}::bytea[]
+    )
+    on conflict (directive) do update set
+      revision = excluded.revision, revoked = excluded.revoked, scope = excluded.scope,
+      accepted_at_ms = excluded.accepted_at_ms, expires_at_ms = excluded.expires_at_ms, body = excluded.body
+  `.execute(transaction);
+}
+
+async function writeApprovals(transaction: Transaction<unknown>, { approvals }: Changes): Promise<void> {
+  if (approvals.length === 0) return;
+  await sql`
+    insert into approval (directive, revision, batch, person, region, kind, approved, body)
+    select * from unnest(
+      ${approvals.map(({ directive }) => directive)}::text[],
+      ${approvals.map(({ revision }) => revision)}::bigint[],
+      ${approvals.map(({ batch }) => batch)}::text[],
+      ${approvals.map(({ person }) => person)}::text[],
+      ${approvals.map(({ region }) => region)}::text[],
+      ${approvals.map(({ kind }) => kind)}::text[],
+      ${approvals.map(({ approved }) => approved)}::boolean[],
+      ${approvals.map((approval) => Buffer.from(Approval.encode(approval).finish()))}::bytea[]
+    ) on conflict do nothing
+  `.execute(transaction);
+}
+
+/** Remembers revocations, and the last message of NATIONAL that decided on a member of each batch. */
+async function writeBatches(transaction: Transaction<unknown>, changes: Changes): Promise<void> {
+  const { batchRevocations, decisions, batch } = changes;
+  if (batchRevocations.length > 0) {
+    await sql`
+      insert into batch (batch, region, last_sequence, revocation)
+      select id, region, 0, body from unnest(
+        ${batchRevocations.map((revocation) => revocation.batch)}::text[],
+        ${batchRevocations.map((revocation) => regionOfId(revocation.batch))}::text[],
+        ${batchRevocations.map((revocation) => Buffer.from(BatchRevocation.encode(revocation).finish()))}::bytea[]
+      ) revoked (id, region, body)
+      on conflict (batch) do update set revocation = coalesce(batch.revocation, excluded.revocation)
+    `.execute(transaction);
+  }
+  const decided = [...new Set(decisions.map((decision) => decision.batch))].filter((id) => id !== "");
+  if (decided.length === 0 || batch === undefined) return;
+  await sql`
+    insert into batch (batch, region, last_sequence)
+    select id, region, ${batch.sequence} from unnest(
+      ${decided}::text[], ${decided.map(regionOfId)}::text[]
+    ) decided (id, region)
+    on conflict (batch) do update set last_sequence = excluded.last_sequence
+  `.execute(transaction);
+}
+
+async function writeTrunks(transaction: Transaction<unknown>, { trunks }: Changes): Promise<void> {
+  if (trunks.length === 0) return;
+  await sql`
+    insert into trunk (trunk, region, revision, direction)
+    select * from unnest(
+      ${trunks.map(({ trunk }) => trunk)}::text[],
+      ${trunks.map(({ region }) => region)}::text[],
+      ${trunks.map(({ revision }) => revision)}::bigint[],
+      ${trunks.map(({ direction }) => direction)}::text[]
+    )
+    on conflict (trunk, region) do update set revision = excluded.revision, direction = excluded.direction
+  `.execute(transaction);
+}
+
+async function writeProtectedNumbers(transaction: Transaction<unknown>, changes: Changes): Promise<void> {
+  for (const { number, originatesFrom, holder, revision } of changes.protectedNumbers) {
+    await sql`
+      insert into protected_number (number, originates_from, holder, revision)
+      values (${number}, ${originatesFrom}::text[], ${holder}, ${revision})
+      on conflict (number) do update set
+        originates_from = excluded.originates_from, holder = excluded.holder, revision = excluded.revision
+    `.execute(transaction);
+  }
+  if (changes.unprotectedNumbers.length > 0) {
+    await sql`delete from protected_number where number = any(${changes.unprotectedNumbers}::text[])`.execute(transaction);
+  }
+}
+
+async function writeStop(transaction: Transaction<unknown>, { stop }: Changes): Promise<void> {
+  if (stop === undefined) return;
+  await sql`
+    insert into national_stop (stopped, person, at_ms, revision)
+    values (${stop.stopped}, ${stop.person}, ${stop.atMs}, ${stop.revision})
+    on conflict (only) do update set
+      stopped = excluded.stopped, person = excluded.person, at_ms = excluded.at_ms, revision = excluded.revision
+  `.execute(transaction);
+}
+
+async function writeMemories(transaction: Transaction<unknown>, { memories }: Changes): Promise<void> {
+  if (memories.size === 0) return;
+  await sql`
+    insert into folded (target, memory)
+    select target, memory::json from unnest(
+      ${[...memories.keys()]}::text[],
+      ${[...memories.values()].map((memory) => JSON.stringify(memory))}::text[]
+    ) given (target, memory)
+    on conflict (target) do update set memory = excluded.memory
+  `.execute(transaction);
+}
+
+async function writeDecisions(transaction: Transaction<unknown>, { decisions, batch }: Changes): Promise<void> {
+  if (decisions.length === 0 || batch === undefined) return;
+  await sql`
+    insert into decision (directive, region, revision, decision, reason, missing, single, sequence, at_ms)
+    select given.*, ${batch.sequence}, ${batch.atMs} from unnest(
+      ${decisions.map(({ directive }) => directive)}::text[],
+      ${decisions.map(({ region }) => region)}::text[],
+      ${decisions.map(({ revision }) => revision)}::bigint[],
+      ${decisions.map(({ decision }) => decision)}::text[],
+      ${decisions.map(({ reason }) => reason)}::text[],
+      ${decisions.map(({ missing }) => missing.join(","))}::text[],
+      ${decisions.map((decision) => decision.batch === "")}::boolean[]
+    ) given
+    on conflict (directive) do update set
+      revision = excluded.revision, decision = excluded.decision, reason = excluded.reason,
+      missing = excluded.missing, sequence = excluded.sequence, at_ms = excluded.at_ms
+  `.execute(transaction);
+}
+
+/** What was worked off goes first: a job that begins anew in the same step begins at its start. */
+async function writeJobs(transaction: Transaction<unknown>, changes: Changes): Promise<void> {
+  const { finishedJobs, advancedJob, newJobs, expiry } = changes;
+  if (finishedJobs.length > 0) {
+    await sql`
+      delete from refold_job using unnest(
+        ${finishedJobs.map(({ kind }) => kind)}::text[], ${finishedJobs.map(({ key }) => key)}::text[]
+      ) done (kind, key) where refold_job.kind = done.kind and refold_job.key = done.key
+    `.execute(transaction);
+  }
+  if (advancedJob !== undefined) {
+    const { kind, key, cursor } = advancedJob;
+    await sql`update refold_job set cursor = ${cursor} where kind = ${kind} and key = ${key}`.execute(transaction);
+  }
+  for (const { kind, key, urgent } of newJobs) {
+    await sql`
+      insert into refold_job (kind, key, urgent, cursor) values (${kind}, ${key}, ${urgent}, '')
+      on conflict (kind, key) do update set cursor = '', urgent = refold_job.urgent or excluded.urgent
+    `.execute(transaction);
+  }
+  if (expiry !== undefined) {
+    await sql`update national_state set expiry_ms = ${expiry.ms}, expiry_directive = ${expiry.directive}`.execute(transaction);
+  }
+}
+
+async function writeRegionMessages(transaction: Transaction<unknown>, changes: Changes): Promise<void> {
+  for (const { region, sequence, bytes } of changes.regionMessages) {
+    const { rows } = await sql<{ sequence: number }>`
+      with moved as (
+        update region_state set for_sequence = ${sequence}
+        where region = ${region} and for_sequence = ${sequence - 1} returning region, for_sequence
+      )
+      insert into region_log (region, epoch, sequence, bytes)
+      select region, (select epoch from national_state), for_sequence, ${Buffer.from(bytes)} from moved
+      returning sequence
+    `.execute(transaction);
+    if (rows.length !== 1) throw new LeaderReplaced(`FOR_${region} is not at ${sequence - 1} any more`);
+  }
+}
+
+async function writeEnforced(transaction: Transaction<unknown>, { told, enforced }: Changes): Promise<void> {
+  if (told.length > 0) {
+    await sql`
+      update region_state set told_sequence = told.sequence from unnest(
+        ${told.map(({ region }) => region)}::text[], ${told.map(({ sequence }) => sequence)}::bigint[]
+      ) told (region, sequence) where region_state.region = told.region
+    `.execute(transaction);
+  }
+  if (enforced.length === 0) return;
+  await sql`
+    insert into enforced (region, sequence, at_ms) select * from unnest(
+      ${enforced.map(({ region }) => region)}::text[],
+      ${enforced.map(({ sequence }) => sequence)}::bigint[],
+      ${enforced.map(({ atMs }) => atMs)}::bigint[]
+    ) on conflict do nothing
+  `.execute(transaction);
+}
+
+async function writeReplicas(transaction: Transaction<unknown>, { replicas }: Changes): Promise<void> {
+  if (replicas.length === 0) return;
+  await sql`
+    insert into replica (region, replica, heard_at_ms, receipt) select * from unnest(
+      ${replicas.map(({ region }) => region)}::text[],
+      ${replicas.map(({ receipt }) => receipt.replica)}::text[],
+      ${replicas.map(({ heardAtMs }) => heardAtMs)}::bigint[],
+      ${replicas.map(({ receipt }) => Buffer.from(Receipt.encode({ ...receipt, applied: [] }).finish()))}::bytea[]
+    )
+    on conflict (region, replica) do update set heard_at_ms = excluded.heard_at_ms, receipt = excluded.receipt
+  `.execute(transaction);
+}
+
+async function writeStates(transaction: Transaction<unknown>, { states }: Changes): Promise<void> {
+  if (states.length === 0) return;
+  await sql`
+    update region_state set state = given.state, since_ms = given.since_ms from unnest(
+      ${states.map(({ region }) => region)}::text[],
+      ${states.map(({ state }) => state)}::text[],
+      ${states.map(({ sinceMs }) => sinceMs)}::bigint[]
+    ) given (region, state, since_ms) where region_state.region = given.region
+  `.execute(transaction);
+}
