@@ -102,11 +102,11 @@ export function regionUsers(stack: Stack): readonly NatsUser[] {
         },
       },
     },
-    replicationUser(stack.site),
+    replicationUser(),
   ];
 }
 
-function replicationUser(region: string): NatsUser {
+function replicationUser(): NatsUser {
   const change = ["CREATE", "UPDATE", "PURGE", "DELETE"];
   return {
     name: "replication",
@@ -114,9 +114,6 @@ function replicationUser(region: string): NatsUser {
     permissions: {
       publish: {
         allow: [
-          ...upSubjects(region),
-          "hub.get.>",
-          "hub.info.>",
           ...ownLanes("replication"),
           "national.>",
           "for.>",
@@ -135,11 +132,31 @@ function replicationUser(region: string): NatsUser {
           "$JS.API.CONSUMER.MSG.NEXT.LOCAL.>",
         ],
       },
-      subscribe: {
-        allow: [inbox, ...lanesAndCopies, hubSubject.liveNationalAll, hubSubject.liveForAll(region)],
-      },
+      subscribe: { allow: [inbox, ...lanesAndCopies] },
     },
   };
+}
+
+/**
+ * The one user of a region's account `LINE`, in which the leaf node to the hub
+ * ends. The other services' account has no way into it: a permission on
+ * subjects alone would not hold, since a server publishes its answers to any
+ * reply subject that a request names, `up.…` included (tried).
+ */
+export function lineUser(region: string): NatsUser {
+  return {
+    name: "line",
+    secret: secretName.natsUser("line"),
+    permissions: {
+      publish: { allow: [...upSubjects(region), "hub.get.>", "hub.info.>"] },
+      subscribe: { allow: [inbox, hubSubject.liveNationalAll, hubSubject.liveForAll(region)] },
+    },
+  };
+}
+
+/** What `LINE` passes on to the region's services: what the hub says to all who listen, and nothing back. */
+export function lineStreams(region: string): readonly string[] {
+  return [hubSubject.liveNationalAll, hubSubject.liveForAll(region)];
 }
 
 const upSubjects = (region: string): readonly string[] =>

@@ -47,6 +47,7 @@ export function regionalStack(region: Region): Stack {
         secretName.natsUser("screening"),
         secretName.natsUser("centre"),
         secretName.natsUser("replication"),
+        secretName.natsUser("line"),
       ]),
       { kind: "random", name: secretName.postgresPassword, bytes: 24 },
       { kind: "random", name: secretName.regionKey, bytes: 32 },
@@ -128,6 +129,11 @@ function services(region: Region): readonly Workload[] {
       resources: amount(region, 500, 256),
       after: ["nats"],
     }),
-    service(slug, "replication", { resources: amount(region, 250, 192), after: ["nats"] }),
+    service(slug, "replication", {
+      environment: { NATS_LINE_SEED_FILE: { kind: "secret", secret: secretName.natsUser("line") } },
+      secrets: [secretName.natsUser("line")],
+      resources: amount(region, 250, 192),
+      after: ["nats"],
+    }),
   ];
 }

@@ -1,16 +1,16 @@
-import { execFile } from "node:child_process";
-import { existsSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { rename } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import pg from "pg";
 import type { PostgresServer } from "../blueprint/stack.ts";
-import { findOnPath, findTool } from "../toolchain/tools.ts";
+import { findOnPath, findTool, postgresTemplateFolder } from "../toolchain/tools.ts";
 import { LocalRunError } from "./errors.ts";
 import { loopback } from "./ports.ts";
 
 const connectWaitMs = 2_000;
-const databaseMissing = "3D000";
-const databaseExists = "42P04";
 
 /**
  * PostgreSQL refuses to run as root: there it gets a user namespace in which
@@ -32,28 +32,89 @@ function asOrdinaryUser(command: readonly string[]): readonly string[] {
   return [unshare, "-U", "--map-user=1000", "--map-group=1000", ...command];
 }
 
-/** Initialises the data folder of a server, unless that was done. */
+/**
+ * Initialises the data folder of a server, unless that was done: a copy of a
+ * template (0.15 s, where `initdb` takes 0.6 s and `create database` 0.1 s)
+ * with a password of its own.
+ */
 export async function initialise(
   folder: string,
   server: PostgresServer,
   passwordFile: string,
 ): Promise<void> {
   if (existsSync(join(folder, "PG_VERSION"))) return;
-  // Under another name until it is complete: an interrupted initdb is not taken for a database.
+  // Under another name until it is complete: an interrupted copy is not taken for a database.
   const draft = `${folder}.new`;
   rmSync(draft, { recursive: true, force: true });
-  const [file = "", ...parameters] = asOrdinaryUser([
-    findTool("initdb"),
-    `--pgdata=${draft}`,
-    `--username=${server.superuser}`,
-    `--pwfile=${passwordFile}`,
-    "--auth=scram-sha-256",
-    "--no-locale",
-    "--encoding=UTF8",
-    "--no-instructions",
-  ]);
-  await promisify(execFile)(file, parameters);
+  await run(["cp", "-a", "--reflink=auto", await template(server), draft]);
+  const password = readFileSync(passwordFile, "utf8").trim();
+  await runStatement(draft, `alter role "${server.superuser}" password '${password}'`);
+  await run(asOrdinaryUser([findTool("initdb"), "--sync-only", `--pgdata=${draft}`]));
   renameSync(draft, folder);
+}
+
+const templates = new Map<string, Promise<string>>();
+
+/** A freshly initialised data folder in the cache, made once for each version of PostgreSQL. */
+function template(server: PostgresServer): Promise<string> {
+  const folder = postgresTemplateFolder(`${server.superuser}-${server.database}`);
+  const known = templates.get(folder);
+  if (known !== undefined) return known;
+  const made = makeTemplate(folder, server).catch((error: unknown) => {
+    templates.delete(folder);
+    throw error;
+  });
+  templates.set(folder, made);
+  return made;
+}
+
+async function makeTemplate(folder: string, server: PostgresServer): Promise<string> {
+  if (existsSync(folder)) return folder;
+  mkdirSync(dirname(folder), { recursive: true, mode: 0o700 });
+  const place = mkdtempSync(`${folder}-`);
+  try {
+    const draft = join(place, "data");
+    // Nobody knows this password: every copy gets its own.
+    const passwordFile = join(place, "password");
+    writeFileSync(passwordFile, randomBytes(24).toString("hex"), { mode: 0o600 });
+    await run(
+      asOrdinaryUser([
+        findTool("initdb"),
+        `--pgdata=${draft}`,
+        `--username=${server.superuser}`,
+        `--pwfile=${passwordFile}`,
+        "--auth=scram-sha-256",
+        "--no-locale",
+        "--encoding=UTF8",
+        "--no-instructions",
+      ]),
+    );
+    await runStatement(draft, `create database "${server.database}"`);
+    // Renaming onto a folder that is not empty fails: then another process was first, and its template is as good.
+    await rename(draft, folder).catch((error: unknown) => {
+      if (!existsSync(folder)) throw error;
+    });
+    return folder;
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
+}
+
+/** Runs one statement in a data folder that no server has open. */
+function runStatement(folder: string, statement: string): Promise<void> {
+  const command = [findTool("postgres"), "--single", "-D", folder, "-c", "exit_on_error=on", "postgres"];
+  return run(asOrdinaryUser(command), `${statement};\n`);
+}
+
+/** Runs a command to its end; throws with its last words when it fails. */
+async function run([file = "", ...parameters]: readonly string[], input = ""): Promise<void> {
+  const child = spawn(file, parameters, { stdio: ["pipe", "ignore", "pipe"] });
+  let words = "";
+  child.stderr.on("data", (chunk: Buffer) => (words = (words + chunk.toString()).slice(-1_000)));
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input);
+  const [code] = (await once(child, "close")) as [number | null];
+  if (code !== 0) throw new Error(`${basename(file)} ${parameters[0] ?? ""} failed: ${words.trim()}`);
 }
 
 /** Command that runs the server. */
@@ -72,37 +133,21 @@ export function postgresCommand(folder: string, server: PostgresServer, port: nu
   ]);
 }
 
-/** Asks `select 1`; makes the database itself when the server does not have it yet. Throws while it is not ready. */
+/** Asks `select 1`; throws while the server is not ready. */
 export async function askDatabase(server: PostgresServer, port: number, password: string): Promise<void> {
-  const query = async (database: string, sql: string) => {
-    const client = new pg.Client({
-      host: loopback,
-      port,
-      user: server.superuser,
-      password,
-      database,
-      connectionTimeoutMillis: connectWaitMs,
-    });
-    client.on("error", () => undefined);
-    try {
-      await client.connect();
-      await client.query(sql);
-    } finally {
-      await client.end().catch(() => undefined);
-    }
-  };
+  const client = new pg.Client({
+    host: loopback,
+    port,
+    user: server.superuser,
+    password,
+    database: server.database,
+    connectionTimeoutMillis: connectWaitMs,
+  });
+  client.on("error", () => undefined);
   try {
-    await query(server.database, "select 1");
-  } catch (error) {
-    if (!isDatabaseError(error, databaseMissing)) throw error;
-    try {
-      await query("postgres", `create database "${server.database}"`);
-    } catch (creation) {
-      if (!isDatabaseError(creation, databaseExists)) throw creation;
-    }
+    await client.connect();
+    await client.query("select 1");
+  } finally {
+    await client.end().catch(() => undefined);
   }
-}
-
-function isDatabaseError(error: unknown, code: string): boolean {
-  return error instanceof pg.DatabaseError && error.code === code;
 }

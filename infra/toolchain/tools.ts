@@ -8,6 +8,7 @@ import {
   natsPin,
   natsServerVersionMin,
   onPath,
+  versionOf,
 } from "./locate.mjs";
 
 export type ToolName = "node" | "nats-server" | "postgres" | "initdb" | "chromium";
@@ -56,6 +57,12 @@ export function findTool(name: ToolName): string {
 /** Where compiled code of the services is cached between starts (`NODE_COMPILE_CACHE`). */
 export function compileCacheFolder(): string {
   return join(cacheFolder(), "compile-cache");
+}
+
+/** Where a freshly initialised PostgreSQL is kept, by the binary's version and what is in it. */
+export function postgresTemplateFolder(content: string): string {
+  const version = versionOf(findTool("postgres"), ["--version"]) ?? "unknown";
+  return join(cacheFolder(), `postgres-${version}-${content}-${process.platform}-${process.arch}`);
 }
 
 /** util-linux' `setpriv` and `unshare`, which the local run uses where they are. */

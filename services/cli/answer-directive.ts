@@ -50,15 +50,20 @@ export async function answerBatch(
 ): Promise<void> {
   const tell = (line: string) => answer(options, undefined, () => line);
   if (options.json !== true) for (const line of withDeed(deed, batchLines(view))) tell(line);
-  const last = await waitFor(
-    options,
-    (signal) => centre.read("watchBatch", { batch: view.batch }, signal),
-    () => true,
-    view,
-  );
+  const last = await followBatch(centre, view, options);
   if (options.json === true) answer(options, batchDocument(last), () => []);
   else endOf(last, `--batch ${last.batch}`, options, view).forEach(tell);
   if (deed !== "rejected" && last.state === "rejected") process.exitCode = 1;
+}
+
+/** With --wait, follows a batch until it is settled, and gives its last view. */
+export async function followBatch(
+  centre: CentreRemote,
+  view: BatchView,
+  options: AnswerOptions,
+): Promise<BatchView> {
+  const open = (signal: AbortSignal) => centre.read("watchBatch", { batch: view.batch }, signal);
+  return waitFor(options, open, () => true, view);
 }
 
 async function waitFor<V extends DirectiveView | BatchView>(
@@ -92,7 +97,7 @@ function endOf(
   options: AnswerOptions,
   begun: DirectiveView | BatchView,
 ): string[] {
-  if (last.state === "held") return missingLines(last.missing, subject);
+  if (last.state === "held" && last.missing.length > 0) return missingLines(last.missing, subject);
   const changed = last.state === begun.state ? [] : [`state: ${last.state}`];
   if (options.wait === undefined) return changed;
   const enforced = last.receipts.filter(({ state }) => state === "enforced").length;

@@ -1,7 +1,7 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import tab from "@bomb.sh/tab/commander";
 import type { Command, Option } from "commander";
+import { examples } from "./options.ts";
+import { regionSlugs } from "./regions-folder.ts";
 
 /** Adds `complete bash|zsh|fish`, and what the shell asks while a person types. */
 export function addCompletion(program: Command): void {
@@ -10,10 +10,16 @@ export function addCompletion(program: Command): void {
     for (const option of command.options) suggestRegions(option, regions);
     for (const option of program.options) command.addOption(option);
   }
-  // The adapter adds a command of its own name: ours was there for the help alone.
-  const own = program.commands.findIndex((command) => command.name() === "complete");
+  // The adapter adds a command of the same name: ours was there for the summary in the help.
+  const own = program.commands.findIndex(isComplete);
   if (own !== -1) (program.commands as Command[]).splice(own, 1);
   tab(program);
+  const complete = program.commands.find(isComplete);
+  if (complete !== undefined) examples(complete, "echo 'source <(qalqan complete bash)' >> ~/.bashrc");
+}
+
+function isComplete(command: Command): boolean {
+  return command.name() === "complete";
 }
 
 function leaves(command: Command): Command[] {
@@ -22,13 +28,4 @@ function leaves(command: Command): Command[] {
 
 function suggestRegions(option: Option, regions: string[]): void {
   if (option.long === "--region") option.argChoices = regions;
-}
-
-/** Names of the files alone: completing must not read twenty of them. */
-function regionSlugs(): string[] {
-  const folder = join(import.meta.dirname, "..", "..", "regions");
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".yaml"))
-    .map((file) => file.slice(0, -".yaml".length))
-    .sort();
 }

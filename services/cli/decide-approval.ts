@@ -26,8 +26,10 @@ export function defineDecision(command: Command, approve: boolean): void {
     );
   if (approve) command.addOption(waitOption());
   command.action(
-    withSession(async (session: Session, options: Options & GlobalOptions, id?: string) =>
-      decide(session, options, subjectOf(id, options.batch), approve),
+    withSession(
+      async (session: Session, options: Options & GlobalOptions, id?: string) =>
+        decide(session, options, subjectOf(id, options.batch), approve),
+      ({ batch }: Options, id?: string) => subjectOf(id, batch),
     ),
   );
 }

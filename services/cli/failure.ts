@@ -64,7 +64,8 @@ export function failureOf(error: unknown, usage: string): Failure {
 /** Lines for a person: what, which field, what to do. */
 export function describeFailure({ detail }: Failure): string {
   const lines = [`error: ${detail.message}`];
-  if (detail.field !== "") lines.push(`  ${detail.field}: ${detail.value === "" ? "(empty)" : detail.value}`);
+  if (detail.field !== "")
+    lines.push(`  ${detail.field}: ${detail.value === "" ? "(nothing)" : detail.value}`);
   if (detail.remedy !== "") lines.push(`  what to do: ${detail.remedy}`);
   return `${lines.join("\n")}\n`;
 }
@@ -96,19 +97,44 @@ function systemCode(error: unknown): string | undefined {
 /** Commander names the option or argument within its sentence alone. */
 function detailOfCommander(error: CommanderError, usage: string): ErrorDetail {
   if (error.code === "commander.help") {
-    const remedy = `see \`${usage} --help\``;
-    return { code: "wrong-use", field: "command", value: "", message: "a command is missing", remedy };
+    return {
+      code: "wrong-use",
+      field: "command",
+      value: "",
+      message: "a command is missing",
+      remedy: `see \`${usage} --help\``,
+    };
   }
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const remedy = `see \`${usage} --help\``;
+  const unknownCommand = /^unknown command '(.*)'$/.exec(first)?.[1];
+  if (unknownCommand !== undefined) {
+    const message = "this command is not known";
+    return {
+      code: "wrong-use",
+      field: "command",
+      value: unknownCommand,
+      message,
+      remedy: joined(hintOf(rest), remedy),
+    };
+  }
   const quoted = /'([^']+)'/.exec(first)?.[1] ?? "";
   const field = /^-{1,2}[a-z-]+|(?<=, )--[a-z-]+/.exec(quoted)?.[0] ?? quoted;
   const value = /argument '([^']*)' is invalid/.exec(first)?.[1] ?? "";
-  const hint = rest.map((line) => line.replace(/^\((.*)\)$/, "$1")).join(" ");
   return {
     code: "wrong-use",
     field: field.replace(/^-+/, ""),
     value,
     message: first,
-    remedy: [hint, `see \`${usage} --help\``].filter((part) => part !== "").join(" "),
+    remedy: joined(hintOf(rest), remedy),
   };
+}
+
+/** Commander's own guess: `(Did you mean status?)`. */
+function hintOf(lines: readonly string[]): string {
+  return lines.map((line) => line.replace(/^\((.*)\)$/, "$1")).join(" ");
+}
+
+function joined(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(" ");
 }

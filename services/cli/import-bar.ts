@@ -8,7 +8,7 @@ const silent: ImportBar = { update: () => undefined, stop: () => undefined };
 
 /** On a terminal alone: elsewhere the summary at the end says everything. */
 export async function importBar(bytes: number, quiet: boolean): Promise<ImportBar> {
-  if (quiet || process.stderr.isTTY !== true || bytes === 0) return silent;
+  if (quiet || !process.stderr.isTTY || bytes === 0) return silent;
   const { default: progress } = await import("cli-progress");
   const bar = new progress.SingleBar(
     {

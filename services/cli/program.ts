@@ -3,17 +3,17 @@ import { commands, type CommandEntry } from "./commands/index.ts";
 import { describeFailure, failureOf } from "./failure.ts";
 import { addGlobalOptions, globalOptionsWithValue } from "./options.ts";
 
-const introduction = `Qalqan: what one region decides about a fraudster's number, every region enforces.
+const introduction = "Qalqan: what one region decides about a fraudster's number, every region enforces.";
 
+const ending = `
 A first walk:
-  npx qalqan start                                    run a small nation on this machine
+  npx qalqan start                          # a small nation on this machine, until Ctrl-C
   npx qalqan directive issue --region astana --number "+44 20 7946 0958" \\
       --action block --reason fraud --expires 7d --wait
   npx qalqan screen --region almaty --from +442079460958 --to +77172123456 --trunk intl-1
   npx qalqan status
-`;
 
-const ending = `Without \`login\`, on this machine, each command acts as the sample person who may do it, and says so.
+Without \`login\`, on this machine, each command acts as the sample person who may do it, and says so.
 Exit codes: 0 done, 1 failed, 2 wrong use. \`qalqan COMMAND --help\` has options and an example.
 Completion: source <(qalqan complete bash)`;
 
@@ -25,7 +25,7 @@ Completion: source <(qalqan complete bash)`;
 export async function runProgram(parameters: readonly string[]): Promise<number> {
   process.stdout.on("error", leaveWhenReaderLeft);
   const words = withWaitValue(parameters);
-  const program = createProgram();
+  const program = createProgram(asksForJson(words));
   const meant = await addCommands(program, commands, words);
   try {
     if (isCompletion(words)) await offerCompletion(program);
@@ -43,14 +43,16 @@ export async function runProgram(parameters: readonly string[]): Promise<number>
   }
 }
 
-function createProgram(): Command {
+function createProgram(json: boolean): Command {
+  const nothing = () => undefined;
   const program = new Command("qalqan")
     .exitOverride()
-    .configureOutput({ outputError: () => undefined })
+    // Errors are said once, below; with --json, standard output has the document alone.
+    .configureOutput(json ? { outputError: nothing, writeErr: nothing } : { outputError: nothing })
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .helpCommand(false)
     .description(introduction)
-    .addHelpText("after", `\n${ending}`);
+    .addHelpText("after", ending);
   return addGlobalOptions(program);
 }
 

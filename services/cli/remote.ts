@@ -1,6 +1,5 @@
 import type {
   CallOptions,
-  ClientDuplexStream,
   ClientReadableStream,
   ClientUnaryCall,
   Metadata,
@@ -21,27 +20,25 @@ type StreamMethod<Request, Response> = (
   options?: Partial<CallOptions>,
 ) => ClientReadableStream<Response>;
 
-type DuplexMethod<Request, Response> = (
-  metadata: Metadata,
-  options?: Partial<CallOptions>,
-) => ClientDuplexStream<Request, Response>;
-
-/** The methods of a generated client, by what they are: a request and one answer, or a stream of answers. */
-type UnaryOf<Client> = {
+/** The methods of a generated client that answer with a stream. */
+type StreamsOf<Client> = {
   [
-    Name in keyof Client as Client[Name] extends UnaryMethod<infer _Q, infer _R> ? Name : never
-  ]: Client[Name] extends UnaryMethod<infer Request, infer Response>
+    Name in keyof Client as Client[Name] extends StreamMethod<infer _Q, infer _R> ? Name : never
+  ]: Client[Name] extends StreamMethod<infer Request, infer Response>
     ? { request: Request; response: Response }
     : never;
 };
-type StreamsOf<Client> = {
+
+/** Those with one answer. What such a call returns, a stream has as well, so streams are left out by name. */
+type UnaryOf<Client> = {
   [
-    Name in keyof Client as Client[Name] extends StreamMethod<infer _Q, infer _R>
-      ? Client[Name] extends UnaryMethod<infer _Q2, infer _R2>
-        ? never
-        : Name
+    Name in Exclude<keyof Client, keyof StreamsOf<Client>> as Client[Name] extends UnaryMethod<
+      infer _Q,
+      infer _R
+    >
+      ? Name
       : never
-  ]: Client[Name] extends StreamMethod<infer Request, infer Response>
+  ]: Client[Name] extends UnaryMethod<infer Request, infer Response>
     ? { request: Request; response: Response }
     : never;
 };
@@ -62,7 +59,7 @@ export class Remote<Client extends { close(): void }> {
     request: UnaryOf<Client>[Name]["request"],
     deadlineMs?: number,
   ): Promise<UnaryOf<Client>[Name]["response"]> {
-    const method = this.#method<UnaryMethod<typeof request, UnaryOf<Client>[Name]["response"]>>(name);
+    const method = this.#method(name) as UnaryMethod<typeof request, UnaryOf<Client>[Name]["response"]>;
     const metadata = this.metadata;
     return call(method, request, deadlineMs === undefined ? { metadata } : { metadata, deadlineMs });
   }
@@ -73,7 +70,7 @@ export class Remote<Client extends { close(): void }> {
     request: StreamsOf<Client>[Name]["request"],
     signal?: AbortSignal,
   ): AsyncGenerator<StreamsOf<Client>[Name]["response"]> {
-    const method = this.#method<StreamMethod<typeof request, StreamsOf<Client>[Name]["response"]>>(name);
+    const method = this.#method(name) as StreamMethod<typeof request, StreamsOf<Client>[Name]["response"]>;
     const stream = method(request, this.metadata);
     signal?.addEventListener("abort", () => stream.cancel(), { once: true });
     try {
@@ -83,13 +80,8 @@ export class Remote<Client extends { close(): void }> {
     }
   }
 
-  /** Opens a method that streams both ways. */
-  open<Request, Response>(method: DuplexMethod<Request, Response>): ClientDuplexStream<Request, Response> {
-    return method.call(this.client, this.metadata);
-  }
-
-  #method<Method extends (...parameters: never[]) => unknown>(name: PropertyKey): Method {
-    const method: unknown = (this.client as Record<PropertyKey, unknown>)[name];
-    return (method as (...parameters: never[]) => unknown).bind(this.client) as Method;
+  #method(name: PropertyKey): unknown {
+    const method = (this.client as Record<PropertyKey, unknown>)[name];
+    return (method as () => unknown).bind(this.client);
   }
 }

@@ -109,7 +109,7 @@ function numberIn(element: unknown): string {
 }
 
 /** The elements of one JSON array, each parsed when its text has come; the array never is in memory. */
-async function* arrayElements(text: AsyncIterable<string>): AsyncGenerator<unknown> {
+async function* arrayElements(text: AsyncIterable<string>): AsyncGenerator {
   let state: "before" | "within" | "after" = "before";
   let element = "";
   let depth = 0;

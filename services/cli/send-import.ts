@@ -40,7 +40,7 @@ export async function sendImport(
   format: ReportFormat,
   entries: AsyncIterable<ReportedEntry>,
 ): Promise<ImportOutcome> {
-  const stream = centre.open<ImportRequest, ImportProgress>(centre.client.import);
+  const stream = centre.client.import(centre.metadata);
   const refused = new Map<number, Refused>();
   let last: ImportProgress | undefined;
   let refusedHere = 0;

@@ -54,8 +54,8 @@ export class Session implements Disposable {
     return this.#remote(CentreClient, this.place.address("centre", region), who, mode);
   }
 
-  async coordination(who: Who): Promise<CoordinationRemote> {
-    return this.#remote(CoordinationClient, this.place.address("coordination", ""), who, "aloud");
+  async coordination(who: Who, mode: "aloud" | "quiet" = "aloud"): Promise<CoordinationRemote> {
+    return this.#remote(CoordinationClient, this.place.address("coordination", ""), who, mode);
   }
 
   async screening(region: string, who: Who): Promise<ScreeningRemote> {
@@ -91,6 +91,11 @@ export class Session implements Disposable {
     this.#clients.set(key, client);
     return new Remote(client, bearer(token));
   }
+}
+
+/** The same run, as its sample people, whoever is logged in. @throws LocalRunError `not-running` */
+export async function openSampleSession(options: GlobalOptions): Promise<Session> {
+  return new Session(await localRun(options), undefined);
 }
 
 /**

@@ -16,7 +16,7 @@ export interface ApprovalSubject {
 export interface Approver {
   person: string;
   role: string;
-  /** The approver's own region, or `capital`. */
+  /** The region whose centre wrote it; a central prosecutor acts through any. */
   region: string;
 }
 

@@ -181,13 +181,9 @@ function decide(
   };
 }
 
-/** A central prosecutor approves for the capital, everybody else for the region whose centre is asked. */
+/** Everybody approves through the centre that is asked: its lane carries approvals of its own region alone. */
 function approverOf({ person, region }: ActingContext): Approver {
-  return {
-    person: person.id,
-    role: person.role,
-    region: person.role === "central-prosecutor" ? person.region : region,
-  };
+  return { person: person.id, role: person.role, region };
 }
 
 function chosenKind(

@@ -20,10 +20,13 @@ export class SetDigest {
    * @param value what `value()` gave for it, 32 bytes
    */
   static from(value: Uint8Array): SetDigest {
-    if (value.length !== digestBytes) throw new RangeError(`a digest has ${digestBytes} bytes, not ${value.length}`);
+    if (value.length !== digestBytes)
+      throw new RangeError(`a digest has ${digestBytes} bytes, not ${value.length}`);
     const digest = new SetDigest();
     const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
-    digest.#words.forEach((_, index) => (digest.#words[index] = view.getUint32(digestBytes - 4 * (index + 1))));
+    digest.#words.forEach(
+      (_, index) => (digest.#words[index] = view.getUint32(digestBytes - 4 * (index + 1))),
+    );
     return digest;
   }
 
@@ -41,7 +44,8 @@ export class SetDigest {
     const rowHash = hash("sha256", row, "buffer");
     let carry = 0;
     for (let word = 0; word < wordCount; word++) {
-      const sum = (this.#words[word] ?? 0) + sign * rowHash.readUInt32BE(digestBytes - 4 * (word + 1)) + carry;
+      const sum =
+        (this.#words[word] ?? 0) + sign * rowHash.readUInt32BE(digestBytes - 4 * (word + 1)) + carry;
       this.#words[word] = sum;
       carry = Math.floor(sum / 2 ** wordBits);
     }

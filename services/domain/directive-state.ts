@@ -34,8 +34,8 @@ export function stateOf(directive: Opinion, known: KnownStanding, nowMs: number)
   if (directive.expiresAtMs <= nowMs || decision?.decision === "expired") {
     return { state: "expired", reason: "", missing: [] };
   }
-  if (decision?.decision === "accepted" && directive.scope === "nation") {
-    return { state: "national", reason: "", missing: [] };
+  if (decision?.decision === "accepted") {
+    return { state: directive.scope === "region" ? "regional" : "national", reason: "", missing: [] };
   }
   if (known.missing.length > 0) {
     return { state: "held", reason: "approval", missing: [...known.missing] };

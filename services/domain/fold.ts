@@ -1,5 +1,6 @@
 import type { Decision, Opinion } from "./opinion.ts";
 import { compareAge, compareText } from "./opinion.ts";
+import { requirement } from "./powers.ts";
 import type { Standing, StandingContext } from "./standing.ts";
 import { standingOf } from "./standing.ts";
 import type { Action, Slot } from "./vocabulary.ts";
@@ -65,7 +66,10 @@ export interface FoldOutcome {
   changed: Slot[];
   /** Slots whose entry ends. */
   removed: Slot[];
-  /** What is true of every national opinion now, by directive; those of scope `region` have none. */
+  /**
+   * What is true of every national opinion now, by id. Those of scope `region` are never folded; one is
+   * named only where its region cannot know alone: an approval may come from another region.
+   */
   decisions: Decision[];
   memory: FoldMemory;
   /** The earliest end that changes the outcome; undefined: none. */
@@ -87,9 +91,12 @@ interface Judged {
  * @throws Error when an opinion is about another target
  */
 export function fold(target: string, opinions: readonly Opinion[], context: FoldContext): FoldOutcome {
-  const judged = latestRevisions(target, opinions)
-    .filter((opinion) => opinion.scope !== "region")
-    .map((opinion) => ({ opinion, standing: standingOf(opinion, context) }));
+  const all = latestRevisions(target, opinions).map((opinion) => ({
+    opinion,
+    standing: standingOf(opinion, context),
+  }));
+  const judged = all.filter(({ opinion }) => opinion.scope !== "region");
+  const said = all.filter((each) => each.opinion.scope !== "region" || isNewsAtHome(each, context));
   const memory = structuredClone(context.memory);
   settleOverrides(judged, memory);
   holdBackObserved(judged);
@@ -130,10 +137,15 @@ export function fold(target: string, opinions: readonly Opinion[], context: Fold
     entries,
     changed,
     removed,
-    decisions: judged.map(decisionOf),
+    decisions: said.map(decisionOf),
     memory,
-    nextChangeAtMs: nextChange(judged),
+    nextChangeAtMs: nextChange(said),
   };
+}
+
+/** Whether the capital has anything to say of an opinion of scope `region`: powers, approvals, protection. */
+function isNewsAtHome({ opinion, standing }: Judged, context: FoldContext): boolean {
+  return standing.reason === "protected" || requirement(opinion, context).kind !== "alone";
 }
 
 /** One opinion per directive, by id. A revoked revision beats every other: it never comes alive again. */
@@ -215,19 +227,16 @@ function rejectLive(judged: readonly Judged[], reason: string): void {
 }
 
 /**
- * While an observe counts, blocks and diverts of other regions and of detection
- * do not. Warnings go on: somebody may be being robbed right now.
+ * While an observe counts, blocks and diverts of other regions do not. Warnings
+ * go on: somebody may be being robbed right now.
  */
 function holdBackObserved(judged: Judged[]): void {
   const observers = judged.filter((each) => counts(each) && each.opinion.action === "observe");
+  const observing = new Set(observers.map((each) => regionOfId(each.opinion.id)));
   for (const each of judged.filter(counts)) {
-    const { action, authorRole } = each.opinion;
-    const stops = action === "block" || action === "divert";
-    const region = regionOfId(each.opinion.id);
-    const held = observers.some(
-      (observer) => authorRole === "detection" || regionOfId(observer.opinion.id) !== region,
-    );
-    if (stops && held) {
+    const { id, action } = each.opinion;
+    const elsewhere = [...observing].some((region) => region !== regionOfId(id));
+    if (elsewhere && (action === "block" || action === "divert")) {
       each.standing = { decision: "held", reason: "observed", missing: [] };
     }
   }

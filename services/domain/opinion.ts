@@ -44,7 +44,7 @@ export interface Approval {
   batch: string;
   person: string;
   role: string;
-  /** The approver's region; who reads it from a stream checks that it is that stream's region. */
+  /** The region whose centre wrote it; who reads it from a stream checks that it is that stream's region. */
   region: string;
   kind: string;
   /** false: refused. */

@@ -215,10 +215,12 @@ export class Overlay {
       return false;
     }
     const approved = this.#isApproved(own, directive);
-    if (directive.missing.length > 0 && !approved) {
+    const { decided } = own;
+    // Another region's approval is known here by the capital's decision alone.
+    const accepted = decided?.decision === "accepted" && decided.revision === directive.revision;
+    if (directive.missing.length > 0 && !approved && !accepted) {
       return false;
     }
-    const { decided } = own;
     if (decided === undefined || decided.revision < directive.revision) {
       // An override takes effect with the capital's decision, never before.
       return directive.overrideRevision === 0;

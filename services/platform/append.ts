@@ -28,6 +28,26 @@ export async function appendAt(
   if (stored !== sequence) throw new WrongSequence(`stored as ${stored} where ${sequence} was meant`);
 }
 
+/**
+ * The same over one subject alone, for a subject with a single writer: stores
+ * `data` after that subject's message number `last`, or refuses.
+ *
+ * @param last sequence of the subject's last message; 0: it has none
+ * @returns the sequence that it was stored with
+ * @throws WrongSequence when the subject's last message is another one
+ */
+export async function appendAfter(
+  connection: NatsConnection,
+  subject: string,
+  last: number,
+  data: Uint8Array,
+): Promise<number> {
+  const header = headers();
+  header.set("Nats-Expected-Last-Subject-Sequence", String(last));
+  const answer = await connection.request(subject, data, { headers: header, timeout: acknowledgeWaitMs });
+  return parseAcknowledgement(answer.data);
+}
+
 interface Acknowledgement {
   readonly seq?: number;
   readonly error?: { readonly err_code?: number; readonly description?: string };

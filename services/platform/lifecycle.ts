@@ -83,6 +83,8 @@ export async function runService(log: Log, start: (lifecycle: Lifecycle) => Prom
     await start(lifecycle);
     log.info("started");
   } catch (error) {
+    // Asked to stop while it was still waiting for something.
+    if (stopping) return;
     log.fatal({ err: error }, "could not start");
     process.exit(1);
   }

@@ -1,7 +1,10 @@
-import { natsEnvironment, serviceEnvironment } from "#platform/config.ts";
+import { fileContents, natsEnvironment, serviceEnvironment } from "#platform/config.ts";
 
 /** What replication is told. The hub has no address here: it is reached through the region's own server. */
-export const replicationEnvironment = serviceEnvironment.extend(natsEnvironment.shape);
+export const replicationEnvironment = serviceEnvironment.extend(natsEnvironment.shape).extend({
+  /** Seed of the key that alone may use the line to the hub. */
+  NATS_LINE_SEED_FILE: fileContents,
+});
 
 /** How many appends may be on their way at once, of one stream in one direction. */
 export const flight = {

@@ -1,5 +1,6 @@
 import type { NatsConnection } from "#platform/nats.ts";
 import { askWaitMs } from "./config.ts";
+import type { Ends } from "./ends.ts";
 
 /**
  * The two ends of a copied stream do not hold the same history. Going on would
@@ -22,19 +23,15 @@ export const localInfo = (stream: string): string => `$JS.API.STREAM.INFO.${stre
  * @param there direct get of the hub's stream, as the region names it
  * @throws Forked when both keep the message and its bytes differ
  */
-export async function compareAt(
-  connection: NatsConnection,
-  here: string,
-  there: string,
-  sequence: number,
-): Promise<void> {
+export async function compareAt(ends: Ends, here: string, there: string, sequence: number): Promise<void> {
   if (sequence === 0) return;
   const [ours, theirs] = await Promise.all([
-    messageAt(connection, here, sequence),
-    messageAt(connection, there, sequence),
+    messageAt(ends.region, here, sequence),
+    messageAt(ends.line, there, sequence),
   ]);
   if (ours === undefined || theirs === undefined) return;
-  if (Buffer.compare(ours, theirs) !== 0) throw new Forked(`message ${sequence} differs between region and hub`);
+  if (Buffer.compare(ours, theirs) !== 0)
+    throw new Forked(`message ${sequence} differs between region and hub`);
 }
 
 async function messageAt(

@@ -17,7 +17,8 @@ export class LaneStates {
     const before = this.#states.get(lane);
     if (before?.state === state && (state !== "stopped" || before.why === why)) return;
     this.#states.set(lane, { state, why });
-    if (state === "stopped") this.#log.error({ event: "lane-stopped", lane, why }, "a lane stopped and needs a person");
+    if (state === "stopped")
+      this.#log.error({ event: "lane-stopped", lane, why }, "a lane stopped and needs a person");
     else this.#log.info({ event: `lane-${state}`, lane, why }, "a lane changed");
   }
 

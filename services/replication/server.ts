@@ -10,6 +10,7 @@ import { firstEpoch, lanes } from "#proto/names.ts";
 import { awayPollMs, type replicationEnvironment } from "./config.ts";
 import { DownCopy, downStreams } from "./consumers/down.ts";
 import { copyUp } from "./consumers/up.ts";
+import type { Ends } from "./ends.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { LaneStates } from "./lane-states.ts";
 
@@ -29,24 +30,46 @@ export async function startReplication(
     why: ready ? states.describe() : "the region's streams are not there yet",
   }));
   lifecycle.use("probes", probes, (server) => server.close());
-  const connection = await connectNats(config, tlsOf(config), `replication.${region}`, log);
-  lifecycle.use("nats", connection, (open) => open.close());
-  await ensureStreams(connection, epoch, log, lifecycle.signal);
+  const ends = await connectEnds(config, log, lifecycle);
+  await ensureStreams(ends.region, epoch, log, lifecycle.signal);
   ready = true;
 
   for (const lane of lanes) {
-    lifecycle.run(`up ${lane}`, (signal) => copyUp({ connection, lane, region, epoch, states }, signal));
+    lifecycle.run(`up ${lane}`, (signal) => copyUp({ ends, lane, region, epoch, states }, signal));
   }
   for (const down of downStreams(region, epoch)) {
-    lifecycle.run(down.name, (signal) => new DownCopy(connection, down, states).run(signal));
+    lifecycle.run(down.name, (signal) => new DownCopy(ends, down, states).run(signal));
   }
-  const producer = await LaneProducer.open(connection, "events", epoch, "replication", lifecycle.signal);
+  const producer = await LaneProducer.open(ends.region, "events", epoch, "replication", lifecycle.signal);
   const of = { region, regionEpoch: epoch, release: config.QALQAN_RELEASE };
   lifecycle.run("heartbeat", (signal) => sendHeartbeats(producer, of, signal));
 }
 
+async function connectEnds(
+  config: z.output<typeof replicationEnvironment>,
+  log: Log,
+  lifecycle: Lifecycle,
+): Promise<Ends> {
+  const { NATS_URL, NATS_SEED_FILE, NATS_LINE_SEED_FILE, QALQAN_REGION: region } = config;
+  const connect = async (seed: string, name: string) =>
+    lifecycle.use(
+      name,
+      await connectNats({ NATS_URL, NATS_SEED_FILE: seed }, tlsOf(config), `${name}.${region}`, log),
+      (connection) => connection.close(),
+    );
+  return {
+    region: await connect(NATS_SEED_FILE, "replication"),
+    line: await connect(NATS_LINE_SEED_FILE, "line"),
+  };
+}
+
 /** Creates what is missing, waiting until the region's JetStream answers. */
-async function ensureStreams(connection: NatsConnection, epoch: number, log: Log, signal: AbortSignal): Promise<void> {
+async function ensureStreams(
+  connection: NatsConnection,
+  epoch: number,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
     try {
       const manager = await connection.jetstreamManager({ checkAPI: false });

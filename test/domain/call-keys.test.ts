@@ -41,7 +41,7 @@ describe("the key of a call", () => {
 
   test("puts a call into one of a hundred buckets, evenly; no key is bucket 0", () => {
     expect(callBucket("")).toBe(0);
-    const counts = new Array<number>(100).fill(0);
+    const counts = Array.from({ length: 100 }, () => 0);
     for (let call = 0; call < 20_000; call++) {
       const bucket = callBucket(`call-${call}`);
       counts[bucket] = (counts[bucket] ?? 0) + 1;

@@ -116,13 +116,13 @@ const rows: Row[] = [
   },
   {
     title: "two ranges that contain the number: the narrower gives the reason",
-    national: [entryRow(wideRange, "block", { directive: "almaty-wide" }), blockRange],
+    national: [entryRow(wideRange, "block", { directive: "abai-wide" }), blockRange],
     call: { callingNumber: foreign },
     expected: { decision: "block", reason: "range", directive: "almaty-range" },
   },
   {
     title: "divert is stricter than warn",
-    national: [entryRow(foreign, "warn"), entryRow(wideRange, "divert", { directive: "almaty-wide" })],
+    national: [entryRow(foreign, "warn"), entryRow(wideRange, "divert", { directive: "abai-wide" })],
     call: { callingNumber: foreign },
     expected: { decision: "divert", reason: "range" },
   },
@@ -323,10 +323,10 @@ const rows: Row[] = [
   // National table and overlay together
   {
     title: "the same target in both, tie: the national entry gives the reason",
-    national: [blockNumber],
+    national: [entryRow(foreign, "block", { directive: "ulytau-1" })],
     overlay: [own(foreign, "block")],
     call: { callingNumber: foreign },
-    expected: { decision: "block", directive: "almaty-1" },
+    expected: { decision: "block", directive: "ulytau-1" },
   },
   {
     title: "an overlay entry tightens at once",

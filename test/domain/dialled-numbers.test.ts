@@ -74,7 +74,7 @@ describe("a number in any dialled form", () => {
   test("reading never throws, whatever the text", () => {
     const anyText = fc.oneof(
       fc.string({ unit: "binary", maxLength: 200 }),
-      fc.string({ unit: fc.constantFrom(..."+0123456789 -()~;@<>:telsip"), maxLength: 40 }),
+      fc.string({ unit: fc.constantFrom(...Array.from("+0123456789 -()~;@<>:telsip")), maxLength: 40 }),
       fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes).toString("latin1")),
     );
     fc.assert(

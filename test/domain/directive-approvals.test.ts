@@ -84,7 +84,7 @@ describe("approving", () => {
 
   it("by the capital is a second person too", () => {
     expect(decideApproval(held(range), yes, acting(central)).approval).toMatchObject({
-      region: "capital",
+      region: "astana",
       complete: true,
     });
   });

@@ -115,6 +115,18 @@ describe("an override", () => {
     expect(said(after([block, override(2)], outcome.memory, 40))["astana 2"]).toBe("rejected: conflict");
   });
 
+  it("is rejected when only one more opinion stands behind the same entry: nobody has seen that one", () => {
+    const two = after([block, almaty(3)], before.memory);
+    const three = after([block, almaty(3), almaty(4)], two.memory, 30);
+    expect(three.entries.measure).toEqual({ ...two.entries.measure, revision: 30 });
+    const outcome = after(
+      [block, almaty(3), almaty(4), override(2, { overrideRevision: 20 })],
+      three.memory,
+      40,
+    );
+    expect(said(outcome)["astana 2"]).toBe("rejected: conflict");
+  });
+
   it("is rejected when the target has no national revision at all", () => {
     expect(said(after([override(2)], emptyMemory))).toEqual({ "astana 2": "rejected: conflict" });
   });
@@ -137,12 +149,12 @@ describe("an override", () => {
   });
 
   it("of two that name one revision, settles the older and rejects the other", () => {
-    const late = override(3, { id: idOf("mangystau", 3), acceptedAtMs: startMs + 1, action: "divert" });
-    const outcome = after([late, block, override(2)], before.memory);
+    const older = override(3, { id: idOf("mangystau", 3), action: "divert" });
+    const outcome = after([block, override(2, { acceptedAtMs: startMs + 1 }), older], before.memory);
     expect(said(outcome)).toEqual({
       "almaty 1": "rejected: overridden",
-      "astana 2": "accepted",
-      "mangystau 3": "rejected: conflict",
+      "astana 2": "rejected: conflict",
+      "mangystau 3": "accepted",
     });
   });
 

@@ -40,8 +40,8 @@ describe("the measure of a target", () => {
   it("is the strictest that counts, shows the oldest with that action, and ends with the latest of them", () => {
     const outcome = folded([
       astana(1, { action: "warn", expiresAtMs: startMs + 6 * dayMs }),
-      astana(2, { acceptedAtMs: startMs + 2, expiresAtMs: startMs + 3 * dayMs, reason: "spoofing" }),
-      almaty(3, { acceptedAtMs: startMs + 1, expiresAtMs: startMs + 2 * dayMs }),
+      astana(2, { acceptedAtMs: startMs + 1, expiresAtMs: startMs + 2 * dayMs }),
+      almaty(3, { acceptedAtMs: startMs + 2, expiresAtMs: startMs + 3 * dayMs, reason: "spoofing" }),
       almaty(4, { action: "divert", expiresAtMs: startMs + 5 * dayMs }),
     ]);
     expect(outcome.entries).toEqual({
@@ -49,7 +49,7 @@ describe("the measure of a target", () => {
         target: foreignNumber,
         slot: "measure",
         action: "block",
-        directive: idOf("almaty", 3),
+        directive: idOf("astana", 2),
         reason: "fraud",
         expiresAtMs: startMs + 3 * dayMs,
         soleSupport: "",
@@ -149,8 +149,16 @@ describe("an opinion does not count", () => {
     expect(said(outcome)).toEqual({ "astana 1": "rejected: powers" });
   });
 
-  it("when it is of scope region: it is never folded and nothing is said of it", () => {
+  it("when it is of scope region: it is never folded, and where its region decides alone nothing is said of it", () => {
     expect(folded([astana(1, { scope: "region" })])).toMatchObject({ entries: {}, decisions: [] });
+  });
+
+  it("when it is of scope region and approved elsewhere: then its region is told, and it is not folded either", () => {
+    const block = astana(1, { scope: "region", target: kazakhNumber, ...prosecutor });
+    expect(said(folded([block]))).toEqual({ "astana 1": "held: approval" });
+    const approved = approvalOf({ kind: "second-region", region: "almaty" });
+    const outcome = folded([block], { approvalsOf: () => [approved] });
+    expect(outcome).toMatchObject({ entries: {}, changed: [], decisions: [{ decision: "accepted" }] });
   });
 
   it.each([

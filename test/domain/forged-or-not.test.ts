@@ -159,6 +159,11 @@ const rows: Row[] = [
     expected: { decision: "warn", reason: "diverted-from-abroad" },
   },
   {
+    title: "a mobile that roams and diverts: allow",
+    call: { callingNumber: mobile, diversionNumber: foreign, roaming: "yes" },
+    expected: { decision: "allow", reason: "no-match" },
+  },
+  {
     title: "a diversion by a Kazakh number excuses nothing",
     call: { callingNumber: fixed, diversionNumber: mobile },
     expected: { decision: "block", reason: "forged" },

@@ -183,6 +183,13 @@ describe("the overlay of a region", () => {
     ).toEqual([]);
   });
 
+  test("believes the capital's latest word on a revision, whichever arrives last", () => {
+    const regional = directives(own(number, "block", { scope: "region" }));
+    const [first, second] = [decided("accepted", 1, 1), decided("rejected", 1, 2)];
+    expect(enforced(regional, first, second)).toEqual([]);
+    expect(enforced(regional, second, first)).toEqual([]);
+  });
+
   test("enforces a newer revision that the capital has not decided yet", () => {
     expect(enforced(directives(own(number, "block", { revision: 2 })), decided("accepted", 1))).toEqual([2]);
   });

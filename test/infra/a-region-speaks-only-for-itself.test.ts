@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { headers, RequestStrategy, type NatsConnection } from "nats";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -14,6 +15,7 @@ const folder = temporaryFolder();
 let nation: Awaited<ReturnType<typeof startServers>>;
 let coordination: NatsConnection;
 let replication: NatsConnection;
+let line: NatsConnection;
 let centre: NatsConnection;
 let screening: NatsConnection;
 
@@ -21,6 +23,7 @@ beforeAll(async () => {
   nation = await startServers(folder.path, ["astana", "almaty"]);
   coordination = await connectAs(nation, "capital", "coordination");
   replication = await connectAs(nation, "astana", "replication");
+  line = await connectAs(nation, "astana", "line");
   centre = await connectAs(nation, "astana", "centre");
   screening = await connectAs(nation, "astana", "screening");
   const hub = await coordination.jetstreamManager();
@@ -48,7 +51,7 @@ beforeAll(async () => {
     republish: { src: hubSubject.nationalAll(1), dest: hubSubject.live(hubSubject.nationalAll(1)) },
   });
   await until("the line answers", () =>
-    ask(replication, hubAsk.infoNational(1)).then(
+    ask(line, hubAsk.infoNational(1)).then(
       () => true,
       () => false,
     ),
@@ -65,7 +68,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const connection of [coordination, replication, centre, screening]) await connection?.close();
+  for (const connection of [coordination, replication, line, centre, screening]) await connection?.close();
   await nation?.stop();
   folder[Symbol.dispose]();
 });
@@ -92,37 +95,49 @@ async function ask(connection: NatsConnection, subject: string): Promise<unknown
 describe("upwards", () => {
   test("what a region appends arrives at the hub, and a repeated append is refused", async () => {
     const subject = hubSubject.up("events", "astana", 1, "centre.directive");
-    expect(await append(replication, subject, "one", 0)).toBe(1);
-    await expect(append(replication, subject, "one", 0)).rejects.toThrow("wrong last sequence: 1");
+    expect(await append(line, subject, "one", 0)).toBe(1);
+    await expect(append(line, subject, "one", 0)).rejects.toThrow("wrong last sequence: 1");
     const hub = await coordination.jetstreamManager();
     const stored = await hub.streams.getMessage(hubStream.up("events", "astana", 1), { seq: 1 });
     expect(stored.string()).toBe("one");
-    expect(await ask(replication, hubAsk.infoUp("events", 1))).toMatchObject({ state: { last_seq: 1 } });
+    expect(await ask(line, hubAsk.infoUp("events", 1))).toMatchObject({ state: { last_seq: 1 } });
   });
 
   test("the next epoch is open without a reload", async () => {
-    expect(
-      await append(replication, hubSubject.up("events", "astana", 2, "centre.directive"), "fork", 0),
-    ).toBe(1);
+    expect(await append(line, hubSubject.up("events", "astana", 2, "centre.directive"), "fork", 0)).toBe(1);
   });
 
   test("a region cannot write as another, and leaves nothing there", async () => {
     const subject = hubSubject.up("events", "almaty", 1, "centre.directive");
-    await expect(append(replication, subject, "forged")).rejects.toThrow(/Permissions Violation/);
+    await expect(append(line, subject, "forged")).rejects.toThrow(/Permissions Violation/);
     const hub = await coordination.jetstreamManager();
     expect((await hub.streams.info(hubStream.up("events", "almaty", 1))).state.messages).toBe(0);
   });
 
-  test("no service but replication can write across the line", async () => {
+  test("no service reaches the hub by a reply subject either", async () => {
+    const before = await ask(line, hubAsk.infoUp("events", 1));
+    const reply = hubSubject.up("events", "astana", 1, "centre.directive");
+    for (const connection of [centre, screening, replication]) {
+      connection.publish(`$JS.API.STREAM.INFO.${regionStream.lane("events", 1)}`, "", { reply });
+      connection.publish(`$JS.API.DIRECT.GET.${regionStream.lane("events", 1)}`, '{"seq":1}', { reply });
+      await connection.flush();
+    }
+    await sleep(300);
+    expect(await ask(line, hubAsk.infoUp("events", 1))).toMatchObject({
+      state: { last_seq: (before as { state: { last_seq: number } }).state.last_seq },
+    });
+  });
+
+  test("no service with the region's account can write across the line", async () => {
     const subject = hubSubject.up("events", "astana", 1, "centre.directive");
-    for (const connection of [centre, screening]) {
+    for (const connection of [centre, screening, replication]) {
       await expect(append(connection, subject, "forged")).rejects.toThrow(/Permissions Violation/);
       await expect(ask(connection, hubAsk.infoNational(1))).rejects.toThrow(/Permissions Violation/);
     }
   });
 
   test("the hub's own administration does not answer a region", async () => {
-    await expect(ask(replication, "$JS.capital.API.STREAM.NAMES")).rejects.toThrow(
+    await expect(ask(line, "$JS.capital.API.STREAM.NAMES")).rejects.toThrow(
       /Permissions Violation|503|TIMEOUT/,
     );
   });
@@ -130,8 +145,8 @@ describe("upwards", () => {
 
 describe("downwards", () => {
   test("a national batch is heard live and read in a batch", async () => {
-    const live = replication.subscribe(hubSubject.live(hubSubject.nationalAll(1)), { max: 1 });
-    await replication.flush();
+    const live = line.subscribe(hubSubject.live(hubSubject.nationalAll(1)), { max: 1 });
+    await line.flush();
     await until("the hub knows the interest", async () => {
       await append(coordination, hubSubject.national(1), `batch`);
       return live.getReceived() > 0;
@@ -141,7 +156,7 @@ describe("downwards", () => {
       expect(Number(message.headers?.get("Nats-Sequence"))).toBeGreaterThan(0);
     }
     const request = JSON.stringify({ seq: 1, batch: 1_000, max_bytes: 900_000 });
-    const answers = await replication.requestMany(hubAsk.getNational(1), request, {
+    const answers = await line.requestMany(hubAsk.getNational(1), request, {
       strategy: RequestStrategy.SentinelMsg,
       maxWait: 2_000,
     });
@@ -167,10 +182,10 @@ describe("downwards", () => {
   test("what is for another region is neither heard nor read", async () => {
     await append(coordination, hubSubject.forRegion("almaty", 1), "for almaty alone");
     await append(coordination, hubSubject.forRegion("astana", 1), "for astana");
-    expect(await ask(replication, hubAsk.infoFor(1))).toMatchObject({
+    expect(await ask(line, hubAsk.infoFor(1))).toMatchObject({
       config: { name: hubStream.forRegion("astana", 1) },
     });
-    const refused = replication.subscribe(hubSubject.liveForAll("almaty"));
+    const refused = line.subscribe(hubSubject.liveForAll("almaty"));
     await expect(
       (async () => {
         for await (const _ of refused) break;

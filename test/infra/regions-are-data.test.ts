@@ -6,11 +6,9 @@ import { loadRegions, RegionInvalid, regionsFolder } from "#infra/blueprint/regi
 import { temporaryFolder } from "./small-nation.ts";
 
 /** The project's regions with one file changed. */
-function changed(file: string, from: string | RegExp, to: string): string {
-  const { path } = temporaryFolder();
+function changed(path: string, file: string, from: string, to: string): void {
   for (const name of readdirSync(regionsFolder)) copyFileSync(join(regionsFolder, name), join(path, name));
   writeFileSync(join(path, file), readFileSync(join(regionsFolder, file), "utf8").replace(from, to));
-  return path;
 }
 
 test("there are twenty, Astana alone in the first wave", () => {
@@ -33,9 +31,10 @@ test.each([
   ["a code that another has", "astana.yaml", "KZ-71", "KZ-75", { field: "iso", value: "KZ-75" }],
   ["coordinates abroad", "astana.yaml", "51.1801", "15.1", { field: "coordinates.latitude", value: "15.1" }],
 ])("%s is refused with file, field, value and remedy", (_, file, from, to, expected) => {
-  const folder = changed(file, from, to);
-  expect(() => loadRegions(folder)).toThrow(RegionInvalid);
-  expect(() => loadRegions(folder)).toThrow(
+  using folder = temporaryFolder();
+  changed(folder.path, file, from, to);
+  expect(() => loadRegions(folder.path)).toThrow(RegionInvalid);
+  expect(() => loadRegions(folder.path)).toThrow(
     expect.objectContaining({ file, ...expected, remedy: expect.any(String) }),
   );
 });

@@ -34,7 +34,9 @@ const batch = (sequence: number): Uint8Array =>
 
 /** Appends to the hub as coordination does: tries until it is there. */
 async function publish(subject: string, sequence: number): Promise<void> {
-  const stream = subject.startsWith("for.") ? hubStream.forRegion(nation.region, epoch) : hubStream.national(epoch);
+  const stream = subject.startsWith("for.")
+    ? hubStream.forRegion(nation.region, epoch)
+    : hubStream.national(epoch);
   await until(async () => {
     try {
       await appendAt(coordination, subject, sequence, batch(sequence));
@@ -52,7 +54,10 @@ async function sameAs(up: string, here: string): Promise<boolean> {
   return there.length === ours.length && ours.every((message, index) => equal(message, there[index]));
 }
 
-function equal(one: { sequence: number; data: Uint8Array }, other?: { sequence: number; data: Uint8Array }): boolean {
+function equal(
+  one: { sequence: number; data: Uint8Array },
+  other?: { sequence: number; data: Uint8Array },
+): boolean {
   return other?.sequence === one.sequence && Buffer.compare(one.data, other.data) === 0;
 }
 
@@ -63,8 +68,17 @@ test("both lanes and both copies survive kills of hub, region and replication an
   const writers = lanes.map(async (lane) => {
     const producer = await LaneProducer.open(centre, lane, epoch, "centre", AbortSignal.timeout(20_000));
     while (!stop.signal.aborted) {
-      const value = { batch: `${lane}-${written[lane] + 1}`, person: "p", role: "operator", reason: "", atMs: 1 };
-      await producer.append({ atMs: 1, body: { $case: "batchRevocation", value } }, AbortSignal.timeout(30_000));
+      const value = {
+        batch: `${lane}-${written[lane] + 1}`,
+        person: "p",
+        role: "operator",
+        reason: "",
+        atMs: 1,
+      };
+      await producer.append(
+        { atMs: 1, body: { $case: "batchRevocation", value } },
+        AbortSignal.timeout(30_000),
+      );
       written[lane] += 1;
     }
   });
@@ -87,7 +101,11 @@ test("both lanes and both copies survive kills of hub, region and replication an
     },
     () => replication.killAndRestart(),
     async () => {
-      await Promise.all([nation.hub.killAndRestart(), replication.killAndRestart(), nation.regional.killAndRestart()]);
+      await Promise.all([
+        nation.hub.killAndRestart(),
+        replication.killAndRestart(),
+        nation.regional.killAndRestart(),
+      ]);
     },
   ];
   for (const fault of faults) {
@@ -164,8 +182,13 @@ test("a hub that holds another history stops that lane alone, and says so", asyn
   const manager = await coordination.jetstreamManager();
   await manager.streams.delete(up);
   await nation.createHubStreams(coordination);
-  const region = await nation.connect("replication");
-  await appendAt(region, hubSubject.up("urgent", nation.region, epoch, "centre.batchRevocation"), 1, batch(1));
+  const region = await nation.connect("line");
+  await appendAt(
+    region,
+    hubSubject.up("urgent", nation.region, epoch, "centre.batchRevocation"),
+    1,
+    batch(1),
+  );
 
   replication.start();
   await until(async () => {

@@ -5,7 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nkeys } from "nats";
 import { capitalStack } from "#infra/blueprint/capital-stack.ts";
-import { hubAccounts, hubConfiguration, leafSeedFile, regionConfiguration } from "#infra/blueprint/nats-configuration.ts";
+import {
+  hubAccounts,
+  hubConfiguration,
+  leafSeedFile,
+  regionConfiguration,
+} from "#infra/blueprint/nats-configuration.ts";
 import { secretName } from "#infra/blueprint/parts.ts";
 import { regionalStack } from "#infra/blueprint/regional-stack.ts";
 import { loadRegions } from "#infra/blueprint/regions.ts";
@@ -40,7 +45,10 @@ export class Line {
   async heal(): Promise<void> {
     const server = createServer((near) => {
       const far = connectTcp(this.#to, "127.0.0.1");
-      for (const [one, other] of [[near, far], [far, near]] as const) {
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
         this.#sockets.add(one);
         one.on("error", () => undefined);
         one.on("close", () => {
@@ -125,7 +133,9 @@ export class HubAndRegion {
     this.#identityKeys = prepareIdentity(folder.identity).keys;
     this.line = new Line(ports.port("line"), ports.port("hub/leaf"));
     this.hub = this.process("hub", () => spawn(findTool("nats-server"), ["-c", configurations.hub]));
-    this.regional = this.process("region", () => spawn(findTool("nats-server"), ["-c", configurations.region]));
+    this.regional = this.process("region", () =>
+      spawn(findTool("nats-server"), ["-c", configurations.region]),
+    );
   }
 
   /** Makes keys, certificates and configurations, starts both servers and the line between them. */
@@ -140,7 +150,7 @@ export class HubAndRegion {
     const authority = new Authority(folder.authority);
     await authority.prepare();
     const secrets = new Map<string, { seedFile: string; publicKey: string }>();
-    for (const user of ["coordination", "system", "leaf", "screening", "centre", "replication"]) {
+    for (const user of ["coordination", "system", "leaf", "screening", "centre", "replication", "line"]) {
       const pair = nkeys.createUser();
       const seedFile = join(folder.root, `${user}.seed`);
       writeFileSync(seedFile, pair.getSeed());
@@ -190,6 +200,7 @@ export class HubAndRegion {
       HTTP_LISTEN: name === "centre" ? "127.0.0.1:1" : this.ports.address(`${name}/http`),
       NATS_URL: `tls://${this.ports.address("region/client")}`,
       NATS_SEED_FILE: this.#seedFile(name),
+      ...(name === "replication" ? { NATS_LINE_SEED_FILE: this.#seedFile("line") } : {}),
     };
   }
 
@@ -204,7 +215,7 @@ export class HubAndRegion {
   }
 
   /** A connection with the permissions of that user, to the server that it belongs to. */
-  async connect(user: Service | "coordination"): Promise<NatsConnection> {
+  async connect(user: Service | "coordination" | "line"): Promise<NatsConnection> {
     const server = user === "coordination" ? "hub" : "region";
     const connection = await connectNats(
       {
@@ -279,15 +290,25 @@ async function writeConfigurations(
       leaf: new Map([[stack.site, publicKey("leaf")]]),
     }),
   );
-  writeFileSync(join(folder, "leaf.conf"), leafSeedFile(readFileSync(secrets.get("leaf")?.seedFile ?? "", "utf8")));
+  writeFileSync(
+    join(folder, "leaf.conf"),
+    leafSeedFile(readFileSync(secrets.get("leaf")?.seedFile ?? "", "utf8")),
+  );
   writeFileSync(hub, hubConfiguration(natsOf(capitalStack()), await place("hub", "hub-accounts.conf")));
   const users = new Map(
-    (["screening", "centre", "replication"] as const).map((user) => [secretName.natsUser(user), publicKey(user)]),
+    (["screening", "centre", "replication", "line"] as const).map((user) => [
+      secretName.natsUser(user),
+      publicKey(user),
+    ]),
   );
   writeFileSync(
     region,
-    regionConfiguration(stack, natsOf(stack), await place("region", "leaf.conf"), ports.address("line"), (secret) =>
-      users.get(secret) ?? publicKey("leaf"),
+    regionConfiguration(
+      stack,
+      natsOf(stack),
+      await place("region", "leaf.conf"),
+      ports.address("line"),
+      (secret) => users.get(secret) ?? publicKey("leaf"),
     ),
   );
   return { hub, region };

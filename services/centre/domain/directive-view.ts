@@ -18,6 +18,12 @@ export interface DirectiveKnowledge {
   readonly own: OwnTimes;
 }
 
+/** Of a revision that was accepted just now nothing else can be known. */
+export function freshKnowledge(row: DirectiveRow): DirectiveKnowledge {
+  const own: OwnTimes = { ofEvent: () => undefined, ofNational: () => undefined };
+  return { row, batch: undefined, enforcements: [], own };
+}
+
 /** What is the same for every view of one moment. */
 export interface ViewMoment {
   readonly region: string;

@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import { ulid } from "ulid";
 import { decideIssue } from "#domain/directive.ts";
 import { InvalidInput } from "#domain/invalid-input.ts";
-import { Refusal } from "#domain/refusal.ts";
 import { targetFrom, targetKey, type Target } from "#domain/target.ts";
 import { parseAction, parseScope, type Action, type Person, type Scope } from "#domain/vocabulary.ts";
 import type { DirectiveView, IssueDirectiveRequest } from "#proto/qalqan/centre/v1/centre.ts";
 import type { Centre, Effects } from "../centre.ts";
 import { idCharactersMax } from "../config.ts";
-import { directiveView } from "../domain/directive-view.ts";
+import { directiveView, freshKnowledge, storyOf } from "../domain/directive-view.ts";
 import { insertDirective, newRow, readFacts } from "../store/directives.ts";
+import { checkKey, earlierSubject, rememberKey } from "../store/idempotency.ts";
 import { newEventKey } from "../store/outbox.ts";
 import type { CentreTransaction } from "../store/schema.ts";
 import { lock } from "../store/transaction.ts";
@@ -40,9 +40,7 @@ export async function issueDirective(
 ): Promise<DirectiveView> {
   requireHere(person, centre.region, writers);
   const wanted = readRequest(request);
-  const issued = request.dryRun
-    ? await tryOut(centre, wanted, person)
-    : await centre.accept((transaction) => issue(centre, transaction, wanted, person));
+  const issued = await centre.accept((transaction) => issue(centre, transaction, wanted, person));
   if ("view" in issued) return issued.view;
   const view = await viewOf(centre.database, issued.earlier, centre.moment());
   if (view === undefined) throw new Error("an idempotency key names a directive that is not there");
@@ -50,14 +48,11 @@ export async function issueDirective(
 }
 
 function readRequest(request: IssueDirectiveRequest): Wanted {
-  for (const [field, value] of [
-    ["idempotency_key", request.idempotencyKey],
-    ...request.evidence.map((id) => ["evidence", id]),
-  ] as [string, string][]) {
-    if (value.length > idCharactersMax) {
-      const remedy = `Give at most ${idCharactersMax} characters.`;
-      throw new InvalidInput({ code: "too-long", field, value, message: "is too long", remedy });
-    }
+  checkKey(request.idempotencyKey);
+  const value = request.evidence.find((id) => id.length > idCharactersMax);
+  if (value !== undefined) {
+    const remedy = `Give ids of at most ${idCharactersMax} characters.`;
+    throw new InvalidInput({ code: "too-long", field: "evidence", value, message: "has a too long id", remedy });
   }
   return {
     target: targetFrom(request),
@@ -86,11 +81,9 @@ async function issue(
     idempotencyKey: request.idempotencyKey,
     nowMs,
   });
-  const fingerprint = fingerprintOf(target, request);
-  if (request.idempotencyKey !== "" && facts.known !== undefined) {
-    if (facts.known.fingerprint !== fingerprint) throw otherRequest(request.idempotencyKey);
-    return { result: { earlier: facts.known.subject }, audit: [], events: [], atMs: nowMs };
-  }
+  const key = { person: person.id, key: request.idempotencyKey, fingerprint: fingerprintOf(target, request) };
+  const earlier = earlierSubject(facts.known, key);
+  if (earlier !== undefined) return { result: { earlier }, audit: [], events: [], atMs: nowMs };
   const outcome = decideIssue(
     {
       id: `${centre.region}-${ulid(nowMs)}`,
@@ -110,18 +103,11 @@ async function issue(
   const { directive, events } = outcome;
   const event = newEventKey();
   const row = newRow(directive, event);
-  const view = directiveView(
-    { row, batch: undefined, enforcements: [], own: { ofEvent: () => undefined, ofNational: () => undefined } },
-    { ...centre.moment(), nowMs },
-  );
+  const view = { ...directiveView(freshKnowledge(row), centre.moment()), story: storyOf([row], [], undefined) };
+  // A trial ends here: the transaction commits nothing.
   if (request.dryRun) return { result: { view: { ...view, id: "" } }, audit: [], events: [], atMs: nowMs };
   await insertDirective(transaction, row);
-  if (request.idempotencyKey !== "") {
-    await transaction
-      .insertInto("idempotency_keys")
-      .values({ person: person.id, key: request.idempotencyKey, subject: row.id, fingerprint, at_ms: nowMs })
-      .execute();
-  }
+  await rememberKey(transaction, key, row.id, nowMs);
   return {
     result: { view },
     audit: [
@@ -139,39 +125,8 @@ async function issue(
   };
 }
 
-class TriedOut extends Error {
-  readonly issued: Issued;
-
-  constructor(issued: Issued) {
-    super("a trial is rolled back");
-    this.issued = issued;
-  }
-}
-
-/** Everything is checked, and the transaction rolled back. */
-async function tryOut(centre: Centre, wanted: Wanted, person: Person): Promise<Issued> {
-  try {
-    return await centre.database.transaction().execute(async (transaction) => {
-      throw new TriedOut((await issue(centre, transaction, wanted, person)).result);
-    });
-  } catch (error) {
-    if (error instanceof TriedOut) return error.issued;
-    throw error;
-  }
-}
-
 /** What an idempotency key stands for. The end is left out: a client may count it from now again. */
 function fingerprintOf(target: string, request: IssueDirectiveRequest): string {
   const asked = [target, request.action, request.scope, request.basis, request.reason, request.overrideRevision];
   return createHash("sha256").update(JSON.stringify(asked)).digest("hex");
-}
-
-function otherRequest(key: string): Refusal {
-  return new Refusal({
-    code: "conflict",
-    field: "idempotency_key",
-    value: key,
-    message: "this key stands for another request",
-    remedy: "choose a new key for a new request",
-  });
 }

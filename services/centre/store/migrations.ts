@@ -38,7 +38,6 @@ const directives = [
     evidence text[] not null,
     revoked boolean not null,
     revoked_by text not null,
-    revoked_reason text not null default '',
     missing_at_acceptance text[] not null,
     false_stop_of text not null,
     beyond_daily_targets boolean not null,

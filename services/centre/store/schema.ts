@@ -23,7 +23,6 @@ export interface DirectiveRow {
   evidence: string[];
   revoked: boolean;
   revoked_by: string;
-  revoked_reason: string;
   /** Approvals missing at acceptance: the words of the event. */
   missing_at_acceptance: string[];
   false_stop_of: string;

@@ -1,8 +1,6 @@
 import type { Command } from "commander";
 
-/** Only for the help: when it is called, completion.ts takes its place. */
+/** Stands for the command in the list of all; when it is called, completion.ts puts the real one in its place. */
 export function define(command: Command): void {
-  command
-    .argument("<shell>", "bash, zsh or fish")
-    .addHelpText("after", "\nExample:\n  echo 'source <(qalqan complete bash)' >> ~/.bashrc");
+  command.argument("<shell>", "bash, zsh or fish");
 }

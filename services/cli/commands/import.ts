@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { createReadStream, statSync, writeFileSync } from "node:fs";
 import { Argument, type Command } from "commander";
 import { actions } from "#domain/vocabulary.ts";
+import type { EnforcementReceipt } from "#proto/qalqan/centre/v1/centre.ts";
 import { withSession } from "../action.ts";
-import { answerBatch } from "../answer-directive.ts";
+import { followBatch } from "../answer-directive.ts";
 import { missingLines, receiptDocuments } from "../directive-view.ts";
 import { parseEnd } from "../durations.ts";
 import { CommandFailed, WrongUse } from "../failure.ts";
@@ -13,7 +14,7 @@ import { answer, groupDigits, note, plural } from "../output.ts";
 import { first } from "../people.ts";
 import { readEntries, reportFormats, type ReportFormat } from "../reported-numbers.ts";
 import { sendImport, type ImportOutcome, type Refused } from "../send-import.ts";
-import type { Session } from "../session.ts";
+import type { CentreRemote, Session } from "../session.ts";
 
 interface Options {
   region: string;
@@ -47,7 +48,7 @@ export function define(command: Command): void {
       "after",
       "\nAn import is one batch: a second person approves it, and it is revoked as one. The same file again changes nothing.",
     )
-    .action(withSession(run));
+    .action(withSession(run, check));
   examples(
     command,
     "qalqan import reported.csv --region almaty --format csv --dry-run",
@@ -87,14 +88,22 @@ async function run(session: Session, options: Options & GlobalOptions, file: str
     bar.stop();
   }
   const refusedFile = writeRefused(file, outcome.refused);
-  const waits = options.wait !== undefined && options.dryRun !== true && outcome.last.state !== "held";
-  if (options.json === true) answer(options, documentOf(outcome), () => []);
-  else answer(options, undefined, () => summaryLines(outcome, options, refusedFile));
-  if (waits) {
-    const view = await centre.call("getBatch", { batch: outcome.last.batch });
-    // With --json the document above is the answer; the wait only decides the exit code.
-    await answerBatch(centre, view, options, "accepted");
-  }
+  if (options.json !== true) answer(options, undefined, () => summaryLines(outcome, options, refusedFile));
+  const receipts = await receiptsOf(centre, outcome, options);
+  if (options.json === true) answer(options, documentOf(outcome, receipts), () => []);
+}
+
+/** With --wait, those of the batch's last directive; a batch that is held is not waited for. */
+async function receiptsOf(centre: CentreRemote, { last }: ImportOutcome, options: Options & GlobalOptions) {
+  if (options.wait === undefined || options.dryRun === true || last.state === "held") return [];
+  const view = await centre.call("getBatch", { batch: last.batch });
+  return (await followBatch(centre, view, options)).receipts;
+}
+
+function check({ format, expires }: Options, file: string): void {
+  formatOf(format);
+  parseEnd("expires", expires, Date.now());
+  sizeOf(file);
 }
 
 function formatOf(text: string): ReportFormat {
@@ -171,9 +180,9 @@ function countsOf({ last, refused, refusedHere }: ImportOutcome) {
   };
 }
 
-function documentOf(outcome: ImportOutcome) {
+function documentOf(outcome: ImportOutcome, receipts: readonly EnforcementReceipt[]) {
   const { state, missing, repeatedImport } = outcome.last;
-  return { ...countsOf(outcome), state, missing, repeatedImport, receipts: receiptDocuments([]) };
+  return { ...countsOf(outcome), state, missing, repeatedImport, receipts: receiptDocuments(receipts) };
 }
 
 /** So many refused entries are named; all are in the file. */

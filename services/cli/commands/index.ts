@@ -70,6 +70,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./import.ts"),
   },
   {
+    name: "traffic",
+    summary: "calls as on an ordinary day, asked about as switches do",
+    load: () => import("./traffic.ts"),
+  },
+  {
     name: "screen",
     summary: "ask what a switch would be told about a call (a trial, not counted)",
     load: () => import("./screen.ts"),

@@ -1,1 +1,47 @@
-export function define(): void {}
+import type { Command } from "commander";
+import { parseCount } from "../durations.ts";
+import { examples, type GlobalOptions } from "../options.ts";
+import { regionSlugs } from "../regions-folder.ts";
+
+interface Options {
+  regions: string;
+  traffic: string;
+}
+
+/** Calls a second in the nation at the busiest hour: seen on the page, hardly felt on two cores. */
+const defaultCallsPerSecond = "20";
+const callsPerSecondMax = 10_000;
+
+const defaultRegions = "astana,almaty,mangystau";
+
+export function define(command: Command): void {
+  command
+    .option("--regions <slugs>", "regions to run beside the capital: a,b or all", defaultRegions)
+    .option(
+      "--traffic <n>",
+      "calls a second of the switch simulator at the busiest hour, or off",
+      defaultCallsPerSecond,
+    )
+    .addHelpText(
+      "after",
+      "\nAll state is in the data folder (--data): a second start goes on with it. Ctrl-C stops all cleanly.",
+    )
+    .action(async (_given: Options, self: Command) => {
+      const options = self.optsWithGlobals<Options & GlobalOptions>();
+      const callsPerSecond =
+        options.traffic === "off" ? 0 : parseCount("traffic", options.traffic, 0, callsPerSecondMax);
+      const { runNation } = await import("../run-nation.ts");
+      await runNation(options, regionsOf(options.regions), callsPerSecond);
+    });
+  examples(command, "qalqan start", "qalqan start --regions all --data /tmp/nation --traffic off");
+}
+
+function regionsOf(text: string): string[] {
+  if (text.trim() !== "all") {
+    return text
+      .split(",")
+      .map((slug) => slug.trim())
+      .filter((slug) => slug !== "");
+  }
+  return regionSlugs();
+}

@@ -16,7 +16,7 @@ export function define(command: Command): void {
   command
     .addOption(regionOption("only calls to people of this region", false))
     .option("--since <time>", "24h, 7d back from now, or a time (ISO 8601)", "24h")
-    .action(withSession(run));
+    .action(withSession(run, ({ since }: Options) => parseSince("since", since, Date.now())));
   examples(command, "qalqan statistics", "qalqan statistics --region almaty --since 1h --json");
 }
 

@@ -75,7 +75,11 @@ class CallMaker {
     this.#chance = chance;
     this.#world = world;
     this.#subscribers = new Subscribers(population, chance, world.regions);
-    this.#kinds = truthKinds.map((kind) => ({ value: kind, weight: population.callShares[kind] }));
+    // Where no number is protected, nobody can show one.
+    const kinds = truthKinds.filter(
+      (kind) => kind !== "forged-protected" || world.protectedNumbers.length > 0,
+    );
+    this.#kinds = kinds.map((kind) => ({ value: kind, weight: population.callShares[kind] }));
   }
 
   next(): Call {

@@ -22,7 +22,7 @@ export function* momentsOf(
   { beginsAtMs, callsPerSecond }: Pace,
 ): Generator<number, never> {
   const chance = new Chance(seed);
-  for (let afterMs = 0; ; ) {
+  for (let afterMs = 0; ;) {
     const rateNow = callsPerSecond * hourWeight(population, beginsAtMs + afterMs);
     // An exponential gap; of an hour without any call only its end is sought.
     const gapMs = rateNow > 0 ? (-Math.log(1 - chance.number()) / rateNow) * 1_000 : Number.POSITIVE_INFINITY;
@@ -38,7 +38,10 @@ export function* momentsOf(
 }
 
 /** From 0 to 1, relative to the busiest hour. */
-function hourWeight({ hourWeights, utcOffsetHours }: Pick<Population, "hourWeights" | "utcOffsetHours">, atMs: number): number {
+function hourWeight(
+  { hourWeights, utcOffsetHours }: Pick<Population, "hourWeights" | "utcOffsetHours">,
+  atMs: number,
+): number {
   const hour = (Math.floor(atMs / hourMs) + utcOffsetHours) % 24;
   return hourWeights[(hour + 24) % 24] ?? 0;
 }

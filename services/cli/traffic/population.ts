@@ -56,9 +56,15 @@ const populationSchema = z.strictObject({
   assertedShare: share,
   identifiers: z
     .strictObject({ chargingIdShare: share, callIdShare: share })
-    .refine(({ chargingIdShare, callIdShare }) => chargingIdShare + callIdShare <= 1, "must not exceed 1 together"),
+    .refine(
+      ({ chargingIdShare, callIdShare }) => chargingIdShare + callIdShare <= 1,
+      "must not exceed 1 together",
+    ),
   utcOffsetHours: z.int().min(-12).max(14),
-  hourWeights: z.array(share).length(24, "must have a weight for each hour").refine((hours) => Math.max(...hours) === 1, "must have 1 at its busiest hour"),
+  hourWeights: z
+    .array(share)
+    .length(24, "must have a weight for each hour")
+    .refine((hours) => Math.max(...hours) === 1, "must have 1 at its busiest hour"),
 });
 
 export type Population = Readonly<z.output<typeof populationSchema>>;

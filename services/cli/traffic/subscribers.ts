@@ -37,7 +37,9 @@ export class Subscribers {
 
   anyone(): Subscriber {
     const region = this.#chance.weighted(this.#regions);
-    return this.#chance.happens(this.#population.subscribers.fixedShare) ? this.#fixed(region) : this.#mobile(region);
+    return this.#chance.happens(this.#population.subscribers.fixedShare)
+      ? this.#fixed(region)
+      : this.#mobile(region);
   }
 
   withMobile(): Subscriber {
@@ -81,7 +83,11 @@ export class Subscribers {
 
   #mobile(region: RegionOfCalls): Subscriber {
     const code = this.#chance.weighted(this.#population.subscribers.mobileCodeWeights);
-    return { number: `+7${code}${this.#chance.digits(nationalDigits - code.length)}`, kind: "mobile", region };
+    return {
+      number: `+7${code}${this.#chance.digits(nationalDigits - code.length)}`,
+      kind: "mobile",
+      region,
+    };
   }
 
   #fixed(region: RegionOfCalls): Subscriber {

@@ -160,7 +160,12 @@ export class SwitchLine {
     const atMs = Date.now();
     this.#forgetOldAnswers(atMs);
     const { region } = this;
-    this.outages.push({ region, atMs, answeredJustBefore: this.#answeredAtMs.length, lost: this.#asked.size });
+    this.outages.push({
+      region,
+      atMs,
+      answeredJustBefore: this.#answeredAtMs.length,
+      lost: this.#asked.size,
+    });
   }
 
   #loseAll(): void {

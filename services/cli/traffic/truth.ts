@@ -59,10 +59,9 @@ export interface RegionFigures {
 
 export const unattributed = "unattributed";
 
-/** Redials of one pair within this time are one intercepted call. */
-const redialWindowMs = 24 * 3_600_000;
-/** Intercepted pairs that are remembered; the oldest give way. */
-const pairsMax = 1_000_000;
+/** A day begins at midnight in Kazakhstan: one time zone, UTC+5, since 1 March 2024. */
+const utcOffsetMs = 5 * 3_600_000;
+const dayMs = 24 * 3_600_000;
 
 const fraudulent: ReadonlySet<TruthKind> = new Set([
   "campaign",
@@ -89,7 +88,8 @@ export class TruthLedger {
   readonly #byVerdict: Record<Verdict, number> = { allow: 0, warn: 0, divert: 0, block: 0 };
   readonly #byRegion = new Map<string, RegionFigures>();
   readonly #total: RegionFigures = { calls: 0, intercepted: 0, forged: 0 };
-  readonly #interceptedAtMs = new Map<string, number>();
+  readonly #interceptedToday = new Set<string>();
+  #day = 0;
   #fallbackCalls = 0;
   #shadowStopped = 0;
 
@@ -148,7 +148,9 @@ export class TruthLedger {
     const region = this.#figuresOf(call.attributedTo === "" ? unattributed : call.attributedTo);
     const forged = strictest.verdict === "block" && isForgedReason(strictest.reason);
     const intercepted =
-      isStop(strictest.verdict) && isDirectiveReason(strictest.reason) && this.#firstInterception(call, nowMs);
+      isStop(strictest.verdict) &&
+      isDirectiveReason(strictest.reason) &&
+      this.#firstInterception(call, nowMs);
     for (const figures of [this.#total, region]) {
       figures.calls++;
       if (forged) figures.forged++;
@@ -156,17 +158,15 @@ export class TruthLedger {
     }
   }
 
-  /** Whether this pair was not intercepted within the last day; from now on it was. */
+  /** Redials of one pair on one day are one intercepted call. */
   #firstInterception({ calling, called }: Call, nowMs: number): boolean {
+    const day = Math.floor((nowMs + utcOffsetMs) / dayMs);
+    if (day !== this.#day) this.#interceptedToday.clear();
+    this.#day = day;
     const pair = `${calling} ${called}`;
-    const beforeMs = this.#interceptedAtMs.get(pair);
-    if (beforeMs !== undefined && nowMs - beforeMs < redialWindowMs) return false;
-    // Set anew it stands last, so that the first is always the oldest.
-    this.#interceptedAtMs.delete(pair);
-    this.#interceptedAtMs.set(pair, nowMs);
-    const [oldest] = this.#interceptedAtMs.keys();
-    if (this.#interceptedAtMs.size > pairsMax && oldest !== undefined) this.#interceptedAtMs.delete(oldest);
-    return true;
+    const first = !this.#interceptedToday.has(pair);
+    this.#interceptedToday.add(pair);
+    return first;
   }
 
   #figuresOf(region: string): RegionFigures {

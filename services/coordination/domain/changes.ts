@@ -62,6 +62,8 @@ export interface Changes {
   decisions: readonly NewDecision[];
   batch: FinishedBatch | undefined;
   readonly regionMessages: RegionMessage[];
+  /** Decisions up to this sequence are told to their authors' regions. */
+  introduced: number | undefined;
   readonly told: { region: string; sequence: number }[];
   readonly enforced: { region: string; sequence: number; atMs: number }[];
   readonly replicas: { region: string; receipt: Receipt; heardAtMs: number }[];
@@ -90,6 +92,7 @@ export function noChanges(nowMs: number): Changes {
     decisions: [],
     batch: undefined,
     regionMessages: [],
+    introduced: undefined,
     told: [],
     enforced: [],
     replicas: [],

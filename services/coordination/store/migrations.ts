@@ -5,15 +5,19 @@ import { sql, type Kysely, type Migration } from "#platform/database.ts";
  * "C": byte order, the same on every machine, and usable for prefixes.
  */
 const directives = [
-  // The one row that says where the capital stands; its sequence fences a replaced leader.
+  // The one row that says where the capital stands; its sequence fences a replaced leader. Decisions up to
+  // introduced_sequence were told to their authors' regions, with a row for each region of the nation.
   `create table national_state (
      only boolean primary key default true check (only),
      epoch integer not null,
      sequence bigint not null,
      digest bytea not null,
+     introduced_sequence bigint not null,
      expiry_ms bigint not null,
      expiry_directive text collate "C" not null
    )`,
+  `insert into national_state (epoch, sequence, digest, introduced_sequence, expiry_ms, expiry_directive)
+     values (1, 0, decode(repeat('00', 32), 'hex'), 0, 0, '')`,
   // An event is applied in the transaction that moves its lane's watermark.
   `create table inbox (
      region text not null,
@@ -70,6 +74,8 @@ const directives = [
      batch text collate "C" primary key,
      region text not null,
      last_sequence bigint not null,
+     last_directive text collate "C" not null,
+     last_revision bigint not null,
      revocation bytea
    )`,
   "create index batch_sequence on batch (last_sequence)",

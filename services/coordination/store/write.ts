@@ -2,6 +2,7 @@ import { sql, type Transaction } from "#platform/database.ts";
 import { Approval, BatchRevocation, Directive, Receipt } from "#proto/qalqan/events/v1/events.ts";
 import { regionOfId } from "#domain/vocabulary.ts";
 import { trunkOfTarget, type Changes } from "../domain/changes.ts";
+import type { NewDecision } from "../domain/refold.ts";
 import type { Database } from "./load.ts";
 import { writeStatistics } from "./statistics.ts";
 import { writeIntelligence } from "./intelligence.ts";
@@ -129,8 +130,8 @@ async function writeBatches(transaction: Transaction<unknown>, changes: Changes)
   const { batchRevocations, decisions, batch } = changes;
   if (batchRevocations.length > 0) {
     await sql`
-      insert into batch (batch, region, last_sequence, revocation)
-      select id, region, 0, body from unnest(
+      insert into batch (batch, region, last_sequence, last_directive, last_revision, revocation)
+      select id, region, 0, '', 0, body from unnest(
         ${batchRevocations.map((revocation) => revocation.batch)}::text[],
         ${batchRevocations.map((revocation) => regionOfId(revocation.batch))}::text[],
         ${batchRevocations.map((revocation) => Buffer.from(BatchRevocation.encode(revocation).finish()))}::bytea[]
@@ -138,14 +139,24 @@ async function writeBatches(transaction: Transaction<unknown>, changes: Changes)
       on conflict (batch) do update set revocation = coalesce(batch.revocation, excluded.revocation)
     `.execute(transaction);
   }
-  const decided = [...new Set(decisions.map((decision) => decision.batch))].filter((id) => id !== "");
-  if (decided.length === 0 || batch === undefined) return;
+  const last = new Map<string, NewDecision>();
+  for (const decision of decisions) {
+    const known = last.get(decision.batch);
+    if (decision.batch !== "" && (known === undefined || known.directive < decision.directive)) {
+      last.set(decision.batch, decision);
+    }
+  }
+  if (last.size === 0 || batch === undefined) return;
   await sql`
-    insert into batch (batch, region, last_sequence)
-    select id, region, ${batch.sequence} from unnest(
-      ${decided}::text[], ${decided.map(regionOfId)}::text[]
-    ) decided (id, region)
-    on conflict (batch) do update set last_sequence = excluded.last_sequence
+    insert into batch (batch, region, last_sequence, last_directive, last_revision)
+    select id, region, ${batch.sequence}, directive, revision from unnest(
+      ${[...last.keys()]}::text[],
+      ${[...last.keys()].map(regionOfId)}::text[],
+      ${[...last.values()].map(({ directive }) => directive)}::text[],
+      ${[...last.values()].map(({ revision }) => revision)}::bigint[]
+    ) decided (id, region, directive, revision)
+    on conflict (batch) do update set last_sequence = excluded.last_sequence,
+      last_directive = excluded.last_directive, last_revision = excluded.last_revision
   `.execute(transaction);
 }
 
@@ -258,7 +269,11 @@ async function writeRegionMessages(transaction: Transaction<unknown>, changes: C
   }
 }
 
-async function writeEnforced(transaction: Transaction<unknown>, { told, enforced }: Changes): Promise<void> {
+async function writeEnforced(transaction: Transaction<unknown>, changes: Changes): Promise<void> {
+  const { introduced, told, enforced } = changes;
+  if (introduced !== undefined) {
+    await sql`update national_state set introduced_sequence = ${introduced}`.execute(transaction);
+  }
   if (told.length > 0) {
     await sql`
       update region_state set told_sequence = told.sequence from unnest(

@@ -1,10 +1,10 @@
 import { appendAt } from "#platform/append.ts";
 import { batchGet, streamRange } from "#platform/batch-get.ts";
 import { pause } from "#platform/lifecycle.ts";
-import type { NatsConnection } from "#platform/nats.ts";
 import { hubAsk, hubSubject, regionStream, regionSubject } from "#proto/names.ts";
 import { AppendWindow } from "../append-window.ts";
 import { askWaitMs, awayPollMs, compareEveryMs, flight, liveMessagesMax, quietCheckMs } from "../config.ts";
+import type { Ends } from "../ends.ts";
 import { compareAt, Forked, localGet, localInfo } from "../fork.ts";
 import type { LaneStates } from "../lane-states.ts";
 import { LiveMessages } from "../live-messages.ts";
@@ -49,23 +49,24 @@ export function downStreams(region: string, capitalEpoch: number): readonly Down
  * missing. The copy has the hub's sequences and bytes.
  */
 export class DownCopy {
-  readonly #connection: NatsConnection;
+  readonly #ends: Ends;
   readonly #down: DownStream;
   readonly #states: LaneStates;
   readonly #live = new LiveMessages(liveMessagesMax);
 
-  constructor(connection: NatsConnection, down: DownStream, states: LaneStates) {
-    this.#connection = connection;
+  constructor(ends: Ends, down: DownStream, states: LaneStates) {
+    this.#ends = ends;
     this.#down = down;
     this.#states = states;
   }
 
   async run(signal: AbortSignal): Promise<void> {
     this.#states.set(this.#down.name, "starting", "");
-    const subscription = this.#connection.subscribe(this.#down.live, {
+    const subscription = this.#ends.line.subscribe(this.#down.live, {
       callback: (error, message) => {
         const sequence = Number(message?.headers?.get("Nats-Sequence"));
-        if (error === null && Number.isSafeInteger(sequence)) this.#live.push({ sequence, data: message.data });
+        if (error === null && Number.isSafeInteger(sequence))
+          this.#live.push({ sequence, data: message.data });
       },
     });
     try {
@@ -123,14 +124,16 @@ export class DownCopy {
 
   /** @returns what comes next after everything that the hub had when it was asked */
   async #fetch(from: number, window: AppendWindow): Promise<number> {
-    const { last } = await streamRange(this.#connection, this.#down.info, askWaitMs);
+    const { last } = await streamRange(this.#ends.line, this.#down.info, askWaitMs);
     if (last < from - 1) throw new Forked(`the hub ends at ${last}, the region has message ${from - 1}`);
     let next = from;
     while (next <= last) {
-      const messages = await batchGet(this.#connection, this.#down.get, next);
-      if (messages.length === 0) throw new Error(`the hub gave nothing from ${next} on, though it has ${last}`);
+      const messages = await batchGet(this.#ends.line, this.#down.get, next);
+      if (messages.length === 0)
+        throw new Error(`the hub gave nothing from ${next} on, though it has ${last}`);
       for (const { sequence, data } of messages) {
-        if (sequence !== next) throw new Forked(`the hub goes on with ${sequence} where the region needs ${next}`);
+        if (sequence !== next)
+          throw new Forked(`the hub goes on with ${sequence} where the region needs ${next}`);
         if (!(await this.#append(window, sequence, data))) return next;
         next += 1;
       }
@@ -139,7 +142,7 @@ export class DownCopy {
   }
 
   async #append(window: AppendWindow, sequence: number, data: Uint8Array): Promise<boolean> {
-    return window.send(data.length, () => appendAt(this.#connection, this.#down.subject, sequence, data));
+    return window.send(data.length, () => appendAt(this.#ends.region, this.#down.subject, sequence, data));
   }
 
   /**
@@ -151,8 +154,8 @@ export class DownCopy {
    */
   async #compareEnds(): Promise<number> {
     const { stream, info, get } = this.#down;
-    const here = await streamRange(this.#connection, localInfo(stream), askWaitMs);
-    const there = await streamRange(this.#connection, info, askWaitMs);
+    const here = await streamRange(this.#ends.region, localInfo(stream), askWaitMs);
+    const there = await streamRange(this.#ends.line, info, askWaitMs);
     if (here.last === 0 && there.first > 1) return this.#beginAt(there.first);
     if (here.last > there.last) {
       throw new Forked(`the hub ends at ${there.last}, the region has message ${here.last}`);
@@ -160,13 +163,13 @@ export class DownCopy {
     if (here.last + 1 < there.first) {
       throw new Forked(`the hub begins at ${there.first}, the region needs message ${here.last + 1}`);
     }
-    await compareAt(this.#connection, localGet(stream), get, here.last);
+    await compareAt(this.#ends, localGet(stream), get, here.last);
     return here.last;
   }
 
   /** A purge up to a sequence moves an empty stream: the next append then expects the one before it (nats.md). */
   async #beginAt(first: number): Promise<number> {
-    const manager = await this.#connection.jetstreamManager({ checkAPI: false });
+    const manager = await this.#ends.region.jetstreamManager({ checkAPI: false });
     await manager.streams.purge(this.#down.stream, { seq: first });
     return first - 1;
   }

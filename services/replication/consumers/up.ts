@@ -2,15 +2,15 @@ import { appendAt } from "#platform/append.ts";
 import { streamRange } from "#platform/batch-get.ts";
 import { follow } from "#platform/follow.ts";
 import { pause } from "#platform/lifecycle.ts";
-import type { NatsConnection } from "#platform/nats.ts";
 import { hubAsk, hubSubject, regionStream, regionSubject, type Lane } from "#proto/names.ts";
 import { AppendWindow } from "../append-window.ts";
 import { askWaitMs, awayPollMs, compareEveryMs, flight } from "../config.ts";
 import { compareAt, Forked, localGet, localInfo } from "../fork.ts";
+import type { Ends } from "../ends.ts";
 import type { LaneStates } from "../lane-states.ts";
 
 export interface UpLane {
-  readonly connection: NatsConnection;
+  readonly ends: Ends;
   readonly lane: Lane;
   readonly region: string;
   readonly epoch: number;
@@ -61,30 +61,30 @@ async function hubCursor(up: UpLane, signal: AbortSignal): Promise<number | unde
 }
 
 /** @returns the hub's last sequence. @throws Forked, or that one of the ends does not answer */
-async function compareEnds({ connection, lane, epoch }: UpLane): Promise<number> {
+async function compareEnds({ ends, lane, epoch }: UpLane): Promise<number> {
   const stream = regionStream.lane(lane, epoch);
   // The hub first: what it has was in the region before, so the region can only be further on.
-  const there = await streamRange(connection, hubAsk.infoUp(lane, epoch), askWaitMs);
-  const here = await streamRange(connection, localInfo(stream), askWaitMs);
+  const there = await streamRange(ends.line, hubAsk.infoUp(lane, epoch), askWaitMs);
+  const here = await streamRange(ends.region, localInfo(stream), askWaitMs);
   if (there.last > here.last) {
     throw new Forked(`the hub has message ${there.last}, the region ends at ${here.last}`);
   }
-  await compareAt(connection, localGet(stream), hubAsk.getUp(lane, epoch), there.last);
+  await compareAt(ends, localGet(stream), hubAsk.getUp(lane, epoch), there.last);
   return there.last;
 }
 
 /** Copies from the message after the cursor until an append fails or the signal; waits for what is on its way. */
 async function copyFrom(up: UpLane, cursor: number, signal: AbortSignal): Promise<void> {
-  const { connection, lane, region, epoch } = up;
+  const { ends, lane, region, epoch } = up;
   const attempt = new AbortController();
   const window = new AppendWindow(flight, () => attempt.abort());
-  const ends = AbortSignal.any([signal, attempt.signal]);
-  const comparing = compareNowAndThen(up, attempt, ends);
+  const over = AbortSignal.any([signal, attempt.signal]);
+  const comparing = compareNowAndThen(up, attempt, over);
   const prefix = regionSubject.laneAll(lane, epoch).length - 1;
-  for await (const message of follow(connection, regionStream.lane(lane, epoch), cursor, ends)) {
+  for await (const message of follow(ends.region, regionStream.lane(lane, epoch), cursor, over)) {
     const subject = hubSubject.up(lane, region, epoch, message.subject.slice(prefix));
     const { sequence, data } = message;
-    if (!(await window.send(data.length, () => appendAt(connection, subject, sequence, data)))) break;
+    if (!(await window.send(data.length, () => appendAt(ends.line, subject, sequence, data)))) break;
   }
   attempt.abort();
   await window.drain();
@@ -97,9 +97,9 @@ async function copyFrom(up: UpLane, cursor: number, signal: AbortSignal): Promis
 async function compareNowAndThen(
   up: UpLane,
   attempt: AbortController,
-  ends: AbortSignal,
+  over: AbortSignal,
 ): Promise<Forked | undefined> {
-  while (await pause(compareEveryMs, ends)) {
+  while (await pause(compareEveryMs, over)) {
     try {
       await compareEnds(up);
     } catch (error) {

@@ -17,7 +17,7 @@ export function define(command: Command): void {
     .argument("<id>", "id of the directive")
     .requiredOption("--expires <end>", "24h or 7d from now, or a time (ISO 8601)")
     .addOption(waitOption())
-    .action(withSession(run));
+    .action(withSession(run, check));
   examples(command, "qalqan directive extend astana-01K0000000000000000000000A --expires 7d --wait");
 }
 
@@ -33,4 +33,9 @@ async function run(session: Session, options: Options & GlobalOptions, id: strin
     options,
     "extended",
   );
+}
+
+function check({ expires }: Options, id: string): void {
+  regionNamedBy("id", id);
+  parseEnd("expires", expires, Date.now());
 }

@@ -49,7 +49,7 @@ export function define(command: Command): void {
     .option("--override <revision>", "prosecutor: replaces what the nation decided at this national revision")
     .option("--dry-run", "check everything, write nothing")
     .addOption(waitOption())
-    .action(withSession(run));
+    .action(withSession(run, requestOf));
   examples(
     command,
     'qalqan directive issue --region astana --number "+44 20 7946 0958" --action block --reason fraud --expires 7d --wait',

@@ -18,7 +18,7 @@ export function define(command: Command): void {
     .option("--batch <id>", "a batch, as one")
     .requiredOption("--reason <code>", "reason code (see `directive reasons`)")
     .addOption(waitOption())
-    .action(withSession(run));
+    .action(withSession(run, ({ batch }: Options, id?: string) => subjectOf(id, batch)));
   examples(
     command,
     "qalqan directive revoke astana-01K0000000000000000000000A --reason mistake --wait",

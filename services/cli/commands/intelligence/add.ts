@@ -64,7 +64,7 @@ export function define(command: Command): void {
     .option("--valid <end>", "how long it holds: 30d, or a time (ISO 8601)", "90d")
     .option("--note <text>", "free text; never leaves the region")
     .option("--wording <text>", "a script's wording, released for the audience; no runs of seven digits")
-    .action(withSession(run));
+    .action(withSession(run, requestOf));
   examples(
     command,
     "qalqan intelligence add --region astana --kind number --field number=+442079460958 --audience all --tlp amber --confidence 80",
@@ -73,7 +73,13 @@ export function define(command: Command): void {
 }
 
 async function run(session: Session, options: Options & GlobalOptions): Promise<void> {
-  const request = {
+  const centre = await session.centre(options.region, first("operator", options.region));
+  const view = await centre.call("addIntelligence", requestOf(options));
+  answer(options, intelligenceDocument(view), () => intelligenceLines(view));
+}
+
+function requestOf(options: Options) {
+  return {
     kind: options.kind,
     fieldsJson: fieldsOf(options),
     audience: options.audience,
@@ -85,9 +91,6 @@ async function run(session: Session, options: Options & GlobalOptions): Promise<
     releasedWording: options.wording ?? "",
     idempotencyKey: randomUUID(),
   };
-  const centre = await session.centre(options.region, first("operator", options.region));
-  const view = await centre.call("addIntelligence", request);
-  answer(options, intelligenceDocument(view), () => intelligenceLines(view));
 }
 
 /** `--field` gives texts; what is no text goes through `--fields`. */

@@ -11,7 +11,7 @@ export function define(command: Command): void {
   command
     .argument("<id>", "id of the piece")
     .addOption(regionOption("as another region of its audience has it", false))
-    .action(withSession(run));
+    .action(withSession(run, (_: GlobalOptions, id: string) => regionNamedBy("id", id)));
   examples(command, "qalqan intelligence show astana-01K0000000000000000000000C");
 }
 

@@ -8,7 +8,9 @@ import type { Session } from "../../session.ts";
 import { regionNamedBy } from "../../subject.ts";
 
 export function define(command: Command): void {
-  command.argument("<id>", "id of the piece").action(withSession(run));
+  command
+    .argument("<id>", "id of the piece")
+    .action(withSession(run, (_: GlobalOptions, id: string) => regionNamedBy("id", id)));
   examples(command, "qalqan intelligence withdraw astana-01K0000000000000000000000C");
 }
 

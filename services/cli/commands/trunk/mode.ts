@@ -19,7 +19,9 @@ export function define(command: Command): void {
     .argument("<mode>", "shadow (recorded only), mark (block and divert become warn) or enforce")
     .option("--percent <n>", "with enforce: share of the calls, 0 to 100 (default: 100)")
     .addOption(regionOption("only this region; without it, every region that runs", false))
-    .action(withSession(run));
+    .action(
+      withSession(run, ({ percent }: Options, _trunk: string, mode: string) => percentOf(percent, mode)),
+    );
   examples(
     command,
     "qalqan trunk mode intl-2 mark --region astana",
@@ -33,9 +35,8 @@ async function run(
   trunk: string,
   mode: string,
 ): Promise<void> {
-  const enforced = mode === "enforce" ? 100 : 0;
-  const percent = options.percent === undefined ? enforced : parseCount("percent", options.percent, 0, 100);
-  const changed = [];
+  const percent = percentOf(options.percent, mode);
+  const changed: ReturnType<typeof trunkDocument>[] = [];
   for (const region of regionsAsked(session, options.region)) {
     const centre = await session.centre(region, first("carrier", region));
     changed.push(trunkDocument(region, await centre.call("setTrunkMode", { trunk, mode, percent })));
@@ -46,4 +47,10 @@ async function run(
         `${region}  ${name}  ${now === "enforce" ? `enforce ${share} %` : now}`,
     ),
   );
+}
+
+/** Without --percent, enforcing means all calls. */
+function percentOf(text: string | undefined, mode: string): number {
+  if (text !== undefined) return parseCount("percent", text, 0, 100);
+  return mode === "enforce" ? 100 : 0;
 }

@@ -11,7 +11,7 @@ import { CommandFailed } from "../failure.ts";
  * @param folder absolute
  * @throws CommandFailed `no-campaign-numbers`
  */
-export function readReportedNumbers(folder: string): readonly string[] {
+export function readCampaignNumbers(folder: string): readonly string[] {
   const numbers: string[] = [];
   for (const file of filesOf(folder)) {
     for (const entry of JSON.parse(readFileSync(join(folder, file), "utf8")) as readonly string[]) {

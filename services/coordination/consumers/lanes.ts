@@ -1,0 +1,155 @@
+import { follow } from "#platform/follow.ts";
+import type { Log } from "#platform/log.ts";
+import type { NatsConnection } from "#platform/nats.ts";
+import { hubStream, lanes, type Lane } from "#proto/names.ts";
+import { Event } from "#proto/qalqan/events/v1/events.ts";
+
+/** One message of a region's lane, in the order of the lane. */
+export interface LaneMessage {
+  readonly region: string;
+  readonly lane: Lane;
+  readonly epoch: number;
+  readonly stream: string;
+  readonly sequence: number;
+  /** Undefined: the bytes are no event. */
+  readonly event: Event | undefined;
+  /** Rows that it asks to write; 1 at least. */
+  readonly rows: number;
+  /** When the hub stored it. */
+  readonly heardAtMs: number;
+}
+
+/** A message with more rows is bulk: it waits while there is urgent work. */
+const smallRowsMax = 64;
+const takenMessagesMax = 64;
+const takenRowsMax = 1_000;
+/** What one lane may hold in memory. */
+const queuedMessagesMax = 128;
+const queuedBytesMax = 4 * 1024 * 1024;
+
+interface Queue {
+  readonly messages: { readonly message: LaneMessage; readonly bytes: number }[];
+  bytes: number;
+  /** Wakes the reader that waits for room. */
+  resume: (() => void) | undefined;
+}
+
+/**
+ * The lanes of all regions, read ahead into bounded queues. `take` gives what
+ * the next step handles: urgent lanes first, the regions in turns.
+ */
+export class Lanes {
+  readonly #connection: NatsConnection;
+  readonly #log: Log;
+  readonly #arrived: () => void;
+  readonly #queues: Record<Lane, Map<string, Queue>> = { urgent: new Map(), events: new Map() };
+  #turn = 0;
+
+  /** @param arrived is called when there is something to take */
+  constructor(connection: NatsConnection, log: Log, arrived: () => void) {
+    this.#connection = connection;
+    this.#log = log;
+    this.#arrived = arrived;
+  }
+
+  /**
+   * Reads one lane of one region from the message after `after`, for ever.
+   *
+   * @throws StreamGap when the hub does not hold what comes next any more
+   */
+  async read(region: string, lane: Lane, epoch: number, after: number, signal: AbortSignal): Promise<void> {
+    const stream = hubStream.up(lane, region, epoch);
+    const queue: Queue = { messages: [], bytes: 0, resume: undefined };
+    this.#queues[lane].set(region, queue);
+    for await (const { sequence, data, storedAtMs } of follow(this.#connection, stream, after, signal)) {
+      const event = this.#decode(data, stream, sequence);
+      const rows = rowsOf(event);
+      const message = { region, lane, epoch, stream, sequence, event, rows, heardAtMs: storedAtMs };
+      queue.messages.push({ message, bytes: data.length });
+      queue.bytes += data.length;
+      this.#arrived();
+      while (queue.messages.length >= queuedMessagesMax || queue.bytes >= queuedBytesMax) {
+        if (signal.aborted) return;
+        await new Promise<void>((resolve) => {
+          queue.resume = resolve;
+          signal.addEventListener("abort", () => resolve(), { once: true });
+        });
+      }
+    }
+  }
+
+  /**
+   * Takes up to 64 messages and about 1,000 rows out of the queues.
+   *
+   * @param withBulk also takes messages of many rows where there is no urgent one
+   */
+  take(withBulk: boolean): LaneMessage[] {
+    const taken: LaneMessage[] = [];
+    let rows = 0;
+    for (const lane of lanes) {
+      const queues = this.#inTurn(lane);
+      let tookAny = true;
+      while (tookAny && taken.length < takenMessagesMax && rows < takenRowsMax) {
+        tookAny = false;
+        for (const queue of queues) {
+          const next = queue.messages[0]?.message;
+          if (next === undefined || taken.length >= takenMessagesMax) continue;
+          const fits = next.rows <= smallRowsMax || (withBulk && rows + next.rows <= takenRowsMax);
+          if (!fits && !(withBulk && taken.length === 0)) continue;
+          taken.push(next);
+          rows += next.rows;
+          tookAny = true;
+          drop(queue);
+        }
+      }
+    }
+    return taken;
+  }
+
+  /** Messages that wait to be taken. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const lane of lanes) for (const queue of this.#queues[lane].values()) waiting += queue.messages.length;
+    return waiting;
+  }
+
+  /** Whether urgent messages wait. */
+  get hasUrgent(): boolean {
+    return [...this.#queues.urgent.values()].some(({ messages }) => messages.length > 0);
+  }
+
+  /** The queues of a lane, each time beginning with another region. */
+  #inTurn(lane: Lane): Queue[] {
+    const queues = [...this.#queues[lane].values()];
+    this.#turn += 1;
+    const first = queues.length === 0 ? 0 : this.#turn % queues.length;
+    return [...queues.slice(first), ...queues.slice(0, first)];
+  }
+
+  #decode(data: Uint8Array, stream: string, sequence: number): Event | undefined {
+    try {
+      return Event.decode(data);
+    } catch (error) {
+      this.#log.warn({ stream, sequence, reason: String(error) }, "a message that is no event");
+      return undefined;
+    }
+  }
+}
+
+function drop(queue: Queue): void {
+  const first = queue.messages.shift();
+  queue.bytes -= first?.bytes ?? 0;
+  queue.resume?.();
+  queue.resume = undefined;
+}
+
+function rowsOf(event: Event | undefined): number {
+  switch (event?.body?.$case) {
+    case "directives":
+      return Math.max(1, event.body.value.directives.length);
+    case "counters":
+      return Math.max(1, event.body.value.calls.length);
+    default:
+      return 1;
+  }
+}

@@ -1,0 +1,96 @@
+import type { NationalStop, ProtectedNumber } from "#domain/national-rows.ts";
+import type { StandingContext } from "#domain/standing.ts";
+import { trunkDirections, type TrunkDirection } from "#domain/trunk.ts";
+import type { Approval } from "#proto/qalqan/events/v1/events.ts";
+import { RecentDigests, RegionKnowledge } from "./nation.ts";
+
+/** Directions of trunks as the regions say them. */
+export class TrunkDirections {
+  readonly #trunks = new Map<string, Map<string, { revision: number; direction: string }>>();
+
+  /** False: this revision, or a later one, is known. */
+  isNews(region: string, trunk: string, revision: number): boolean {
+    return revision > (this.#trunks.get(trunk)?.get(region)?.revision ?? -1);
+  }
+
+  set(region: string, trunk: string, revision: number, direction: string): void {
+    const regions = this.#trunks.get(trunk) ?? new Map<string, { revision: number; direction: string }>();
+    this.#trunks.set(trunk, regions.set(region, { revision, direction }));
+  }
+
+  /** Undefined where it is not known or where regions differ: then powers are the narrower ones. */
+  directionOf(trunk: string): TrunkDirection | undefined {
+    const said = new Set([...(this.#trunks.get(trunk)?.values() ?? [])].map(({ direction }) => direction));
+    const [only] = said;
+    return said.size === 1 ? trunkDirections.find((direction) => direction === only) : undefined;
+  }
+}
+
+/**
+ * What the leader knows without asking PostgreSQL. It is loaded at start and
+ * changed only after a step was committed, so it never runs ahead of it.
+ */
+export class CapitalState {
+  /** Last message of NATIONAL that is committed. */
+  sequence = 0;
+  /** Digest of the national table there, 32 bytes. */
+  digest: Uint8Array = new Uint8Array(32);
+  /** Sequence that the latest heartbeat told. */
+  heartbeat = 0;
+  introduced = 0;
+  expiry = { ms: 0, directive: "" };
+  readonly trunks = new TrunkDirections();
+  readonly protectedNumbers = new Map<string, ProtectedNumber>();
+  stop: NationalStop | undefined;
+  readonly revokedBatches = new Set<string>();
+  readonly regions = new Map<string, RegionKnowledge>();
+  readonly digests = new RecentDigests();
+  /** Last message of each FOR_<region> that is committed. */
+  readonly forSequences = new Map<string, number>();
+
+  /** Knows the region from now on. */
+  region(region: string, nowMs: number): RegionKnowledge {
+    const known = this.regions.get(region);
+    if (known !== undefined) return known;
+    const created = new RegionKnowledge(region, nowMs);
+    this.regions.set(region, created);
+    return created;
+  }
+
+  /** Message `sequence` is committed. */
+  moved(sequence: number, digest: Uint8Array): void {
+    this.sequence = sequence;
+    this.digest = digest;
+    this.digests.add(sequence, digest);
+  }
+
+  /** What the fold has to know about the rest of the nation. */
+  foldContext(nowMs: number, approvals: readonly Approval[]): StandingContext {
+    const byDirective = group(approvals, ({ directive }) => directive);
+    const byBatch = group(
+      approvals.filter(({ directive }) => directive === ""),
+      ({ batch }) => batch,
+    );
+    return {
+      nowMs,
+      approvalsOf: (directive, revision, batch) => [
+        ...(byDirective.get(directive) ?? []).filter((approval) => approval.revision === revision),
+        ...(batch === "" ? [] : (byBatch.get(batch) ?? [])),
+      ],
+      isRevokedBatch: (batch) => this.revokedBatches.has(batch),
+      protectedTrunksOf: (number) => this.protectedNumbers.get(number)?.originatesFrom,
+      trunkDirection: (trunk) => this.trunks.directionOf(trunk),
+    };
+  }
+}
+
+function group<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, [item]);
+    else known.push(item);
+  }
+  return groups;
+}

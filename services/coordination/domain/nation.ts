@@ -1,0 +1,86 @@
+import { ReceiptBook, replicaSilenceMaxMs } from "#domain/receipts.ts";
+
+/** A region that was not heard for longer is cut off. */
+export const regionSilenceMaxMs = 15_000;
+
+/** Digests of the newest messages that a receipt can be compared with. */
+const digestsMax = 8_192;
+
+export type RegionState = "in-sync" | "behind" | "cut-off" | "diverged";
+
+/** What the capital knows of one region. */
+export class RegionKnowledge {
+  readonly region: string;
+  readonly book = new ReceiptBook();
+  /** When anything was last heard of it; 0: never. */
+  heardAtMs = 0;
+  state: RegionState = "cut-off";
+  sinceMs: number;
+  /** Up to this sequence of NATIONAL its enforcement was told to the authors' regions. */
+  toldSequence = 0;
+
+  constructor(region: string, nowMs: number) {
+    this.region = region;
+    this.sinceMs = nowMs;
+  }
+
+  /** Heard within 30 s: whoever waits for receipts waits for it. */
+  isAwaited(nowMs: number): boolean {
+    return nowMs - this.heardAtMs <= replicaSilenceMaxMs;
+  }
+
+  isCutOff(nowMs: number): boolean {
+    return nowMs - this.heardAtMs > regionSilenceMaxMs;
+  }
+}
+
+/** The digest of the national table after each of the newest messages. */
+export class RecentDigests {
+  readonly #digests = new Map<number, Uint8Array>();
+
+  add(sequence: number, digest: Uint8Array): void {
+    this.#digests.set(sequence, digest);
+    if (this.#digests.size > digestsMax) {
+      const [oldest] = this.#digests.keys();
+      if (oldest !== undefined) this.#digests.delete(oldest);
+    }
+  }
+
+  /** Undefined: too old to be remembered. */
+  at(sequence: number): Uint8Array | undefined {
+    return this.#digests.get(sequence);
+  }
+}
+
+/** Where the capital stands. */
+export interface NationalPosition {
+  /** Last sequence that is committed; a region can apply it before we hear that the hub has it. */
+  readonly committed: number;
+  /** Sequence that the latest heartbeat told. */
+  readonly heartbeat: number;
+  readonly digests: RecentDigests;
+}
+
+/**
+ * The state of a region: silent for 15 s → cut off; a digest that is not ours
+ * at its sequence → diverged; where the latest heartbeat was → in sync.
+ */
+export function judgeRegion(knowledge: RegionKnowledge, position: NationalPosition, nowMs: number): RegionState {
+  if (knowledge.isCutOff(nowMs)) return "cut-off";
+  const heard = knowledge.book.replicas().filter((replica) => nowMs - replica.heardAtMs <= replicaSilenceMaxMs);
+  for (const { nationalSequence, digest } of heard) {
+    const ours = position.digests.at(nationalSequence);
+    const isAhead = nationalSequence > position.committed;
+    if (isAhead || (ours !== undefined && Buffer.compare(ours, digest) !== 0)) return "diverged";
+  }
+  const isReady = heard.some(({ ready }) => ready);
+  const enforced = knowledge.book.enforcedSequence("NATIONAL", nowMs);
+  return isReady && enforced >= position.heartbeat ? "in-sync" : "behind";
+}
+
+/** The digest of the replica of a region that stands furthest back. */
+export function slowestDigest(knowledge: RegionKnowledge, nowMs: number): Uint8Array {
+  const ready = knowledge.book.readyReplicas(nowMs);
+  const [slowest] = ready.toSorted((left, right) => left.nationalSequence - right.nationalSequence);
+  return slowest?.digest ?? new Uint8Array();
+}

@@ -1,0 +1,294 @@
+import type { Lifecycle } from "#platform/lifecycle.ts";
+import { Wake } from "#platform/lifecycle.ts";
+import type { Log } from "#platform/log.ts";
+import type { NatsConnection } from "#platform/nats.ts";
+import { hubStream, hubSubject, lanes as laneNames } from "#proto/names.ts";
+import { NationalHeartbeat } from "#proto/qalqan/events/v1/events.ts";
+import { Lanes } from "./consumers/lanes.ts";
+import type { CapitalState } from "./domain/capital-state.ts";
+import type { Command } from "./domain/commands.ts";
+import type { Intake } from "./domain/intake.ts";
+import { judgeRegion } from "./domain/nation.ts";
+import { EnforcementTeller } from "./enforcement-teller.ts";
+import { capitalEpoch, regionEpoch } from "./epochs.ts";
+import { LogPublisher } from "./log-publisher.ts";
+import { beginStep, takeIn, type StepDraft } from "./step.ts";
+import { AuditChain } from "./store/audit.ts";
+import { expiredPortion, nextExpiry, nextPortion, type Portion } from "./store/jobs.ts";
+import type { Database } from "./store/load.ts";
+import { enrolRegions, loadState, readNationalLog, readRegionLog } from "./store/start.ts";
+import { trimFigures } from "./store/statistics.ts";
+import { writeChanges } from "./store/write.ts";
+
+/** Targets folded, and rows taken in, by one step. */
+const stepRowsMax = 1_000;
+/** Bulk waits while so many messages are committed and not appended: the hub is slow, or away. */
+const backlogMax = 8;
+/** Of so many steps one takes bulk also while urgent work waits, so that bulk never starves. */
+const bulkEverySteps = 4;
+const idleWaitMs = 1_000;
+const judgeIntervalMs = 250;
+const trimIntervalMs = 60_000;
+const heartbeatIntervalMs = 5_000;
+
+interface WaitingCommand {
+  readonly run: (step: StepDraft) => unknown;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * The one writer of the national table. It takes in what regions send, folds,
+ * and appends to NATIONAL what came of it, one transaction a step; the bytes
+ * are committed before they are appended.
+ */
+export class Leader {
+  readonly state: CapitalState;
+  readonly #database: Database;
+  readonly #connection: NatsConnection;
+  readonly #log: Log;
+  readonly #lifecycle: Lifecycle;
+  readonly #audit: AuditChain;
+  readonly #teller: EnforcementTeller;
+  readonly #lanes: Lanes;
+  readonly #national: LogPublisher;
+  readonly #regional = new Map<string, LogPublisher>();
+  readonly #wake = new Wake();
+  readonly #commands: WaitingCommand[] = [];
+  #steps = 0;
+  #jobsPending = true;
+  #expiryAtMs: number | undefined = 0;
+  #judgedAtMs = 0;
+  #trimmedAtMs = 0;
+
+  private constructor(
+    database: Database,
+    connection: NatsConnection,
+    log: Log,
+    lifecycle: Lifecycle,
+    state: CapitalState,
+    audit: AuditChain,
+  ) {
+    this.#database = database;
+    this.#connection = connection;
+    this.#log = log;
+    this.#lifecycle = lifecycle;
+    this.state = state;
+    this.#audit = audit;
+    this.#teller = new EnforcementTeller(database, state);
+    this.#lanes = new Lanes(connection, log, () => this.#wake.notify());
+    const source = {
+      stream: hubStream.national(capitalEpoch),
+      subject: hubSubject.national(capitalEpoch),
+      read: (from: number, limit: number) => readNationalLog(database, from, limit),
+    };
+    this.#national = new LogPublisher(connection, log, source, state.sequence, () => this.#wake.notify());
+  }
+
+  /**
+   * Reads the state, compares NATIONAL with the log, and begins to lead.
+   *
+   * @throws StreamForked
+   */
+  static async open(database: Database, connection: NatsConnection, log: Log, lifecycle: Lifecycle): Promise<Leader> {
+    const [state, audit] = await Promise.all([loadState(database), AuditChain.open(database)]);
+    const leader = new Leader(database, connection, log, lifecycle, state, audit);
+    await leader.#national.align(lifecycle.signal);
+    lifecycle.run("append to NATIONAL", (signal) => leader.#national.run(signal));
+    return leader;
+  }
+
+  /** Regions that are part of the nation from now on, with their streams in place. */
+  async enrol(regions: readonly string[]): Promise<void> {
+    const nowMs = Date.now();
+    const fresh = regions.filter((region) => !this.#regional.has(region));
+    if (fresh.length === 0) return;
+    const watermarks = await enrolRegions(this.#database, fresh, nowMs);
+    await Promise.all(fresh.map((region) => this.#openRegion(region, nowMs)));
+    for (const { region, lane, sequence } of watermarks) {
+      this.#lifecycle.run(`read ${lane} of ${region}`, (signal) =>
+        this.#lanes.read(region, lane, regionEpoch, sequence, signal),
+      );
+    }
+    this.#log.info({ regions: fresh.length, lanes: fresh.length * laneNames.length }, "regions follow");
+  }
+
+  async #openRegion(region: string, nowMs: number): Promise<void> {
+    this.state.region(region, nowMs);
+    const source = {
+      stream: hubStream.forRegion(region, capitalEpoch),
+      subject: hubSubject.forRegion(region, capitalEpoch),
+      read: (from: number, limit: number) => readRegionLog(this.#database, region, from, limit),
+    };
+    const committed = this.state.forSequences.get(region) ?? 0;
+    const publisher = new LogPublisher(this.#connection, this.#log, source, committed, () => undefined);
+    await publisher.align(this.#lifecycle.signal);
+    this.#regional.set(region, publisher);
+    this.#lifecycle.run(`append to FOR of ${region}`, (signal) => publisher.run(signal));
+  }
+
+  /** Last message that is in NATIONAL. */
+  get published(): number {
+    return this.#national.published;
+  }
+
+  /**
+   * Carries out a command in a step of its own; it holds when the promise resolves.
+   *
+   * @throws what the command throws; nothing was changed then
+   */
+  async carryOut<Result>(command: Command<Result>): Promise<Result> {
+    return new Promise<Result>((resolve, reject) => {
+      this.#commands.push({
+        run: ({ changes, national }) => command({ state: this.state, changes, draft: national }),
+        resolve: (result) => resolve(result as Result),
+        reject,
+      });
+      this.#wake.notify();
+    });
+  }
+
+  /** Leads until the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (await this.#step()) continue;
+      await this.#wake.wait(this.#idleMs(), signal);
+    }
+  }
+
+  /** Tells every region where NATIONAL stands, once in five seconds. */
+  async beat(signal: AbortSignal): Promise<void> {
+    const pace = new Wake();
+    while (!signal.aborted) {
+      const { published } = this.#national;
+      const digest = this.state.digests.at(published);
+      if (digest !== undefined && !this.#connection.isClosed()) {
+        const heartbeat = { epoch: capitalEpoch, sequence: published, digest: Buffer.from(digest), atMs: Date.now() };
+        this.#connection.publish(hubSubject.heartbeat, NationalHeartbeat.encode(heartbeat).finish());
+        this.state.heartbeat = published;
+      }
+      await pace.wait(heartbeatIntervalMs, signal);
+    }
+  }
+
+  #idleMs(): number {
+    const nowMs = this.#nowMs();
+    const next = [this.#teller.dueAtMs(nowMs), this.#expiryAtMs, this.#judgedAtMs + judgeIntervalMs];
+    const waits = next.filter((atMs) => atMs !== undefined).map((atMs) => Math.max(1, atMs - nowMs));
+    return Math.min(idleWaitMs, ...waits);
+  }
+
+  /** The clock may be set back; what has ended stays ended. */
+  #nowMs(): number {
+    return Math.max(Date.now(), this.state.expiry.ms);
+  }
+
+  /** One step; false: there was nothing to do. */
+  async #step(): Promise<boolean> {
+    const nowMs = this.#nowMs();
+    this.#steps += 1;
+    const step = beginStep(this.state, nowMs);
+    const isBulkTurn = !this.#lanes.hasUrgent || this.#steps % bulkEverySteps === 0;
+    const withBulk = isBulkTurn && this.#national.backlog < backlogMax;
+    const messages = this.#lanes.take(withBulk);
+    const rows = messages.reduce((sum, message) => sum + message.rows, 0);
+    const portion = withBulk && rows < stepRowsMax ? await this.#portion(stepRowsMax - rows, nowMs) : undefined;
+
+    const command = this.#commands.shift();
+    const answer = command === undefined ? undefined : answerOf(command, step);
+    const intake = await takeIn(step, messages, portion, this.state, this.#database);
+    if ((this.#teller.dueAtMs(nowMs) ?? Infinity) <= nowMs) await this.#teller.tell(step.changes, step.regional);
+    this.#judge(step);
+    const isWritten = await this.#commit(step);
+    answer?.();
+    this.#report(intake, messages.length);
+    await this.#trim(nowMs);
+    return isWritten || messages.length > 0 || portion !== undefined;
+  }
+
+  /** What is due to be folded again: urgent jobs, ends of opinions, the other jobs. */
+  async #portion(targetsMax: number, nowMs: number): Promise<Portion | undefined> {
+    if (this.#expiryAtMs !== undefined && this.#expiryAtMs <= nowMs) {
+      const portion = await expiredPortion(this.#database, this.state.expiry, nowMs, targetsMax);
+      if (portion !== undefined) return portion;
+      this.#expiryAtMs = await nextExpiry(this.#database, this.state.expiry);
+    }
+    if (!this.#jobsPending) return undefined;
+    const portion = await nextPortion(this.#database, targetsMax);
+    this.#jobsPending = portion !== undefined;
+    return portion;
+  }
+
+  async #commit({ changes, national, regional }: StepDraft): Promise<boolean> {
+    if (!national.isEmpty) changes.batch = national.finish(changes.nowMs);
+    const lastOf = (region: string) => this.state.forSequences.get(region) ?? 0;
+    changes.regionMessages.push(...regional.finish(changes.nowMs, lastOf));
+    if (!hasChanges(changes)) return false;
+    await writeChanges(this.#database, changes, this.#audit);
+
+    const { batch } = changes;
+    if (batch !== undefined) {
+      this.state.moved(batch.sequence, batch.digest);
+      this.#national.committed(batch.sequence, batch.bytes);
+      if (changes.decisions.length > 0) this.#teller.decided(changes.nowMs);
+    }
+    for (const { region, sequence, bytes } of changes.regionMessages) {
+      this.state.forSequences.set(region, sequence);
+      this.#regional.get(region)?.committed(sequence, bytes);
+    }
+    if (changes.introduced !== undefined) this.state.introduced = changes.introduced;
+    for (const { region, sequence } of changes.told) this.state.region(region, changes.nowMs).toldSequence = sequence;
+    if (changes.newJobs.length > 0) this.#jobsPending = true;
+    for (const { expiresAtMs } of changes.directives) {
+      this.#expiryAtMs = Math.min(this.#expiryAtMs ?? Infinity, expiresAtMs);
+    }
+    return true;
+  }
+
+  /** Looks a few times a second whether a region's state has changed. */
+  #judge({ changes }: StepDraft): void {
+    const { nowMs } = changes;
+    if (nowMs - this.#judgedAtMs < judgeIntervalMs) return;
+    this.#judgedAtMs = nowMs;
+    const { sequence: committed, heartbeat, digests } = this.state;
+    for (const region of this.state.regions.values()) {
+      const state = judgeRegion(region, { committed, heartbeat, digests }, nowMs);
+      if (state === region.state) continue;
+      this.#log.info({ of: region.region, before: region.state, state }, "the state of a region");
+      region.state = state;
+      region.sinceMs = nowMs;
+      changes.states.push({ region: region.region, state, sinceMs: nowMs });
+    }
+  }
+
+  #report(intake: Intake, messages: number): void {
+    for (const { region, stream, reason, count, firstSequence } of intake.refused.values()) {
+      this.#log.warn({ from: region, stream, reason, count, firstSequence }, "refused what came up");
+    }
+    if (intake.unknown > 0) this.#log.warn({ events: intake.unknown }, "events of a kind that this release does not know");
+    this.#log.debug({ messages, sequence: this.state.sequence }, "step");
+  }
+
+  async #trim(nowMs: number): Promise<void> {
+    if (nowMs - this.#trimmedAtMs < trimIntervalMs) return;
+    // Not with the first step: the start is busy.
+    if (this.#trimmedAtMs > 0) await trimFigures(this.#database, nowMs);
+    this.#trimmedAtMs = nowMs;
+  }
+}
+
+/** Runs a command; its answer is given once the step is committed. */
+function answerOf(command: WaitingCommand, step: StepDraft): () => void {
+  try {
+    const result = command.run(step);
+    return () => command.resolve(result);
+  } catch (error) {
+    return () => command.reject(error);
+  }
+}
+
+function hasChanges(changes: StepDraft["changes"]): boolean {
+  return Object.values(changes).some((value: unknown) =>
+    Array.isArray(value) ? value.length > 0 : value instanceof Map ? value.size > 0 : typeof value === "object",
+  ) || changes.introduced !== undefined;
+}

@@ -1,0 +1,158 @@
+import type { LaneMessage } from "./consumers/lanes.ts";
+import { shareIntelligence } from "./domain/share-intelligence.ts";
+import type { CapitalState } from "./domain/capital-state.ts";
+import { noChanges, type Changes, type LaneMove } from "./domain/changes.ts";
+import { acceptDirectives, acceptApprovals } from "./domain/accept.ts";
+import { admit, emptyIntake, type Intake } from "./domain/intake.ts";
+import { NationalBatchDraft } from "./domain/national-batch.ts";
+import { refold, type Known } from "./domain/refold.ts";
+import { RegionBatchesDraft } from "./domain/region-batch.ts";
+import { countAll } from "./domain/statistics.ts";
+import { loadIntelligence } from "./store/intelligence.ts";
+import type { Portion } from "./store/jobs.ts";
+import { loadTargets, targetsOfDirectives, type Database } from "./store/load.ts";
+import { loadFigures } from "./store/statistics.ts";
+
+/** One step of the leader while it is put together: what it read, and everything that it will write. */
+export interface StepDraft {
+  readonly changes: Changes;
+  readonly national: NationalBatchDraft;
+  readonly regional: RegionBatchesDraft;
+}
+
+export function beginStep(state: CapitalState, nowMs: number): StepDraft {
+  return {
+    changes: noChanges(nowMs),
+    national: new NationalBatchDraft(state.sequence + 1, state.digest),
+    regional: new RegionBatchesDraft(),
+  };
+}
+
+/**
+ * Takes messages of the lanes, and a portion of targets to be folded again,
+ * into a step: reads what it needs, decides, and adds what is to be written.
+ * Only the leader writes, so what was read stays true until the step is
+ * committed; when a step fails the process ends, and with it what `state`
+ * learned here.
+ */
+export async function takeIn(
+  step: StepDraft,
+  messages: readonly LaneMessage[],
+  portion: Portion | undefined,
+  state: CapitalState,
+  database: Database,
+): Promise<Intake> {
+  const { changes } = step;
+  const intake = emptyIntake();
+  for (const message of messages) {
+    const { region, stream, sequence, heardAtMs } = message;
+    admit(intake, message.event, { region, stream, sequence, heardAtMs });
+    const knowledge = state.region(region, changes.nowMs);
+    knowledge.heardAtMs = Math.max(knowledge.heardAtMs, heardAtMs);
+    moveLane(changes.lanes, message);
+  }
+  takeReceipts(intake, state, changes);
+  takeTrunks(intake, state, changes);
+  takeBatchRevocations(intake, state, step);
+  await foldTargets(step, intake, portion, state, database);
+  if (intake.counters.length > 0) {
+    const known = await loadFigures(database, intake.counters);
+    changes.statistics = countAll(intake.counters, known.minutes, known.calls);
+  }
+  if (intake.intelligence.length + intake.withdrawn.length > 0) {
+    const ids = [...intake.intelligence, ...intake.withdrawn].map(({ piece }) => piece.id);
+    shareIntelligence(intake, await loadIntelligence(database, ids), state, step);
+  }
+  for (const { region, stream, reason, firstSequence, count } of intake.refused.values()) {
+    const detail = JSON.stringify({ stream, reason, firstSequence, count });
+    changes.audit.push({ actor: `stream ${stream}`, role: "", region, what: "refused", detail });
+  }
+  return intake;
+}
+
+async function foldTargets(
+  step: StepDraft,
+  intake: Intake,
+  portion: Portion | undefined,
+  state: CapitalState,
+  database: Database,
+): Promise<void> {
+  const { changes } = step;
+  const approved = intake.approvals.map(({ directive }) => directive).filter((id) => id !== "");
+  const fresh = new Set([
+    ...intake.directives.map(({ target }) => target),
+    ...(await targetsOfDirectives(database, approved)),
+  ]);
+  const again = (portion?.targets ?? []).filter((target) => !fresh.has(target));
+  const targets = [...fresh, ...again];
+  if (portion !== undefined) takePortion(portion, state, changes);
+  if (targets.length === 0 && intake.approvals.length === 0) return;
+
+  const ids = [...new Set([...intake.directives.map(({ id }) => id), ...approved])];
+  const batches = [...new Set(intake.approvals.map(({ batch }) => batch).filter((batch) => batch !== ""))];
+  const loaded = await loadTargets(database, targets, ids, batches);
+  const opinions = acceptDirectives(intake, loaded.opinions, changes);
+  acceptApprovals(intake, loaded.approvals, changes);
+  const known: Known = { opinions, memories: loaded.memories, published: loaded.published };
+  const context = state.foldContext(changes.nowMs, [...loaded.approvals, ...changes.approvals]);
+  const refolded = refold(targets, known, context, step.national);
+  changes.memories = refolded.memories;
+  changes.decisions = refolded.decisions;
+  for (const target of refolded.left) {
+    changes.newJobs.push({ kind: "target", key: target, urgent: fresh.has(target) });
+  }
+}
+
+function takePortion(portion: Portion, state: CapitalState, changes: Changes): void {
+  changes.finishedJobs.push(...portion.finished);
+  changes.advancedJob = portion.advanced;
+  if (portion.expiry !== undefined) {
+    changes.expiry = portion.expiry;
+    state.expiry = portion.expiry;
+  }
+}
+
+function takeReceipts(intake: Intake, state: CapitalState, changes: Changes): void {
+  const latest = new Map<string, (typeof intake.receipts)[number]>();
+  for (const each of intake.receipts) {
+    state.region(each.region, changes.nowMs).book.apply(each.receipt, each.heardAtMs);
+    latest.set(`${each.region} ${each.receipt.replica}`, each);
+  }
+  changes.replicas.push(...latest.values());
+}
+
+/** A trunk's new direction changes powers and protection on targets that name it, or every international trunk. */
+function takeTrunks(intake: Intake, state: CapitalState, changes: Changes): void {
+  const latest = new Map<string, (typeof changes.trunks)[number]>();
+  for (const { region, trunk: set } of intake.trunks) {
+    const { trunk, revision, direction } = set;
+    if (!state.trunks.isNews(region, trunk, revision)) continue;
+    const before = state.trunks.directionOf(trunk);
+    state.trunks.set(region, trunk, revision, direction);
+    latest.set(`${region} ${trunk}`, { region, trunk, revision, direction });
+    if (state.trunks.directionOf(trunk) === before) continue;
+    for (const key of [trunk, "international"]) changes.newJobs.push({ kind: "trunk", key, urgent: true });
+  }
+  changes.trunks.push(...latest.values());
+}
+
+/** A revoked batch is remembered at once, so that members which arrive later never come alive. */
+function takeBatchRevocations(intake: Intake, state: CapitalState, { changes, national }: StepDraft): void {
+  for (const revocation of intake.batchRevocations) {
+    const { batch, person, role, reason } = revocation;
+    if (state.revokedBatches.has(batch)) continue;
+    state.revokedBatches.add(batch);
+    national.addRevokedBatch(batch);
+    changes.batchRevocations.push(revocation);
+    changes.newJobs.push({ kind: "batch", key: batch, urgent: true });
+    const detail = JSON.stringify({ batch, reason });
+    changes.audit.push({ actor: person, role, region: batch.slice(0, batch.lastIndexOf("-")), what: "revoke-batch", detail });
+  }
+}
+
+function moveLane(moves: LaneMove[], { region, lane, epoch, sequence }: LaneMessage): void {
+  const known = moves.find((move) => move.region === region && move.lane === lane && move.epoch === epoch);
+  // A lane is read without gaps, so the first message taken follows the watermark.
+  if (known === undefined) moves.push({ region, lane, epoch, from: sequence - 1, to: sequence });
+  else known.to = sequence;
+}

@@ -1,0 +1,64 @@
+import { z } from "zod";
+import { parseE164 } from "#domain/number.ts";
+import { address, fileContents, natsEnvironment, serviceEnvironment } from "#platform/config.ts";
+
+const regionKeyBytes = 32;
+
+/** What screening is told. */
+export const screeningEnvironment = serviceEnvironment.extend({
+  ...natsEnvironment.shape,
+  GRPC_LISTEN: address,
+  STATE_DIRECTORY: z.string().min(1, "expected the folder in which the snapshot is kept"),
+  REPLICA: z.string().regex(/^[a-z]+-\d+$/, "expected the name of the replica, for example screening-0"),
+  CENTRE_URL: address,
+  REGION_KEY_FILE: fileContents.transform((text, context) => {
+    const key = Buffer.from(text, "hex");
+    if (key.length === regionKeyBytes) return key;
+    context.addIssue({ code: "custom", message: `expected a file with ${regionKeyBytes} bytes in hexadecimal` });
+    return z.NEVER;
+  }),
+  /** Regions with their area codes; without it fixed lines are attributed as the carrier says. */
+  REGIONS_FILE: z.string().min(1).optional(),
+  /** Numbers on which people appeal, with commas: everybody reaches them (domain.md, rule 1). */
+  APPEAL_LINES: z
+    .string()
+    .default("")
+    .transform((text) => new Set(text.split(",").filter(Boolean).map((line) => parseE164("APPEAL_LINES", line)))),
+});
+
+export type ScreeningConfig = z.output<typeof screeningEnvironment>;
+
+/** Calls wait for at most this long before they go to LOCAL and into counters (ms). */
+export const flushMs = 100;
+/** Calls in one message of LOCAL. */
+export const callsPerMessageMax = 500;
+/** Calls that wait for LOCAL while it does not answer; beyond that the oldest are dropped, counted and named. */
+export const callsWaitingMax = 50_000;
+/** Answered calls in one Counters event. */
+export const answeredPerFlushMax = 2_000;
+/** Minutes in one Counters event; after a long outage they go in several. */
+export const minutesPerFlushMax = 60;
+/** Answered calls that wait for a flush; beyond that the oldest are dropped, counted and named. */
+export const answeredWaitingMax = 200_000;
+/** Different rows of counters in a minute; beyond that trunks are left out. */
+export const countsPerMinuteMax = 2_000;
+/** Pairs of numbers remembered a day; beyond that each counts as the first. */
+export const pairsPerDayMax = 1_000_000;
+/** Receipts are at least this far apart (ms). */
+export const receiptGapMs = 100;
+/** A receipt is sent at least this often: it is the replica's heartbeat (ms). */
+export const receiptEveryMs = 5_000;
+/** Messages named one by one in a receipt; beyond that the first and the last. */
+export const appliedPerReceiptMax = 1_000;
+/** The snapshot is written this often, if something changed (ms). */
+export const snapshotEveryMs = 30_000;
+/** Live messages kept while earlier ones are on their way; beyond that the copy brings them. */
+export const liveWaitingMax = 2_000;
+/** While the event loop is later than this, calls are let go on (ms). */
+export const loopLagMaxMs = 300;
+/** What must be written at the end has this long (ms). */
+export const closeWaitMs = 5_000;
+/** How often something that is not there yet is asked for again (ms). */
+export const retryMs = 300;
+/** Directives that ended are remembered this long, for events that arrive late (ms). */
+export const endedKeptMs = 7 * 24 * 3_600_000;

@@ -1,0 +1,186 @@
+import { NationalTable } from "#domain/national-table.ts";
+import { Overlay } from "#domain/overlay.ts";
+import type { Log } from "#platform/log.ts";
+import { firstEpoch, type Lane } from "#proto/names.ts";
+import type { Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
+import { appliedPerReceiptMax, endedKeptMs } from "./config.ts";
+import { AppliedLog } from "./domain/applied-log.ts";
+
+/** Ends of the streams as they were read at the start: ready when all are reached. */
+export interface StartEnds {
+  readonly national: number;
+  readonly events: number;
+  readonly urgent: number;
+}
+
+/**
+ * What this replica enforces: the national table and the region's overlay, in
+ * memory, changed in one synchronous step per message, so that a question
+ * never sees half of one.
+ */
+export class Enforcement {
+  readonly region: string;
+  readonly nationalEpoch = firstEpoch;
+  readonly regionEpoch = firstEpoch;
+  readonly applied = new AppliedLog(appliedPerReceiptMax);
+  readonly #log: Log;
+  readonly #changed: () => void;
+  #table: NationalTable;
+  #overlay: Overlay;
+  /** The overlay is the region's own, not the empty one of a first start. */
+  #overlayLoaded = false;
+  #ends: StartEnds | undefined;
+  #ready = false;
+  #diverged = "";
+  #mismatches = 0;
+
+  /** @param changed called after each change that a receipt tells about */
+  constructor(region: string, log: Log, changed: () => void) {
+    this.region = region;
+    this.#log = log;
+    this.#changed = changed;
+    this.#table = new NationalTable(region);
+    this.#overlay = new Overlay(region);
+  }
+
+  get table(): NationalTable {
+    return this.#table;
+  }
+
+  get overlay(): Overlay {
+    return this.#overlay;
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Whether table and overlay are there: before that a snapshot would say less than is in force. */
+  get isWhole(): boolean {
+    return this.#overlayLoaded;
+  }
+
+  /** Why the table is known to differ from the nation's; empty while it does not. */
+  get diverged(): string {
+    return this.#diverged;
+  }
+
+  /** Batches after which the digest was not the nation's. */
+  get mismatches(): number {
+    return this.#mismatches;
+  }
+
+  /** What is still missing before this replica is ready. */
+  get waitsFor(): string {
+    if (this.#ready) return "";
+    if (!this.#overlayLoaded) return "the overlay from centre";
+    if (this.#ends === undefined) return "the region's streams";
+    const { national, events, urgent } = this.#ends;
+    const { eventsSequence, urgentSequence } = this.#overlay;
+    return `NATIONAL ${this.#table.sequence} of ${national}, EVENTS ${eventsSequence} of ${events}, URGENT ${urgentSequence} of ${urgent}`;
+  }
+
+  /** Takes what a snapshot held; both are true for the same moment. */
+  restore(table: NationalTable, overlay: Overlay): void {
+    this.#table = table;
+    this.#overlay = overlay;
+    this.#overlayLoaded = true;
+  }
+
+  /** From here on the replica is ready when it has reached these ends. */
+  setEnds(ends: StartEnds): void {
+    this.#ends = ends;
+    this.#readyPerhaps();
+  }
+
+  /** Another overlay, whole: what the nation has decided already is taken out of it at once. */
+  replaceOverlay(overlay: Overlay): void {
+    for (const decision of this.#table.decisions()) {
+      const { sequence, atMs } = decision;
+      overlay.applyDecisions({ sequence, atMs, decisions: [decision], revokedBatches: [] });
+    }
+    const { sequence } = this.#table;
+    overlay.applyDecisions({ sequence, atMs: 0, decisions: [], revokedBatches: this.#table.revokedBatches() });
+    this.#overlay = overlay;
+    this.#overlayLoaded = true;
+    this.#readyPerhaps();
+    this.#changed();
+  }
+
+  /** Another table, rebuilt from the copy up to where this one is. */
+  replaceTable(table: NationalTable, digestIsRight: boolean): void {
+    this.#table = table;
+    this.#setDiverged(digestIsRight ? "" : "the rebuilt table has not the nation's digest either");
+    this.#readyPerhaps();
+    this.#changed();
+  }
+
+  /**
+   * Applies the next batch to table and overlay in one step: what the nation
+   * took over leaves the overlay exactly when it comes into the table.
+   *
+   * @returns whether the table has the nation's digest now
+   * @throws WrongSequence when the batch is not the next
+   */
+  applyNational(batch: NationalBatch): boolean {
+    const digestIsRight = this.#table.apply(batch);
+    this.#overlay.applyDecisions(batch);
+    this.applied.add("NATIONAL", batch.sequence, Date.now());
+    if (!digestIsRight) this.#mismatches += 1;
+    this.#setDiverged(digestIsRight ? "" : `the digest differs since NATIONAL ${batch.sequence}`);
+    this.#readyPerhaps();
+    this.#changed();
+    return digestIsRight;
+  }
+
+  /** Applies the next event of a lane; most are about other things and move the sequence alone. */
+  applyEvent(lane: Lane, sequence: number, event: Event): void {
+    this.#overlay.applyEvent(event, { lane, sequence });
+    this.#readyPerhaps();
+    // Receipts are events themselves: one about a receipt would never end.
+    if (!concernsOverlay(event)) return;
+    this.applied.add(lane === "events" ? "EVENTS" : "URGENT", sequence, Date.now());
+    this.#changed();
+  }
+
+  /** Forgets what ended long ago; nothing that arrives can be about it any more. */
+  forgetOld(nowMs: number): void {
+    this.#overlay.forgetBefore(nowMs - endedKeptMs);
+    this.#table.forgetDecisionsBefore(nowMs - endedKeptMs);
+  }
+
+  #setDiverged(why: string): void {
+    if ((why === "") !== (this.#diverged === "")) {
+      const level = why === "" ? "info" : "error";
+      const event = why === "" ? "table-agrees-again" : "table-diverged";
+      this.#log[level]({ event, sequence: this.#table.sequence, why }, "the national table");
+    }
+    // The first sequence that differed says more than the latest.
+    this.#diverged = why === "" || this.#diverged === "" ? why : this.#diverged;
+  }
+
+  #readyPerhaps(): void {
+    if (this.#ready || !this.#overlayLoaded || this.#ends === undefined) return;
+    const reached =
+      this.#table.sequence >= this.#ends.national &&
+      this.#overlay.eventsSequence >= this.#ends.events &&
+      this.#overlay.urgentSequence >= this.#ends.urgent;
+    if (!reached) return;
+    this.#ready = true;
+    this.#log.info({ event: "ready", sequence: this.#table.sequence, entries: this.#table.size }, "ready");
+    this.#changed();
+  }
+}
+
+function concernsOverlay({ body }: Event): boolean {
+  switch (body?.$case) {
+    case "directives":
+    case "approval":
+    case "batchRevocation":
+    case "trunkSet":
+    case "regionStop":
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,59 @@
+import { Overlay } from "#domain/overlay.ts";
+import type { TlsIdentity } from "#platform/config.ts";
+import { channelCredentials, channelOptions, read } from "#platform/grpc-client.ts";
+import { pause } from "#platform/lifecycle.ts";
+import type { Log } from "#platform/log.ts";
+import { CentreClient } from "#proto/qalqan/centre/v1/centre.ts";
+import { retryMs } from "./config.ts";
+
+/**
+ * Loads the region's whole overlay from its centre, trying until centre answers.
+ *
+ * @throws the signal's reason when it aborts first
+ */
+export async function loadOverlay(
+  region: string,
+  centreAddress: string,
+  tls: TlsIdentity,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Overlay> {
+  const client = new CentreClient(centreAddress, channelCredentials(tls), channelOptions);
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        const overlay = await readOverlay(client, region);
+        const { eventsSequence, urgentSequence } = overlay;
+        log.info({ event: "overlay-loaded", entries: overlay.size, eventsSequence, urgentSequence }, "overlay loaded");
+        return overlay;
+      } catch (error) {
+        log.info({ event: "overlay-awaited", reason: String(error) }, "waiting for the overlay from centre");
+        await pause(retryMs, signal);
+      }
+    }
+  } finally {
+    client.close();
+  }
+}
+
+async function readOverlay(client: CentreClient, region: string): Promise<Overlay> {
+  const overlay = new Overlay(region);
+  let header: { eventsSequence: number; urgentSequence: number; parts: number } | undefined;
+  let parts = 0;
+  for await (const { part } of read(client.getOverlay({}))) {
+    if (part?.$case === "header") {
+      header = part.value;
+    } else if (part?.$case === "event") {
+      // The header says what all parts together are true for.
+      overlay.applyEvent(part.value, { lane: "events", sequence: 0 });
+      parts += 1;
+    }
+  }
+  if (header === undefined || parts !== header.parts) {
+    throw new Error(`centre's overlay was cut short: ${parts} of ${header?.parts ?? "unknown"} parts`);
+  }
+  overlay.advance({ lane: "events", sequence: header.eventsSequence });
+  overlay.advance({ lane: "urgent", sequence: header.urgentSequence });
+  return overlay;
+}

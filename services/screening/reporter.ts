@@ -1,0 +1,125 @@
+import { Wake } from "#platform/lifecycle.ts";
+import type { Log } from "#platform/log.ts";
+import type { LaneProducer } from "#platform/producer.ts";
+import type { Event, Receipt } from "#proto/qalqan/events/v1/events.ts";
+import { answeredPerFlushMax, flushMs, receiptEveryMs, receiptGapMs } from "./config.ts";
+import type { CallCounters } from "./domain/call-counters.ts";
+import type { Enforcement } from "./enforcement.ts";
+
+/** Who this replica is, for receipts. */
+export interface Replica {
+  readonly region: string;
+  readonly replica: string;
+  readonly bootId: string;
+  readonly release: string;
+}
+
+/**
+ * Writes this replica's receipts and counters into EVENTS: one producer, one
+ * message at a time. A receipt that is due goes first, so that it waits for
+ * one flush at most.
+ */
+export class Reporter {
+  readonly #enforcement: Enforcement;
+  readonly #counters: CallCounters;
+  readonly #replica: Replica;
+  readonly #log: Log;
+  readonly #wake = new Wake();
+  #receiptWanted = true;
+  #receiptAtMs = 0;
+  /** When the oldest call that waits for a flush was answered; 0: none waits. */
+  #countedAtMs = 0;
+  #closing = false;
+  #named = 0;
+
+  constructor(enforcement: Enforcement, counters: CallCounters, replica: Replica, log: Log) {
+    this.#enforcement = enforcement;
+    this.#counters = counters;
+    this.#replica = replica;
+    this.#log = log;
+  }
+
+  /** Something was applied: a receipt tells of it as soon as the last one is old enough. */
+  wantReceipt(): void {
+    if (this.#receiptWanted) return;
+    this.#receiptWanted = true;
+    this.#wake.notify();
+  }
+
+  /** A call was counted. */
+  wantFlush(nowMs: number): void {
+    if (this.#countedAtMs === 0) {
+      this.#countedAtMs = nowMs;
+      this.#wake.notify();
+    } else if (this.#counters.waitingCalls === answeredPerFlushMax) {
+      this.#wake.notify();
+    }
+  }
+
+  /** Counters go out at once, a last receipt says that this replica is not ready any more, and `run` ends. */
+  close(): void {
+    this.#closing = true;
+    this.#wake.notify();
+  }
+
+  /**
+   * Writes until closed, or until the signal gives up what is left.
+   *
+   * @throws ProducerReplaced when another process writes under this replica's name
+   */
+  async run(producer: LaneProducer, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const nowMs = Date.now();
+      if (nowMs >= this.#receiptDueMs()) await this.#write(producer, this.#receipt(nowMs), signal);
+      else if (nowMs >= this.#flushDueMs()) await this.#flush(producer, nowMs, signal);
+      else if (this.#closing) break;
+      else await this.#wake.wait(Math.min(this.#receiptDueMs(), this.#flushDueMs()) - nowMs, signal);
+    }
+    await this.#write(producer, this.#receipt(Date.now()), signal);
+  }
+
+  #receiptDueMs(): number {
+    // At the end one receipt comes after everything else.
+    if (this.#closing) return Number.POSITIVE_INFINITY;
+    return this.#receiptAtMs + (this.#receiptWanted ? receiptGapMs : receiptEveryMs);
+  }
+
+  #flushDueMs(): number {
+    if (this.#counters.isEmpty) return Number.POSITIVE_INFINITY;
+    if (this.#closing || this.#counters.waitingCalls >= answeredPerFlushMax) return 0;
+    return this.#countedAtMs + flushMs;
+  }
+
+  async #flush(producer: LaneProducer, nowMs: number, signal: AbortSignal): Promise<void> {
+    const value = this.#counters.take(nowMs);
+    this.#countedAtMs = this.#counters.isEmpty ? 0 : nowMs;
+    await this.#write(producer, { $case: "counters", value }, signal);
+    if (this.#counters.droppedCalls > this.#named) {
+      this.#named = this.#counters.droppedCalls;
+      this.#log.error({ event: "answered-calls-dropped", count: this.#named }, "EVENTS was away for too long");
+    }
+  }
+
+  #receipt(nowMs: number): Event["body"] {
+    const { table, overlay, nationalEpoch, regionEpoch, ready, applied } = this.#enforcement;
+    this.#receiptWanted = false;
+    this.#receiptAtMs = nowMs;
+    const value: Receipt = {
+      ...this.#replica,
+      ready: ready && !this.#closing,
+      nationalEpoch,
+      nationalSequence: table.sequence,
+      digest: Buffer.from(table.digest),
+      regionEpoch,
+      eventsSequence: overlay.eventsSequence,
+      urgentSequence: overlay.urgentSequence,
+      applied: applied.take(),
+      atMs: nowMs,
+    };
+    return { $case: "receipt", value };
+  }
+
+  async #write(producer: LaneProducer, body: Event["body"], signal: AbortSignal): Promise<void> {
+    await producer.append({ atMs: Date.now(), body }, signal);
+  }
+}

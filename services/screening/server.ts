@@ -1,0 +1,147 @@
+import { randomBytes } from "node:crypto";
+import { streamRange } from "#platform/batch-get.ts";
+import { tlsOf } from "#platform/config.ts";
+import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
+import { createTokenVerifier } from "#platform/identity.ts";
+import { pause, type Lifecycle } from "#platform/lifecycle.ts";
+import type { Log } from "#platform/log.ts";
+import { connectNats, type NatsConnection } from "#platform/nats.ts";
+import { serveProbes } from "#platform/probes.ts";
+import { LaneProducer } from "#platform/producer.ts";
+import { regionStream } from "#proto/names.ts";
+import { ScreeningService } from "#proto/qalqan/screening/v1/screening.ts";
+import { CallLog } from "./call-log.ts";
+import * as limits from "./config.ts";
+import { CapitalHeartbeat } from "./consumers/capital-heartbeat.ts";
+import { followLanes } from "./consumers/lanes.ts";
+import { NationalConsumer } from "./consumers/national.ts";
+import { CallCounters } from "./domain/call-counters.ts";
+import { Enforcement, type StartEnds } from "./enforcement.ts";
+import { LoopWatch } from "./loop-watch.ts";
+import { loadOverlay } from "./overlay-source.ts";
+import { readRegions } from "./regions.ts";
+import { Reporter, type Replica } from "./reporter.ts";
+import { getState } from "./rpc/get-state.ts";
+import { screen } from "./rpc/screen.ts";
+import { screenStream } from "./rpc/screen-stream.ts";
+import { Screener } from "./screener.ts";
+import { SnapshotFile } from "./store/snapshot-file.ts";
+
+/**
+ * Starts one replica of the region's screening. It answers as soon as its own
+ * snapshot is read, before anything else is there, and is ready when it has
+ * reached the ends of its streams.
+ */
+export async function startScreening(
+  config: limits.ScreeningConfig,
+  log: Log,
+  lifecycle: Lifecycle,
+): Promise<void> {
+  const region = config.QALQAN_REGION;
+  const bootId = randomBytes(4).toString("hex");
+  const replica: Replica = { region, replica: config.REPLICA, bootId, release: config.QALQAN_RELEASE };
+  const enforcement: Enforcement = new Enforcement(region, log, () => reporter.wantReceipt());
+  const counters = new CallCounters(region, `${config.REPLICA}:${bootId}`, {
+    callsPerFlushMax: limits.answeredPerFlushMax,
+    minutesPerFlushMax: limits.minutesPerFlushMax,
+    callsWaitingMax: limits.answeredWaitingMax,
+    countsPerMinuteMax: limits.countsPerMinuteMax,
+  });
+  const reporter = new Reporter(enforcement, counters, replica, log);
+  const callLog = new CallLog(config.REPLICA, log);
+  const loop = lifecycle.use("loop watch", new LoopWatch(), (watch) => watch.close());
+  const screener = new Screener({
+    ...{ replica, enforcement, counters, callLog, reporter, loop, log },
+    regionKey: config.REGION_KEY_FILE,
+    appealLines: config.APPEAL_LINES,
+    regions: readRegions(config.REGIONS_FILE),
+  });
+  const heartbeat = new CapitalHeartbeat();
+  const probes = await serveProbes(config.HTTP_LISTEN, () => ({
+    ready: enforcement.ready,
+    why: enforcement.ready ? enforcement.diverged : `waiting for ${enforcement.waitsFor}`,
+  }));
+  lifecycle.use("probes", probes, (server) => server.close());
+  const snapshots = new SnapshotFile(config.STATE_DIRECTORY, enforcement, log);
+  const snapshot = await snapshots.read(region);
+  if (snapshot !== undefined) enforcement.restore(snapshot.table, snapshot.overlay);
+
+  const handlers = new Handlers(createTokenVerifier(config.IDENTITY_KEYS_FILE), log);
+  const implementation = {
+    screen: handlers.unary("Screen", screen(screener)),
+    screenStream: screenStream(screener, lifecycle.signal),
+    getState: handlers.unary("GetState", getState(replica, enforcement, heartbeat, screener)),
+  };
+  const grpc = await serveGrpc(config.GRPC_LISTEN, tlsOf(config), [
+    { definition: ScreeningService, implementation },
+  ]);
+  const connection = await connectNats(config, tlsOf(config), `${config.REPLICA}.${region}`, log);
+  lifecycle.use("nats", connection, (open) => open.close());
+  heartbeat.listen(connection);
+
+  const loadWhole = async () => {
+    const { signal } = lifecycle;
+    enforcement.replaceOverlay(await loadOverlay(region, config.CENTRE_URL, tlsOf(config), log, signal));
+  };
+  lifecycle.run("national", (signal) => new NationalConsumer(connection, enforcement, log).run(signal));
+  lifecycle.run("lanes", async (signal) => {
+    const ends = await readEnds(connection, enforcement, signal);
+    const { eventsSequence, urgentSequence } = enforcement.overlay;
+    const behind = ends.events < eventsSequence || ends.urgent < urgentSequence;
+    if (behind) log.error({ event: "lanes-behind-snapshot", ends }, "the overlay is loaded anew");
+    enforcement.setEnds(ends);
+    if (snapshot === undefined || behind) await loadWhole();
+    await followLanes(connection, enforcement, loadWhole, log, signal);
+  });
+
+  // Its own signal: what was answered is still written while the service stops.
+  const giveUp = new AbortController();
+  lifecycle.run("reports", async (signal) => {
+    const producer = await LaneProducer.open(connection, "events", enforcement.regionEpoch, config.REPLICA, signal);
+    await reporter.run(producer, giveUp.signal);
+  });
+  lifecycle.run("calls", () => callLog.run(connection, giveUp.signal));
+  lifecycle.run("snapshot", async (signal) => {
+    while (await pause(limits.snapshotEveryMs, signal)) {
+      enforcement.forgetOld(Date.now());
+      if (enforcement.isWhole) await snapshots.write(enforcement);
+    }
+  });
+  lifecycle.use("answers", grpc, async (server) => {
+    await stopGrpc(server);
+    callLog.close();
+    reporter.close();
+    setTimeout(() => giveUp.abort(new Error("stopped before everything was written")), limits.closeWaitMs).unref();
+    await writeAtLast(snapshots, enforcement);
+  });
+}
+
+/** Ends of the region's streams now, waiting until replication has made them. */
+async function readEnds(
+  connection: NatsConnection,
+  { nationalEpoch, regionEpoch }: Enforcement,
+  signal: AbortSignal,
+): Promise<StartEnds> {
+  const last = async (stream: string) => (await streamRange(connection, `$JS.API.STREAM.INFO.${stream}`)).last;
+  for (;;) {
+    try {
+      const [national, events, urgent] = await Promise.all([
+        last(regionStream.national(nationalEpoch)),
+        last(regionStream.lane("events", regionEpoch)),
+        last(regionStream.lane("urgent", regionEpoch)),
+      ]);
+      return { national, events, urgent };
+    } catch (error) {
+      if (!(await pause(limits.retryMs, signal))) throw error;
+    }
+  }
+}
+
+/** The consumers end at the same time: the last of them may still change something once or twice. */
+async function writeAtLast(snapshots: SnapshotFile, enforcement: Enforcement): Promise<void> {
+  if (!enforcement.isWhole) return;
+  const attemptsMax = 5;
+  for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+    if (await snapshots.write(enforcement)) return;
+  }
+}

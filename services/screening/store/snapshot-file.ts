@@ -1,0 +1,164 @@
+import { createHash } from "node:crypto";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { nationalFromLines, nationalLines } from "#domain/national-snapshot.ts";
+import type { NationalTable } from "#domain/national-table.ts";
+import type { OverlayState } from "#domain/overlay-state.ts";
+import { Overlay } from "#domain/overlay.ts";
+import type { Log } from "#platform/log.ts";
+
+const format = 1;
+const fileName = "enforcement.snapshot";
+/** Lines that are made before questions are answered again. */
+const linesPerTurn = 2_000;
+const checksumPrefix = "sha256 ";
+
+/** Table and overlay at one moment. */
+export interface Snapshot {
+  readonly table: NationalTable;
+  readonly overlay: Overlay;
+}
+
+interface Header {
+  readonly format: number;
+  readonly nationalEpoch: number;
+  readonly regionEpoch: number;
+  /** The overlay without its directives, which follow, one a line. */
+  readonly overlay: OverlayState;
+  readonly directives: number;
+}
+
+export interface Epochs {
+  readonly nationalEpoch: number;
+  readonly regionEpoch: number;
+}
+
+/**
+ * The file from which a replica starts without anybody's help: a header, the
+ * overlay's directives, the rows of the table, and a checksum over all of it.
+ */
+export class SnapshotFile {
+  readonly #folder: string;
+  readonly #epochs: Epochs;
+  readonly #log: Log;
+  #written = "";
+  #writing: Promise<unknown> = Promise.resolve();
+
+  constructor(folder: string, epochs: Epochs, log: Log) {
+    this.#folder = folder;
+    this.#epochs = epochs;
+    this.#log = log;
+  }
+
+  get path(): string {
+    return join(this.#folder, fileName);
+  }
+
+  /** The snapshot, or undefined where there is none to be used; a damaged one is named in the log. */
+  async read(region: string): Promise<Snapshot | undefined> {
+    let text: string;
+    try {
+      text = await readFile(this.path, "utf8");
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      throw error;
+    }
+    try {
+      const snapshot = parseSnapshot(text, this.#epochs);
+      if (snapshot.table.region !== region) throw new Error(`it is of ${snapshot.table.region}`);
+      this.#written = stateOf(snapshot);
+      return snapshot;
+    } catch (error) {
+      this.#log.error({ event: "snapshot-damaged", reason: String(error) }, "the snapshot is not used");
+      return undefined;
+    }
+  }
+
+  /**
+   * Replaces the file, unless nothing has changed since it was written or read;
+   * one write at a time. Questions are answered in between; when table or overlay
+   * change meanwhile, nothing is written.
+   *
+   * @returns whether the file holds the state now
+   */
+  async write(snapshot: Snapshot): Promise<boolean> {
+    const writing = this.#writing.then(() => this.#write(snapshot));
+    this.#writing = writing.catch(() => undefined);
+    return writing;
+  }
+
+  async #write(snapshot: Snapshot): Promise<boolean> {
+    const state = stateOf(snapshot);
+    if (state === this.#written) return true;
+    const chunks: string[] = [];
+    let lines: string[] = [];
+    for (const line of snapshotLines(snapshot, this.#epochs)) {
+      lines.push(line);
+      if (lines.length < linesPerTurn) continue;
+      chunks.push(`${lines.join("\n")}\n`);
+      lines = [];
+      await turn();
+      if (stateOf(snapshot) !== state) return false;
+    }
+    chunks.push(`${lines.join("\n")}\n`);
+    await this.#replace(chunks);
+    this.#written = state;
+    return true;
+  }
+
+  /** Temporary file, fsync, rename, fsync of the folder: a reader sees the old file or the new one, whole. */
+  async #replace(chunks: readonly string[]): Promise<void> {
+    await mkdir(this.#folder, { recursive: true });
+    const draft = `${this.path}.new`;
+    const checksum = createHash("sha256");
+    const file = await open(draft, "w", 0o600);
+    try {
+      for (const chunk of chunks) {
+        checksum.update(chunk, "utf8");
+        await file.write(chunk);
+      }
+      await file.write(`${checksumPrefix}${checksum.digest("hex")}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, this.path);
+    const folder = await open(dirname(this.path), "r");
+    await folder.sync().finally(() => folder.close());
+  }
+}
+
+/** Names what a snapshot would say. */
+function stateOf({ table, overlay }: Snapshot): string {
+  const digest = Buffer.from(table.digest).toString("hex");
+  return `${table.sequence} ${digest} ${overlay.eventsSequence} ${overlay.urgentSequence}`;
+}
+
+function* snapshotLines({ table, overlay }: Snapshot, epochs: Epochs): Generator<string> {
+  const { directives, ...rest } = overlay.serialise();
+  const header: Header = { format, ...epochs, overlay: { ...rest, directives: [] }, directives: directives.length };
+  yield JSON.stringify(header);
+  for (const directive of directives) yield JSON.stringify(directive);
+  yield* nationalLines(table);
+}
+
+/** @throws an error that says what is wrong with it */
+function parseSnapshot(text: string, epochs: Epochs): Snapshot {
+  const end = text.lastIndexOf(checksumPrefix);
+  const content = text.slice(0, end);
+  const checksum = createHash("sha256").update(content, "utf8").digest("hex");
+  if (end < 0 || text.slice(end) !== `${checksumPrefix}${checksum}\n`) throw new Error("its checksum is wrong");
+  const lines = content.split("\n");
+  const header = JSON.parse(lines[0] ?? "") as Header;
+  if (header.format !== format) throw new Error(`it is of format ${header.format}`);
+  if (header.nationalEpoch !== epochs.nationalEpoch || header.regionEpoch !== epochs.regionEpoch) {
+    throw new Error(`it is of epochs ${header.nationalEpoch} and ${header.regionEpoch}`);
+  }
+  const tableFrom = 1 + header.directives;
+  const directives = lines
+    .slice(1, tableFrom)
+    .map((line) => JSON.parse(line) as OverlayState["directives"][number]);
+  const overlay = Overlay.restore({ ...header.overlay, directives });
+  return { table: nationalFromLines(lines.slice(tableFrom)), overlay };
+}
