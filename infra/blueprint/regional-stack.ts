@@ -121,6 +121,7 @@ function services(region: Region): readonly Workload[] {
         STATE_DIRECTORY: { kind: "storage", storage: "state" },
         REPLICA: { kind: "replica" },
         CENTRE_URL: { kind: "address", of: { workload: "centre", port: "grpc" } },
+        REGIONS_FILE: { kind: "country" },
         REGION_KEY_FILE: { kind: "secret", secret: secretName.regionKey },
       },
       ports: [{ name: "grpc", protocol: "grpc" }],

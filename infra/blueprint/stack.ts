@@ -71,6 +71,8 @@ export type Value =
   | { readonly kind: "replica" }
   /** Path of a file that lists every region of the nation (JSON). */
   | { readonly kind: "nation" }
+  /** Path of a file that lists every region of the country with its area codes (JSON), running or not. */
+  | { readonly kind: "country" }
   /** Something that the whole run is told: release, level of the log, folder for compiled code. */
   | { readonly kind: "setting"; readonly setting: Setting };
 

@@ -72,6 +72,10 @@ export class DataFolder {
   get regionsFile(): string {
     return join(this.root, "regions.json");
   }
+  /** Every region of the country with its area codes. */
+  get countryFile(): string {
+    return join(this.root, "country.json");
+  }
 
   site(site: SiteName): string {
     return join(this.root, site);

@@ -103,6 +103,8 @@ function resolve(value: Value, workload: Workload, context: LaunchContext): stri
       return `${workload.name}-0`;
     case "nation":
       return folder.regionsFile;
+    case "country":
+      return folder.countryFile;
     case "setting":
       return settings[value.setting];
     default:

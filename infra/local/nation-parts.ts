@@ -133,10 +133,13 @@ export class NationParts {
 
   /** Adds regions to the nation of the data folder. @returns all of its regions */
   #writeNation(regions: readonly Region[]): readonly Region[] {
+    const country = loadRegions();
+    const listed = country.map(({ slug, areaCodes }) => ({ slug, areaCodes }));
+    writeWhole(this.folder.countryFile, JSON.stringify(listed, undefined, 2));
     const file = this.folder.regionsFile;
     const known = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as readonly NationRegion[]) : [];
     const slugs = new Set([...known, ...regions].map(({ slug }) => slug));
-    const nation = loadRegions().filter(({ slug }) => slugs.has(slug));
+    const nation = country.filter(({ slug }) => slugs.has(slug));
     if (slugs.size > known.length || !existsSync(file)) {
       writeWhole(file, JSON.stringify(nation.map(nationRegion), undefined, 2));
     }

@@ -14,7 +14,11 @@ export interface Effects<Result> {
   readonly result: Result;
   readonly audit: readonly AuditEntry[];
   readonly events: readonly Outgoing[];
-  readonly atMs: number;
+}
+
+/** A command that finds everything as it is wanted writes nothing. */
+export function noEffects<Result>(result: Result): Effects<Result> {
+  return { result, audit: [], events: [] };
 }
 
 /** The parts of a running centre that its methods use. */
@@ -61,7 +65,7 @@ export class Centre {
       const decided = await work(transaction);
       // Audit head before lane counters, in every command: locks are taken in one order.
       for (const entry of decided.audit) await writeAudit(transaction, entry);
-      await writeOutbox(transaction, decided.events, decided.atMs);
+      await writeOutbox(transaction, decided.events);
       return decided;
     });
     for (const lane of new Set(effects.events.map((event) => event.lane))) this.#wake(lane);

@@ -28,7 +28,7 @@ export const recoverWaitMs = 200;
 export const directivesPerMessageMax = 1_000;
 
 /** Entries of one import; beyond that it is to be split. */
-export const importEntriesMax = 500_000;
+export const importEntriesMax = 250_000;
 
 /** Characters of one evidence id, or of an idempotency key. */
 export const idCharactersMax = 100;

@@ -6,14 +6,16 @@ import { join } from "node:path";
 
 /** Node runs the project's files as they are from this version on. */
 const nodeMajorMin = 24;
+const silentWarnings: readonly string[] = ["ExperimentalWarning", "DeprecationWarning"];
 
 if (Number(process.versions.node.split(".")[0]) < nodeMajorMin) {
   runWithOwnNode();
 } else {
-  // Node says of some of its parts that they are experimental; that is nothing a person here can act upon.
+  // What Node says of its own parts and of libraries is nothing a person here can act upon.
   process.removeAllListeners("warning");
   process.on("warning", (warning) => {
-    if (warning.name !== "ExperimentalWarning") process.stderr.write(`${warning.name}: ${warning.message}\n`);
+    if (silentWarnings.includes(warning.name)) return;
+    process.stderr.write(`${warning.name}: ${warning.message}\n`);
   });
   enableCompileCache();
   const { runProgram } = await import("./program.ts");

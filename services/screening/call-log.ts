@@ -51,11 +51,17 @@ export class CallLog {
       last = await this.#append(connection, last, Calls.encode({ calls }).finish(), signal);
       if (signal.aborted) this.#waiting = [...calls, ...this.#waiting];
     }
-    if (this.#waiting.length > 0) this.#log.error({ event: "calls-lost", count: this.#waiting.length }, "not written");
+    if (this.#waiting.length > 0)
+      this.#log.error({ event: "calls-lost", count: this.#waiting.length }, "not written");
   }
 
   /** Appends however often it takes; @returns the sequence of the subject's last message then. */
-  async #append(connection: NatsConnection, last: number, data: Uint8Array, signal: AbortSignal): Promise<number> {
+  async #append(
+    connection: NatsConnection,
+    last: number,
+    data: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<number> {
     let known = last;
     while (!signal.aborted) {
       try {
@@ -93,7 +99,10 @@ export class CallLog {
     this.#waiting.shift();
     this.#dropped += 1;
     if (this.#dropped % callsPerMessageMax === 1) {
-      this.#log.error({ event: "calls-dropped", count: this.#dropped }, "LOCAL is away; the oldest calls are dropped");
+      this.#log.error(
+        { event: "calls-dropped", count: this.#dropped },
+        "LOCAL is away; the oldest calls are dropped",
+      );
     }
   }
 }

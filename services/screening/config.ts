@@ -14,7 +14,10 @@ export const screeningEnvironment = serviceEnvironment.extend({
   REGION_KEY_FILE: fileContents.transform((text, context) => {
     const key = Buffer.from(text, "hex");
     if (key.length === regionKeyBytes) return key;
-    context.addIssue({ code: "custom", message: `expected a file with ${regionKeyBytes} bytes in hexadecimal` });
+    context.addIssue({
+      code: "custom",
+      message: `expected a file with ${regionKeyBytes} bytes in hexadecimal`,
+    });
     return z.NEVER;
   }),
   /** Regions with their area codes; without it fixed lines are attributed as the carrier says. */
@@ -23,7 +26,15 @@ export const screeningEnvironment = serviceEnvironment.extend({
   APPEAL_LINES: z
     .string()
     .default("")
-    .transform((text) => new Set(text.split(",").filter(Boolean).map((line) => parseE164("APPEAL_LINES", line)))),
+    .transform(
+      (text) =>
+        new Set(
+          text
+            .split(",")
+            .filter(Boolean)
+            .map((line) => parseE164("APPEAL_LINES", line)),
+        ),
+    ),
 });
 
 export type ScreeningConfig = z.output<typeof screeningEnvironment>;

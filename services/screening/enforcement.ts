@@ -100,7 +100,12 @@ export class Enforcement {
       overlay.applyDecisions({ sequence, atMs, decisions: [decision], revokedBatches: [] });
     }
     const { sequence } = this.#table;
-    overlay.applyDecisions({ sequence, atMs: 0, decisions: [], revokedBatches: this.#table.revokedBatches() });
+    overlay.applyDecisions({
+      sequence,
+      atMs: 0,
+      decisions: [],
+      revokedBatches: this.#table.revokedBatches(),
+    });
     this.#overlay = overlay;
     this.#overlayLoaded = true;
     this.#readyPerhaps();
@@ -172,15 +177,15 @@ export class Enforcement {
   }
 }
 
+/** Bodies that change the overlay. */
+const overlayBodies: ReadonlySet<string> = new Set([
+  "directives",
+  "approval",
+  "batchRevocation",
+  "trunkSet",
+  "regionStop",
+] satisfies NonNullable<Event["body"]>["$case"][]);
+
 function concernsOverlay({ body }: Event): boolean {
-  switch (body?.$case) {
-    case "directives":
-    case "approval":
-    case "batchRevocation":
-    case "trunkSet":
-    case "regionStop":
-      return true;
-    default:
-      return false;
-  }
+  return body !== undefined && overlayBodies.has(body.$case);
 }

@@ -25,7 +25,10 @@ export async function loadOverlay(
       try {
         const overlay = await readOverlay(client, region);
         const { eventsSequence, urgentSequence } = overlay;
-        log.info({ event: "overlay-loaded", entries: overlay.size, eventsSequence, urgentSequence }, "overlay loaded");
+        log.info(
+          { event: "overlay-loaded", entries: overlay.size, eventsSequence, urgentSequence },
+          "overlay loaded",
+        );
         return overlay;
       } catch (error) {
         log.info({ event: "overlay-awaited", reason: String(error) }, "waiting for the overlay from centre");

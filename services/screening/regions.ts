@@ -21,14 +21,19 @@ const fileSchema = z.array(z.object({ slug: z.string(), areaCodes: z.array(z.str
  */
 export function readRegions(file: string | undefined): RegionDirectory {
   if (file === undefined) {
-    return { isRegion: (text) => text.length <= slugCharactersMax && slugPattern.test(text), ofAreaCode: new Map() };
+    return {
+      isRegion: (text) => text.length <= slugCharactersMax && slugPattern.test(text),
+      ofAreaCode: new Map(),
+    };
   }
   try {
     const regions = fileSchema.parse(JSON.parse(readFileSync(file, "utf8")));
     const slugs = new Set(regions.map(({ slug }) => slug));
     return {
       isRegion: (text) => slugs.has(text),
-      ofAreaCode: new Map(regions.flatMap(({ slug, areaCodes }) => areaCodes.map((code) => [code, slug] as const))),
+      ofAreaCode: new Map(
+        regions.flatMap(({ slug, areaCodes }) => areaCodes.map((code) => [code, slug] as const)),
+      ),
     };
   } catch (error) {
     throw new Error(`REGIONS_FILE: expected a JSON array of regions with slug and areaCodes in ${file}`, {

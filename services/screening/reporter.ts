@@ -96,7 +96,10 @@ export class Reporter {
     await this.#write(producer, { $case: "counters", value }, signal);
     if (this.#counters.droppedCalls > this.#named) {
       this.#named = this.#counters.droppedCalls;
-      this.#log.error({ event: "answered-calls-dropped", count: this.#named }, "EVENTS was away for too long");
+      this.#log.error(
+        { event: "answered-calls-dropped", count: this.#named },
+        "EVENTS was away for too long",
+      );
     }
   }
 

@@ -211,15 +211,20 @@ export class Screener {
     const nowMs = Date.now();
     if (nowMs - this.#failureLoggedAtMs < failureLogEveryMs) return;
     this.#failureLoggedAtMs = nowMs;
-    const detail = what instanceof Error ? { error: what.name, at: what.stack?.split("\n").slice(1) } : { field: what };
+    const detail =
+      what instanceof Error ? { error: what.name, at: what.stack?.split("\n").slice(1) } : { field: what };
     this.#parts.log.error({ event, count: this.#failures, ...detail }, "a call went on without a decision");
   }
 
   /** Each trunk once: its carrier has to be asked to register it. */
   #noteUnknownTrunk(trunk: string): void {
-    if (!isTrunkId(trunk) || this.#unknownTrunks.has(trunk) || this.#unknownTrunks.size >= unknownTrunksMax) return;
+    if (!isTrunkId(trunk) || this.#unknownTrunks.has(trunk) || this.#unknownTrunks.size >= unknownTrunksMax)
+      return;
     this.#unknownTrunks.add(trunk);
-    this.#parts.log.warn({ event: "trunk-unknown", trunk }, "a trunk that nobody registered is treated as in shadow");
+    this.#parts.log.warn(
+      { event: "trunk-unknown", trunk },
+      "a trunk that nobody registered is treated as in shadow",
+    );
   }
 }
 

@@ -97,7 +97,13 @@ export async function startScreening(
   // Its own signal: what was answered is still written while the service stops.
   const giveUp = new AbortController();
   lifecycle.run("reports", async (signal) => {
-    const producer = await LaneProducer.open(connection, "events", enforcement.regionEpoch, config.REPLICA, signal);
+    const producer = await LaneProducer.open(
+      connection,
+      "events",
+      enforcement.regionEpoch,
+      config.REPLICA,
+      signal,
+    );
     await reporter.run(producer, giveUp.signal);
   });
   lifecycle.run("calls", () => callLog.run(connection, giveUp.signal));
@@ -111,7 +117,10 @@ export async function startScreening(
     await stopGrpc(server);
     callLog.close();
     reporter.close();
-    setTimeout(() => giveUp.abort(new Error("stopped before everything was written")), limits.closeWaitMs).unref();
+    setTimeout(
+      () => giveUp.abort(new Error("stopped before everything was written")),
+      limits.closeWaitMs,
+    ).unref();
     await writeAtLast(snapshots, enforcement);
   });
 }
@@ -122,7 +131,8 @@ async function readEnds(
   { nationalEpoch, regionEpoch }: Enforcement,
   signal: AbortSignal,
 ): Promise<StartEnds> {
-  const last = async (stream: string) => (await streamRange(connection, `$JS.API.STREAM.INFO.${stream}`)).last;
+  const last = async (stream: string) =>
+    (await streamRange(connection, `$JS.API.STREAM.INFO.${stream}`)).last;
   for (;;) {
     try {
       const [national, events, urgent] = await Promise.all([

@@ -179,3 +179,16 @@ export interface ErrorDocument {
     readonly remedy: string;
   };
 }
+
+export interface StatisticsDocument {
+  readonly calls: number;
+  readonly intercepted: number;
+  readonly forged: number;
+  readonly byVerdict: Readonly<Record<string, number>>;
+  readonly byRegion: Readonly<
+    Record<string, { readonly calls: number; readonly intercepted: number; readonly forged: number }>
+  >;
+  readonly questions: number;
+  readonly shadowStopped: number;
+  readonly fallbackShare: number;
+}

@@ -14,7 +14,7 @@ import {
 import { InvalidInput } from "#domain/invalid-input.ts";
 import type { Person } from "#domain/vocabulary.ts";
 import type { AddIntelligenceRequest, IntelligenceView } from "#proto/qalqan/centre/v1/centre.ts";
-import type { Centre, Effects } from "../centre.ts";
+import { noEffects, type Centre, type Effects } from "../centre.ts";
 import { checkKey, earlierSubject, rememberKey } from "../store/idempotency.ts";
 import {
   insertIntelligence,
@@ -97,7 +97,7 @@ async function add(
   if (earlier !== undefined) {
     const first = await readIntelligence(transaction, earlier);
     if (first === undefined) throw new Error("an idempotency key names a piece that is not there");
-    return { result: intelligenceView(first, true), audit: [], events: [], atMs };
+    return noEffects(intelligenceView(first, true));
   }
   await insertIntelligence(transaction, row);
   await rememberKey(transaction, key, row.id, atMs);

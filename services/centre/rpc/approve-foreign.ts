@@ -2,7 +2,7 @@ import type { Approval } from "#domain/opinion.ts";
 import { Refusal } from "#domain/refusal.ts";
 import { regionOfId, type ApprovalKind, type Person } from "#domain/vocabulary.ts";
 import type { DecideApprovalRequest, DirectiveView } from "#proto/qalqan/centre/v1/centre.ts";
-import type { Centre, Effects } from "../centre.ts";
+import { noEffects, type Centre, type Effects } from "../centre.ts";
 import { insertApproval, readApprovals } from "../store/approvals.ts";
 import { newEventKey } from "../store/outbox.ts";
 import type { CentreTransaction } from "../store/schema.ts";
@@ -63,7 +63,7 @@ async function approve(
   };
   const view = viewOfForeign(approval, held?.missing ?? [kind]);
   const earlier = await readApprovals(transaction, id, "");
-  if (earlier.some((each) => isSame(each, approval))) return { result: view, audit: [], events: [], atMs: nowMs };
+  if (earlier.some((each) => isSame(each, approval))) return noEffects(view);
   await insertApproval(transaction, approval);
   return { ...approvalEffects(approval, newEventKey(), id), result: view };
 }

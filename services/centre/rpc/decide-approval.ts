@@ -7,7 +7,7 @@ import type {
   DecideApprovalRequest,
   DecideApprovalResponse,
 } from "#proto/qalqan/centre/v1/centre.ts";
-import type { Centre, Effects } from "../centre.ts";
+import { noEffects, type Centre, type Effects } from "../centre.ts";
 import { knownBatchOf } from "../domain/batch-view.ts";
 import { standingOf } from "../domain/directive-view.ts";
 import { insertApproval, readApprovals } from "../store/approvals.ts";
@@ -174,7 +174,7 @@ function repeats(
 }
 
 function unchanged(nowMs: number): Effects<void> {
-  return { result: undefined, audit: [], events: [], atMs: nowMs };
+  return noEffects(undefined);
 }
 
 /** What every approval leaves: one line of the audit, one event. */

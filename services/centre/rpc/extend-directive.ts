@@ -2,7 +2,7 @@ import { decideExtend } from "#domain/directive.ts";
 import { parseTargetKey } from "#domain/target.ts";
 import { parseAction, type Person } from "#domain/vocabulary.ts";
 import type { DirectiveView, ExtendDirectiveRequest } from "#proto/qalqan/centre/v1/centre.ts";
-import type { Centre } from "../centre.ts";
+import { noEffects, type Centre } from "../centre.ts";
 import { readBatch } from "../store/batches.ts";
 import { standingOf } from "../domain/directive-view.ts";
 import { opinionOf, readFacts } from "../store/directives.ts";
@@ -28,7 +28,7 @@ export async function extendDirective(
     const batch = row.batch === "" ? undefined : await readBatch(transaction, row.batch);
     const nowMs = Date.now();
     const isRepeated = row.revision > 1 && row.author === person.id && row.expires_at_ms === request.expiresAtMs;
-    if (isRepeated && !row.revoked) return { result: undefined, audit: [], events: [], atMs: nowMs };
+    if (isRepeated && !row.revoked) return noEffects(undefined);
     const target = parseTargetKey(row.target);
     const facts = await readFacts(transaction, {
       author: person.id,

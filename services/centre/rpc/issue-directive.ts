@@ -5,7 +5,7 @@ import { InvalidInput } from "#domain/invalid-input.ts";
 import { targetFrom, targetKey, type Target } from "#domain/target.ts";
 import { parseAction, parseScope, type Action, type Person, type Scope } from "#domain/vocabulary.ts";
 import type { DirectiveView, IssueDirectiveRequest } from "#proto/qalqan/centre/v1/centre.ts";
-import type { Centre, Effects } from "../centre.ts";
+import { noEffects, type Centre, type Effects } from "../centre.ts";
 import { idCharactersMax } from "../config.ts";
 import { directiveView, freshKnowledge, storyOf } from "../domain/directive-view.ts";
 import { insertDirective, newRow, readFacts } from "../store/directives.ts";
@@ -83,7 +83,7 @@ async function issue(
   });
   const key = { person: person.id, key: request.idempotencyKey, fingerprint: fingerprintOf(target, request) };
   const earlier = earlierSubject(facts.known, key);
-  if (earlier !== undefined) return { result: { earlier }, audit: [], events: [], atMs: nowMs };
+  if (earlier !== undefined) return noEffects<Issued>({ earlier });
   const outcome = decideIssue(
     {
       id: `${centre.region}-${ulid(nowMs)}`,
@@ -105,7 +105,7 @@ async function issue(
   const row = newRow(directive, event);
   const view = { ...directiveView(freshKnowledge(row), centre.moment()), story: storyOf([row], [], undefined) };
   // A trial ends here: the transaction commits nothing.
-  if (request.dryRun) return { result: { view: { ...view, id: "" } }, audit: [], events: [], atMs: nowMs };
+  if (request.dryRun) return noEffects({ view: { ...view, id: "" } });
   await insertDirective(transaction, row);
   await rememberKey(transaction, key, row.id, nowMs);
   return {

@@ -3,7 +3,7 @@ import { Refusal } from "#domain/refusal.ts";
 import { parseTrunkDirection, parseTrunkId } from "#domain/trunk.ts";
 import type { Person } from "#domain/vocabulary.ts";
 import type { PutTrunkRequest, Trunk } from "#proto/qalqan/centre/v1/centre.ts";
-import type { Centre } from "../centre.ts";
+import { noEffects, type Centre } from "../centre.ts";
 import type { TrunkRow } from "../store/schema.ts";
 import { lock } from "../store/transaction.ts";
 import { readStops, readTrunk, trunkView } from "../store/trunks.ts";
@@ -45,7 +45,7 @@ export async function putTrunk(centre: Centre, request: PutTrunkRequest, person:
       percent: known?.percent ?? 0,
     };
     if (known !== undefined && known.direction === direction && known.sbc_address === address) {
-      return { result: trunkView(known, stops), audit: [], events: [], atMs: Date.now() };
+      return noEffects(trunkView(known, stops));
     }
     return setTrunk(transaction, row, stops, person, "trunk-put");
   });

@@ -1,6 +1,6 @@
 import type { DirectiveOutcome } from "#domain/directive.ts";
 import type { Person } from "#domain/vocabulary.ts";
-import type { Effects } from "../centre.ts";
+import { noEffects, type Effects } from "../centre.ts";
 import { insertDirective, latestRevision, newRow } from "../store/directives.ts";
 import { newEventKey } from "../store/outbox.ts";
 import type { CentreTransaction, DirectiveRow } from "../store/schema.ts";
@@ -21,7 +21,7 @@ export async function writeRevision(
   what: string,
   nowMs: number,
 ): Promise<Effects<void>> {
-  if (outcome.events.length === 0) return { result: undefined, audit: [], events: [], atMs: nowMs };
+  if (outcome.events.length === 0) return noEffects(undefined);
   const event = newEventKey();
   const { directive } = outcome;
   await insertDirective(transaction, newRow(directive, event));

@@ -1,7 +1,7 @@
 import { decideBatchRevocation } from "#domain/approving.ts";
 import type { Person } from "#domain/vocabulary.ts";
 import type { BatchView, RevokeBatchRequest } from "#proto/qalqan/centre/v1/centre.ts";
-import type { Centre } from "../centre.ts";
+import { noEffects, type Centre } from "../centre.ts";
 import { knownBatchOf } from "../domain/batch-view.ts";
 import { readApprovals } from "../store/approvals.ts";
 import { batchViewOf, readBatch } from "../store/batches.ts";
@@ -28,7 +28,7 @@ export async function revokeBatch(centre: Centre, request: RevokeBatchRequest, p
       { reason: request.reason },
       { nowMs, region: centre.region, person },
     );
-    if (events.length === 0) return { result: undefined, audit: [], events: [], atMs: nowMs };
+    if (events.length === 0) return noEffects(undefined);
     const event = newEventKey();
     await transaction
       .updateTable("batches")

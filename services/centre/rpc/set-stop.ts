@@ -1,7 +1,7 @@
 import type { Person } from "#domain/vocabulary.ts";
 import type { SetStopRequest, SetStopResponse } from "#proto/qalqan/centre/v1/centre.ts";
 import { requirePerson } from "#platform/identity.ts";
-import type { Centre } from "../centre.ts";
+import { noEffects, type Centre } from "../centre.ts";
 import { newEventKey } from "../store/outbox.ts";
 import { lock } from "../store/transaction.ts";
 import { regionStopOf } from "../store/trunks.ts";
@@ -22,7 +22,7 @@ export async function setStop(centre: Centre, request: SetStopRequest, person: P
     const stops = await transaction.selectFrom("stops").selectAll().execute();
     const known = stops.find((stop) => stop.carrier === carrier);
     const atMs = Date.now();
-    if ((known?.stopped ?? false) === request.stopped) return { result: response, audit: [], events: [], atMs };
+    if ((known?.stopped ?? false) === request.stopped) return noEffects(response);
     const revision = Math.max(0, ...stops.map((stop) => stop.revision)) + 1;
     const row = { carrier, revision, stopped: request.stopped, person: person.id, at_ms: atMs };
     await transaction

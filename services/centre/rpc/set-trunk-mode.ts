@@ -1,7 +1,7 @@
 import { parsePercent, parseTrunkMode } from "#domain/trunk.ts";
 import type { Person } from "#domain/vocabulary.ts";
 import type { SetTrunkModeRequest, Trunk } from "#proto/qalqan/centre/v1/centre.ts";
-import type { Centre } from "../centre.ts";
+import { noEffects, type Centre } from "../centre.ts";
 import { lock } from "../store/transaction.ts";
 import { readStops, readTrunk, trunkView } from "../store/trunks.ts";
 import { notFound } from "./not-found.ts";
@@ -25,7 +25,7 @@ export async function setTrunkMode(centre: Centre, request: SetTrunkModeRequest,
     requireOwner(known, carrier);
     const stops = await readStops(transaction);
     if (known.mode === mode && known.percent === percent) {
-      return { result: trunkView(known, stops), audit: [], events: [], atMs: Date.now() };
+      return noEffects(trunkView(known, stops));
     }
     const row = { ...known, revision: known.revision + 1, mode, percent };
     return setTrunk(transaction, row, stops, person, "trunk-mode-set");

@@ -1,7 +1,7 @@
 import { Refusal } from "#domain/refusal.ts";
 import type { Person } from "#domain/vocabulary.ts";
 import type { GetIntelligenceRequest, IntelligenceView } from "#proto/qalqan/centre/v1/centre.ts";
-import type { Centre } from "../centre.ts";
+import { noEffects, type Centre } from "../centre.ts";
 import { intelligenceView, readIntelligence, type ReadIntelligence } from "../store/intelligence.ts";
 import { newEventKey } from "../store/outbox.ts";
 import { lock } from "../store/transaction.ts";
@@ -26,7 +26,7 @@ export async function withdrawIntelligence(
     if (row === undefined) throw notFound("intelligence", request.id);
     requireOwn(row, centre.region, person);
     const atMs = Date.now();
-    if (row.withdrawn) return { result: intelligenceView(row, false), audit: [], events: [], atMs };
+    if (row.withdrawn) return noEffects(intelligenceView(row, false));
     const revision = row.revision + 1;
     await transaction
       .updateTable("intelligence")

@@ -6,15 +6,19 @@ import type { CentreTransaction, Reader } from "./schema.ts";
 
 /** An event that a command causes. */
 export interface Outgoing {
-  /** Key by which other rows name it (newEventKey). */
+  /** Key by which other rows name it. */
   readonly event: string;
   readonly lane: Lane;
-  readonly body: NonNullable<Event["body"]>;
+  readonly type: string;
+  /** The encoded Event; its outbox number is not known yet (withOutboxNumber). */
+  readonly bytes: Uint8Array;
+  readonly atMs: number;
 }
 
-/** A key for an event that will be written in this transaction. */
-export function newEventKey(): string {
-  return ulid();
+/** Makes an event for the outbox. */
+export function outgoing(lane: Lane, body: NonNullable<Event["body"]>, atMs: number): Outgoing {
+  const bytes = Event.encode({ outbox: 0, atMs, body }).finish();
+  return { event: ulid(), lane, type: body.$case, bytes, atMs };
 }
 
 /** Lanes in the order in which their counters are locked. */
@@ -25,19 +29,13 @@ const lockOrder: readonly Lane[] = ["urgent", "events"];
  * counter's row stays locked until the commit, so this comes last in a
  * transaction. A transaction that is rolled back leaves no gap.
  */
-export async function writeOutbox(
-  transaction: CentreTransaction,
-  events: readonly Outgoing[],
-  atMs: number,
-): Promise<void> {
+export async function writeOutbox(transaction: CentreTransaction, events: readonly Outgoing[]): Promise<void> {
   for (const lane of lockOrder) {
-    for (const event of events.filter((each) => each.lane === lane)) {
-      // The number is not known yet: the pump adds it (withOutboxNumber).
-      const bytes = Event.encode({ outbox: 0, atMs, body: event.body }).finish();
+    for (const { event, type, bytes, atMs } of events.filter((each) => each.lane === lane)) {
       await sql`
         with counter as (update outbox_counters set last = last + 1 where lane = ${lane} returning last)
         insert into outbox (lane, number, type, event, bytes, at_ms)
-        select ${lane}::text, last, ${event.body.$case}::text, ${event.event}::text, ${Buffer.from(bytes)}::bytea,
+        select ${lane}::text, last, ${type}::text, ${event}::text, ${Buffer.from(bytes)}::bytea,
           ${atMs}::bigint from counter`.execute(transaction);
     }
   }

@@ -87,7 +87,7 @@ async function run(session: Session, options: Options & GlobalOptions, file: str
   } finally {
     bar.stop();
   }
-  const refusedFile = writeRefused(file, outcome.refused);
+  const refusedFile = options.dryRun === true ? undefined : writeRefused(file, outcome.refused);
   if (options.json !== true) answer(options, undefined, () => summaryLines(outcome, options, refusedFile));
   const receipts = await receiptsOf(centre, outcome, options);
   if (options.json === true) answer(options, documentOf(outcome, receipts), () => []);
@@ -210,6 +210,8 @@ function summaryLines(outcome: ImportOutcome, options: Options, refusedFile: str
     `${plural(entries, "entry", "entries")}: ${groupDigits(accepted)} accepted, ${groupDigits(merged)} merged, ${groupDigits(total)} refused`,
     ...reasons,
     ...(refusedFile === undefined ? [] : [`  all refused ones: ${refusedFile}`]),
-    ...(batch === null || last.state !== "held" ? [] : missingLines(last.missing, `--batch ${batch}`)),
+    ...(batch === null || options.dryRun === true || last.state !== "held"
+      ? []
+      : missingLines(last.missing, `--batch ${batch}`)),
   ];
 }

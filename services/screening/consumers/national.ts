@@ -157,7 +157,10 @@ export class NationalConsumer {
   /** Answering with what is there protects more people than ending: the capital names this region. */
   #stop(why: string, error: unknown): void {
     this.#stopped = why;
-    this.#log.error({ event: "national-stopped", err: error, why }, "no more batches of NATIONAL are applied");
+    this.#log.error(
+      { event: "national-stopped", err: error, why },
+      "no more batches of NATIONAL are applied",
+    );
   }
 
   /** Reads the copy from its first message into another table, and takes that one when it has caught up. */
@@ -167,7 +170,10 @@ export class NationalConsumer {
     this.#rebuilding = this.#readAnew(signal)
       .catch((error: unknown) => {
         this.#rebuiltInVain = true;
-        this.#log.error({ event: "table-rebuild-failed", err: error }, "the national table cannot be rebuilt");
+        this.#log.error(
+          { event: "table-rebuild-failed", err: error },
+          "the national table cannot be rebuilt",
+        );
       })
       .finally(() => (this.#rebuilding = undefined));
   }

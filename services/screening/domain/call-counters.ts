@@ -70,7 +70,8 @@ export class CallCounters {
 
   #countIn(counts: Map<string, Count>, counted: Counted): void {
     // A switch may send any text as a trunk: what is no trunk's name is counted without it.
-    const trunk = isTrunkId(counted.trunk) && counts.size < this.#limits.countsPerMinuteMax ? counted.trunk : "";
+    const trunk =
+      isTrunkId(counted.trunk) && counts.size < this.#limits.countsPerMinuteMax ? counted.trunk : "";
     const { verdict, reason, mode, decision } = counted;
     const key = `${verdict}|${reason}|${trunk}|${mode}|${decision}`;
     const count = counts.get(key);

@@ -125,7 +125,11 @@ export class SnapshotFile {
     }
     await rename(draft, this.path);
     const folder = await open(dirname(this.path), "r");
-    await folder.sync().finally(() => folder.close());
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
   }
 }
 
@@ -137,7 +141,12 @@ function stateOf({ table, overlay }: Snapshot): string {
 
 function* snapshotLines({ table, overlay }: Snapshot, epochs: Epochs): Generator<string> {
   const { directives, ...rest } = overlay.serialise();
-  const header: Header = { format, ...epochs, overlay: { ...rest, directives: [] }, directives: directives.length };
+  const header: Header = {
+    format,
+    ...epochs,
+    overlay: { ...rest, directives: [] },
+    directives: directives.length,
+  };
   yield JSON.stringify(header);
   for (const directive of directives) yield JSON.stringify(directive);
   yield* nationalLines(table);
@@ -148,7 +157,8 @@ function parseSnapshot(text: string, epochs: Epochs): Snapshot {
   const end = text.lastIndexOf(checksumPrefix);
   const content = text.slice(0, end);
   const checksum = createHash("sha256").update(content, "utf8").digest("hex");
-  if (end < 0 || text.slice(end) !== `${checksumPrefix}${checksum}\n`) throw new Error("its checksum is wrong");
+  if (end < 0 || text.slice(end) !== `${checksumPrefix}${checksum}\n`)
+    throw new Error("its checksum is wrong");
   const lines = content.split("\n");
   const header = JSON.parse(lines[0] ?? "") as Header;
   if (header.format !== format) throw new Error(`it is of format ${header.format}`);

@@ -101,9 +101,14 @@ export class NationFeed {
 
   async #pause(milliseconds: number, signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
-      this.#retry = resolve;
-      const timer = setTimeout(resolve, milliseconds);
-      signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+      const timer = setTimeout(() => end(), milliseconds);
+      const end = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      signal.addEventListener("abort", end);
+      this.#retry = end;
     });
     this.#retry = undefined;
   }

@@ -1,0 +1,164 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { regionStream } from "#proto/names.ts";
+import { lastOf, readiness, until } from "#test/replication/servers.ts";
+import { directive, entry, overlayOf, ScreenedRegion, trunk } from "./screening-service.ts";
+
+let region: ScreenedRegion;
+
+beforeEach(async () => {
+  region = await ScreenedRegion.start();
+});
+
+afterEach(async () => {
+  await region.stop();
+});
+
+const fraudster = "+442079460111";
+const block = (id: string, number = fraudster) => ({ rows: [entry(number, "block", id)] });
+
+test("what the nation blocks is blocked, live and after a restart, in any dialled form", async () => {
+  await region.publish(block("almaty-1"));
+  await region.startScreening();
+  await region.untilApplied(1);
+  for (const callingNumber of [fraudster, "00442079460111", "810 44 20 7946-0111", "+44 (20) 7946 0111"]) {
+    const answer = await region.screen({ callingNumber });
+    expect(answer).toMatchObject({
+      verdict: "block",
+      directive: "almaty-1",
+      reason: "number",
+      enforced: true,
+    });
+  }
+  await region.publish(block("almaty-2", "+442079460222"));
+  await until(async () => (await region.screen({ callingNumber: "+442079460222" })).verdict === "block");
+  expect(await region.screen({})).toMatchObject({ verdict: "allow", reason: "no-match", mode: "enforce" });
+
+  await region.screening.killAndRestart();
+  await region.untilReady();
+  expect((await region.screen({ callingNumber: "+442079460222" })).directive).toBe("almaty-2");
+}, 60_000);
+
+test("a replica answers from its snapshot before its server, centre and the capital are there, then goes on", async () => {
+  await region.startScreening();
+  await region.publish(block("almaty-1"));
+  await region.untilApplied(1);
+  await region.write("urgent", directive("astana-1", "+442079460333", "divert"));
+  await until(async () => (await region.screen({ callingNumber: "+442079460333" })).verdict === "divert");
+  expect(await region.screening.stop("SIGTERM")).toBe(0);
+
+  region.overlayParts = undefined;
+  await until(async () => (await lastOf(region.centre, regionStream.national(1))) === 1);
+  await region.nation.regional.stop("SIGKILL");
+  region.screening.start();
+  await until(async () => (await region.screen({ callingNumber: fraudster })).directive === "almaty-1");
+  expect((await region.screen({ callingNumber: "+442079460333" })).verdict).toBe("divert");
+  expect((await readiness(region.nation.ports.address("screening/http"))).ready).toBe(false);
+
+  region.nation.regional.start();
+  await region.untilReady();
+  await region.publish(block("almaty-2", "+442079460222"));
+  await until(async () => (await region.screen({ callingNumber: "+442079460222" })).verdict === "block");
+}, 60_000);
+
+test("a damaged snapshot is named and not used: everything is rebuilt from centre and the copy", async () => {
+  await region.startScreening();
+  await region.publish(block("almaty-1"));
+  await region.untilApplied(1);
+  await region.screening.stop("SIGTERM");
+  const file = join(region.nation.folder, "state", "enforcement.snapshot");
+  writeFileSync(file, readFileSync(file, "utf8").replace("almaty-1", "almaty-9"));
+
+  await region.startScreening();
+  expect(region.nation.log("screening")).toContain("snapshot-damaged");
+  expect((await region.screen({ callingNumber: fraudster })).directive).toBe("almaty-1");
+}, 60_000);
+
+test("between an own directive and the nation's decision on it there is never a gap", async () => {
+  await region.startScreening();
+  for (let round = 1; round <= 10; round += 1) {
+    const number = `+4420794605${String(round).padStart(2, "0")}`;
+    const id = `astana-${round}`;
+    await region.write("urgent", directive(id, number, "block"));
+    await until(async () => (await region.screen({ callingNumber: number })).verdict === "block");
+    let published = false;
+    const decision = { region: region.nation.region, directive: id, revision: 1, decision: "accepted" };
+    const publishing = region
+      .publish({ rows: [entry(number, "block", id)], decisions: [decision] })
+      .then(() => (published = true));
+    const tables = new Set<string>();
+    for (let last = false; !last;) {
+      last = published && (await region.state()).nationalSequence >= round;
+      const answer = await region.screen({ callingNumber: number, trial: true, explain: true });
+      expect(answer.verdict).toBe("block");
+      for (const { table } of answer.matches) tables.add(table);
+    }
+    await publishing;
+    expect(await region.state()).toMatchObject({ overlayEntries: 0 });
+    expect(tables).toContain("national");
+  }
+}, 60_000);
+
+test("receipts tell at once what was applied, with the nation's digest, and never about themselves", async () => {
+  await region.startScreening();
+  const sequence = await region.publish(block("almaty-1"));
+  const urgent = await region.write("urgent", directive("astana-1", "+442079460333", "warn"));
+  await until(async () => {
+    const { receipts } = await region.written();
+    const applied = receipts.flatMap((receipt) =>
+      receipt.applied.map((each) => `${each.stream} ${each.sequence}`),
+    );
+    return applied.includes(`NATIONAL ${sequence}`) && applied.includes(`URGENT ${urgent}`);
+  });
+  const before = (await region.written()).receipts;
+  const latest = before.at(-1);
+  expect(latest).toMatchObject({ region: region.nation.region, replica: "screening-0", ready: true });
+  expect(latest?.nationalSequence).toBe(sequence);
+  expect(latest?.urgentSequence).toBe(urgent);
+  expect(Buffer.compare(latest?.digest ?? Buffer.alloc(0), region.digest)).toBe(0);
+
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  expect((await region.written()).receipts.length).toBeLessThanOrEqual(before.length + 1);
+
+  await region.screening.stop("SIGTERM");
+  expect((await region.written()).receipts.at(-1)?.ready).toBe(false);
+}, 60_000);
+
+test("a table that differs from the nation's is named, rebuilt once, and goes on answering", async () => {
+  await region.startScreening();
+  await region.publish(block("almaty-1"));
+  await region.publish(block("almaty-2", "+442079460222"), true);
+  await region.untilApplied(2);
+  const ready = region.nation.ports.address("screening/http");
+  await until(async () => (await readiness(ready)).why.includes("the digest differs since NATIONAL 2"));
+  await until(() => region.nation.log("screening").includes("table-rebuilt"));
+  expect((await region.screen({ callingNumber: "+442079460222" })).verdict).toBe("block");
+  expect((await readiness(ready)).ready).toBe(true);
+
+  await region.publish(block("almaty-3", "+442079460333"));
+  await region.untilApplied(3);
+  await until(async () => (await readiness(ready)).why === "");
+  expect(region.nation.log("screening")).toContain("table-agrees-again");
+}, 60_000);
+
+test("trunk modes and stop switches decide what the switch is told", async () => {
+  region.overlayParts = overlayOf([trunk("intl-1", "international"), trunk("dom-1", "domestic")]);
+  await region.startScreening();
+  await region.publish(block("almaty-1"));
+  await region.untilApplied(1);
+  const asked = { callingNumber: fraudster };
+  expect(await region.screen({ ...asked, trunk: "nobody-knows" })).toMatchObject({
+    ...{ verdict: "allow", decision: "block", mode: "shadow", enforced: false },
+  });
+  const stop = (stopped: boolean, revision: number) =>
+    region.write("urgent", { $case: "regionStop", value: { revision, stopped, person: "p", carrier: "" } });
+  await stop(true, 1);
+  await until(async () => (await region.screen(asked)).mode === "stopped");
+  expect(await region.screen(asked)).toMatchObject({ verdict: "allow", decision: "block", enforced: false });
+  await stop(false, 2);
+  await until(async () => (await region.screen(asked)).verdict === "block");
+  const national = { stopped: true, person: "p", atMs: 1, revision: 2 };
+  await region.publish({ rows: [{ row: { $case: "stop", value: national } }] });
+  await until(async () => (await region.screen(asked)).mode === "stopped");
+}, 60_000);

@@ -1,0 +1,263 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Server } from "@grpc/grpc-js";
+import { SetDigest } from "#domain/digest.ts";
+import { NationalTable } from "#domain/national-table.ts";
+import { appendAt } from "#platform/append.ts";
+import { call, channelCredentials, channelOptions } from "#platform/grpc-client.ts";
+import { Handlers, serveGrpc } from "#platform/grpc-server.ts";
+import { createTokenVerifier } from "#platform/identity.ts";
+import type { NatsConnection } from "#platform/nats.ts";
+import { LaneProducer } from "#platform/producer.ts";
+import { firstEpoch, hubSubject, regionStream, type Lane } from "#proto/names.ts";
+import { CentreService, type OverlayPart } from "#proto/qalqan/centre/v1/centre.ts";
+import {
+  Calls,
+  Counters,
+  Directive,
+  Event,
+  NationalBatch,
+  type CallRecord,
+  type DeepPartial,
+  type Receipt,
+} from "#proto/qalqan/events/v1/events.ts";
+import {
+  ScreeningClient,
+  ScreenRequest,
+  type GetStateResponse,
+  type ScreenResponse,
+} from "#proto/qalqan/screening/v1/screening.ts";
+import {
+  HubAndRegion,
+  readAll,
+  readiness,
+  testLog,
+  until,
+  type Restartable,
+} from "#test/replication/servers.ts";
+
+export const hourMs = 3_600_000;
+export const replica = "screening-0";
+
+/** A hub, a region with replication, and its screening, as they really run; centre answers GetOverlay alone. */
+export class ScreenedRegion {
+  readonly nation: HubAndRegion;
+  readonly screening: Restartable;
+  readonly replication: Restartable;
+  readonly coordination: NatsConnection;
+  readonly centre: NatsConnection;
+  /** What centre says that the overlay is; undefined: it does not answer. */
+  overlayParts: readonly OverlayPart[] | undefined;
+  readonly #client: ScreeningClient;
+  readonly #centreServer: Server;
+  readonly #table = new NationalTable("capital");
+
+  private constructor(parts: {
+    nation: HubAndRegion;
+    screening: Restartable;
+    replication: Restartable;
+    coordination: NatsConnection;
+    centre: NatsConnection;
+    client: ScreeningClient;
+    centreServer: (region: () => ScreenedRegion) => Server;
+  }) {
+    this.nation = parts.nation;
+    this.screening = parts.screening;
+    this.replication = parts.replication;
+    this.coordination = parts.coordination;
+    this.centre = parts.centre;
+    this.#client = parts.client;
+    this.#centreServer = parts.centreServer(() => this);
+    this.overlayParts = overlayOf([trunk("intl-1", "international"), trunk("dom-1", "domestic")]);
+  }
+
+  /** Everything but screening runs afterwards, and the streams are there. */
+  static async start(): Promise<ScreenedRegion> {
+    const nation = await HubAndRegion.start();
+    const [coordination, centre] = [await nation.connect("coordination"), await nation.connect("centre")];
+    await nation.createHubStreams(coordination);
+    const replication = await nation.service("replication");
+    replication.start();
+    await until(async () => (await readiness(nation.ports.address("replication/http"))).ready);
+    const state = join(nation.folder, "state");
+    const key = join(nation.folder, "region.key");
+    mkdirSync(state);
+    writeFileSync(key, randomBytes(32).toString("hex"));
+    const screening = await nation.service("screening", {
+      GRPC_LISTEN: nation.ports.address("screening/grpc"),
+      STATE_DIRECTORY: state,
+      REPLICA: replica,
+      CENTRE_URL: nation.ports.address("centre/grpc"),
+      REGION_KEY_FILE: key,
+    });
+    const tls = await nation.tls(`switch.${nation.region}`);
+    const client = new ScreeningClient(
+      nation.ports.address("screening/grpc"),
+      channelCredentials(tls),
+      channelOptions,
+    );
+    let region: ScreenedRegion | undefined;
+    const keys = readFileSync((await nation.environment("screening"))["IDENTITY_KEYS_FILE"] ?? "", "utf8");
+    const handlers = new Handlers(createTokenVerifier(keys), testLog);
+    const getOverlay = handlers.serverStream("GetOverlay", async function* () {
+      const parts = region?.overlayParts;
+      if (parts === undefined) throw new Error("centre is away");
+      yield* parts;
+    });
+    const { getOverlay: definition } = CentreService;
+    const server = await serveGrpc(
+      nation.ports.address("centre/grpc"),
+      await nation.tls(`centre.${nation.region}`),
+      [{ definition: { getOverlay: definition }, implementation: { getOverlay } }],
+    );
+    region = new ScreenedRegion({
+      ...{ nation, screening, replication, coordination, centre, client },
+      centreServer: () => server,
+    });
+    return region;
+  }
+
+  async stop(): Promise<void> {
+    this.#client.close();
+    this.#centreServer.forceShutdown();
+    await this.nation.stop();
+  }
+
+  /** Starts screening and waits until it is ready. */
+  async startScreening(): Promise<void> {
+    this.screening.start();
+    await this.untilReady();
+  }
+
+  async untilReady(): Promise<void> {
+    await until(async () => (await readiness(this.nation.ports.address("screening/http"))).ready);
+  }
+
+  /** What coordination does: applies to its own table, and publishes with the digest. */
+  async publish(change: DeepPartial<NationalBatch>, wrongDigest = false): Promise<number> {
+    const sequence = this.#table.sequence + 1;
+    const batch = NationalBatch.fromPartial({ ...change, sequence, atMs: Date.now() });
+    this.#table.apply(batch);
+    batch.digestAfter = Buffer.from(wrongDigest ? new SetDigest().value() : this.#table.digest);
+    const subject = hubSubject.national(firstEpoch);
+    await appendAt(this.coordination, subject, sequence, NationalBatch.encode(batch).finish());
+    return sequence;
+  }
+
+  get digest(): Uint8Array {
+    return this.#table.digest;
+  }
+
+  /** What centre does: writes an event into a lane. */
+  async write(lane: Lane, body: NonNullable<Event["body"]>): Promise<number> {
+    const limit = AbortSignal.timeout(20_000);
+    const producer = await LaneProducer.open(this.centre, lane, firstEpoch, "centre", limit);
+    return producer.append({ atMs: Date.now(), body }, limit);
+  }
+
+  async screen(question: DeepPartial<ScreenRequest>): Promise<ScreenResponse> {
+    const defaults = { callingNumber: "+442079460001", calledNumber: "+77010000001", trunk: "intl-1" };
+    const request = ScreenRequest.fromPartial({ ...defaults, ...question });
+    return call(this.#client.screen.bind(this.#client), request, { deadlineMs: 5_000 });
+  }
+
+  /** The stream of a switch. */
+  stream() {
+    return this.#client.screenStream();
+  }
+
+  async state(): Promise<GetStateResponse> {
+    return call(this.#client.getState.bind(this.#client), {}, { deadlineMs: 5_000 });
+  }
+
+  /** Waits until this replica has applied a sequence of NATIONAL. */
+  async untilApplied(sequence: number): Promise<void> {
+    await until(async () => (await this.state()).nationalSequence >= sequence);
+  }
+
+  /** Everything that the replica wrote into EVENTS. */
+  async written(): Promise<{ receipts: Receipt[]; counters: Counters[] }> {
+    const events = (await readAll(this.centre, regionStream.lane("events", firstEpoch))).map(({ data }) =>
+      Event.decode(data),
+    );
+    const receipts = events.flatMap(({ body }) => (body?.$case === "receipt" ? [body.value] : []));
+    const counters = events.flatMap(({ body }) => (body?.$case === "counters" ? [body.value] : []));
+    return { receipts, counters };
+  }
+
+  /** The calls in LOCAL. */
+  async calls(): Promise<CallRecord[]> {
+    return (await readAll(this.centre, regionStream.local)).flatMap(({ data }) => Calls.decode(data).calls);
+  }
+}
+
+/** Parts of GetOverlay, true for the beginning of both lanes. */
+export function overlayOf(bodies: readonly NonNullable<Event["body"]>[]): OverlayPart[] {
+  const value = { regionEpoch: firstEpoch, eventsSequence: 0, urgentSequence: 0, parts: bodies.length };
+  return [
+    { part: { $case: "header", value } },
+    ...bodies.map((body): OverlayPart => ({ part: { $case: "event", value: { outbox: 0, atMs: 0, body } } })),
+  ];
+}
+
+/** A trunk that enforces. */
+export function trunk(
+  id: string,
+  direction: "international" | "domestic",
+  revision = 1,
+): NonNullable<Event["body"]> {
+  const value = {
+    trunk: id,
+    revision,
+    direction,
+    operator: "carrier",
+    sbcAddress: "",
+    mode: "enforce",
+    percent: 100,
+  };
+  return { $case: "trunkSet", value };
+}
+
+/** A national entry about one number. */
+export function entry(target: string, action: string, directive: string) {
+  const value = {
+    target,
+    slot: "measure",
+    action,
+    directive,
+    reason: "fraud",
+    expiresAtMs: Date.now() + hourMs,
+  };
+  return {
+    row: { $case: "entry" as const, value: { ...value, revision: 1, authorRole: "regional-prosecutor" } },
+  };
+}
+
+/** An own directive, in force at once. */
+export function directive(id: string, target: string, action: string): NonNullable<Event["body"]> {
+  const value = Directive.fromPartial({
+    ...{ id, revision: 1, target, action, scope: "nation", reason: "fraud", authorRole: "operator" },
+    expiresAtMs: Date.now() + hourMs,
+  });
+  return { $case: "directives", value: { directives: [value] } };
+}
+
+/** Questions counted: for each source and minute the flush that came last, as coordination does. */
+export function countedQuestions(flushes: readonly Counters[]): number {
+  const latest = new Map<string, { flush: number; questions: number }>();
+  for (const { source, flush, minutes } of flushes) {
+    for (const { minute, counts } of minutes) {
+      const known = latest.get(`${source} ${minute}`);
+      if (known !== undefined && known.flush >= flush) continue;
+      const questions = counts.reduce((sum, count) => sum + count.questions, 0);
+      latest.set(`${source} ${minute}`, { flush, questions });
+    }
+  }
+  return [...latest.values()].reduce((sum, { questions }) => sum + questions, 0);
+}
+
+/** Keys of the answered calls, repeats included. */
+export function answeredKeys(flushes: readonly Counters[]): string[] {
+  return flushes.flatMap(({ calls }) => calls.map(({ key }) => Buffer.from(key).toString("hex")));
+}
