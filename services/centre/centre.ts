@@ -3,6 +3,8 @@ import type { Changes } from "./changes.ts";
 import type { CapitalHearing } from "./consumers/heartbeat.ts";
 import type { ViewMoment } from "./domain/directive-view.ts";
 import type { Lane } from "#proto/names.ts";
+import { sql } from "#platform/database.ts";
+import type { Readiness } from "#platform/probes.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import type { CentreDatabase, CentreTransaction } from "./store/schema.ts";
 import { writeAudit, type AuditEntry } from "./store/audit.ts";
@@ -47,6 +49,16 @@ export class Centre {
 
   get region(): string {
     return this.config.QALQAN_REGION;
+  }
+
+  /** Ready means: what is asked now can be answered, because the database answers. */
+  async readiness(): Promise<Readiness> {
+    try {
+      await sql`select 1`.execute(this.database);
+      return { ready: true, why: this.nats === undefined ? "the region's NATS has not answered yet" : "" };
+    } catch {
+      return { ready: false, why: "the database does not answer" };
+    }
   }
 
   /** What views of this moment are made with. */

@@ -78,7 +78,11 @@ export class OutboxPump {
   }
 
   /** What was stored when this process or its database ended before it was noted. */
-  async #recordUnrecorded(connection: NatsConnection, lastStored: number, signal: AbortSignal): Promise<void> {
+  async #recordUnrecorded(
+    connection: NatsConnection,
+    lastStored: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const unrecorded = await this.#database
       .selectFrom("outbox")
       .select("number")

@@ -82,7 +82,7 @@ async function powersContext(session: Session, region: string, target: Target): 
 }
 
 /** @throws CommandFailed when all have used theirs up */
-export async function operatorWithTargetsLeft(session: Session, region: string): Promise<Who> {
+async function operatorWithTargetsLeft(session: Session, region: string): Promise<Who> {
   for (let number = 1; number <= operatorsMax; number += 1) {
     const who: Who = { ...first("operator", region), number };
     const centre = await session.centre(region, who, "quiet");

@@ -61,6 +61,15 @@ export function failureOf(error: unknown, usage: string): Failure {
   };
 }
 
+/** A service gave no answer: it may be on its way back. */
+export function isOutage(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    (error.code === "unavailable" || error.code === "deadline-exceeded")
+  );
+}
+
 /** Lines for a person: what, which field, what to do. */
 export function describeFailure({ detail }: Failure): string {
   const lines = [`error: ${detail.message}`];

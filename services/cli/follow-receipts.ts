@@ -1,5 +1,9 @@
 import type { BatchView, DirectiveView, EnforcementReceipt } from "#proto/qalqan/centre/v1/centre.ts";
+import { isOutage } from "./failure.ts";
 import { note } from "./output.ts";
+import { pause } from "#platform/lifecycle.ts";
+
+const retryWaitMs = 250;
 
 /** What is waited for: a directive or a batch. */
 type View = DirectiveView | BatchView;
@@ -23,22 +27,33 @@ export async function followReceipts<V extends View>(
   const told = new Set<string>();
   let last: V | undefined;
   try {
-    for await (const view of open(abort.signal)) {
-      if (!isCurrent(view)) continue;
-      last = view;
-      for (const receipt of view.receipts) {
-        const key = `${receipt.region} ${receipt.state}`;
-        if (receipt.state !== "enforced" || told.has(key)) continue;
-        told.add(key);
-        onReceipt(receipt);
+    while (!abort.signal.aborted) {
+      for await (const view of answered(open(abort.signal))) {
+        if (!isCurrent(view)) continue;
+        last = view;
+        for (const receipt of view.receipts) {
+          if (receipt.state !== "enforced" || told.has(receipt.region)) continue;
+          told.add(receipt.region);
+          onReceipt(receipt);
+        }
+        if (view.settled) return { view, settled: true };
       }
-      if (view.settled) return { view, settled: true };
+      await pause(retryWaitMs, abort.signal);
     }
   } finally {
     clearTimeout(timer);
     abort.abort();
   }
   return { view: last, settled: false };
+}
+
+/** Ends where the service goes away: it comes back, and is asked again until the wait is over. */
+async function* answered<V>(views: AsyncIterable<V>): AsyncGenerator<V> {
+  try {
+    yield* views;
+  } catch (error) {
+    if (!isOutage(error)) throw error;
+  }
 }
 
 /** One receipt as it arrives: `  almaty  enforced  2026-03-01T10:00:00.012Z  12 ms`. */

@@ -36,8 +36,7 @@ export function defineProcessFault(
           field: "process",
           value: name,
           message: "this names no process",
-          remedy:
-            "give REGION/SERVICE, such as astana/screening, or capital/coordination (see `qalqan status`)",
+          remedy: "give REGION/SERVICE or capital/SERVICE, as `qalqan status` lists them",
         });
       }
       await act(await controlOf(options), site, service);

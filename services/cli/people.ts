@@ -9,7 +9,7 @@ export interface Who {
   readonly number: number;
 }
 
-export const centralRoles: readonly Role[] = ["central-prosecutor", "platform-engineer"];
+const centralRoles: readonly Role[] = ["central-prosecutor", "platform-engineer"];
 
 /** The first of a role in a region; central roles live in the capital, whatever region is given. */
 export function first(role: Role, region: string): Who {

@@ -5,17 +5,19 @@ import { addGlobalOptions, globalOptionsWithValue } from "./options.ts";
 
 const introduction = "Qalqan: what one region decides about a fraudster's number, every region enforces.";
 
-const ending = `
-A first walk:
-  npx qalqan start                          # a small nation on this machine, until Ctrl-C
-  npx qalqan directive issue --region astana --number "+44 20 7946 0958" \\
-      --action block --reason fraud --expires 7d --wait
-  npx qalqan screen --region almaty --from +442079460958 --to +77172123456 --trunk intl-1
-  npx qalqan status
-
-Without \`login\`, on this machine, each command acts as the sample person who may do it, and says so.
-Exit codes: 0 done, 1 failed, 2 wrong use. \`qalqan COMMAND --help\` has options and an example.
-Completion: source <(qalqan complete bash)`;
+const ending = [
+  "",
+  "A first walk:",
+  "  npx qalqan start                          # a small nation on this machine, until Ctrl-C",
+  "  npx qalqan directive issue --region astana --number +442079460958 \\",
+  "      --action block --reason fraud --expires 7d --wait",
+  "  npx qalqan screen --region almaty --from +442079460958 --to +77172123456 --trunk intl-1",
+  "  npx qalqan status",
+  "",
+  "Without `login`, on this machine, each command acts as the sample person who may do it, and says so.",
+  "Exit codes: 0 done, 1 failed, 2 wrong use. `qalqan COMMAND --help` has options and an example.",
+  "Completion: source <(qalqan complete bash)",
+].join("\n");
 
 /**
  * Runs one command line; everything that goes wrong is said here.

@@ -48,10 +48,13 @@ export async function runNation(
       tellReady(options, nation.run, performance.now() - startedMs);
     }
   } catch (error) {
-    progress.phase("stopping, since the start has failed");
-    await nation.stop();
-    progress.end();
-    if (!stopping.aborted) throw error;
+    // A stop in the middle of the start lets it fail, as it should.
+    if (!stopping.aborted) {
+      progress.phase("stopping, since the start has failed");
+      await nation.stop();
+      progress.end();
+      throw error;
+    }
   }
   await nation.stopped;
   await traffic.stop();

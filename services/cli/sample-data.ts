@@ -1,3 +1,4 @@
+import { isOutage } from "./failure.ts";
 import type { GlobalOptions } from "./options.ts";
 import { dataFolderOf } from "./login-file.ts";
 import { first, localPerson } from "./people.ts";
@@ -77,9 +78,7 @@ async function patiently(act: () => Promise<void>): Promise<void> {
       await act();
       return;
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? error.code : "";
-      const isOutage = code === "unavailable" || code === "deadline-exceeded";
-      if (!isOutage || Date.now() > deadline) throw error;
+      if (!isOutage(error) || Date.now() > deadline) throw error;
       await new Promise((resolve) => setTimeout(resolve, retryWaitMs));
     }
   }

@@ -31,8 +31,7 @@ export const intelligenceSources = [
 ] as const;
 
 /** Who receives a piece. */
-export type Audience =
-  { kind: "region" } | { kind: "all" } | { kind: "regions"; regions: readonly string[] };
+export type Audience = { kind: "region" } | { kind: "all" } | { kind: "regions"; regions: readonly string[] };
 
 const namedRegionsMax = 50;
 const textMax = { fieldsCharacters: 8_000, wordingCharacters: 4_000, noteCharacters: 10_000 } as const;
@@ -62,7 +61,8 @@ const trunk = z.string().refine(isTrunkId, "expected the id of one trunk such as
 
 /** A list, or words separated by commas: the command line gives texts. */
 function listOf<Item extends z.ZodType<unknown, string>>(item: Item, itemsMax: number) {
-  const split = (value: unknown) => (typeof value === "string" ? value.split(",").map((each) => each.trim()) : value);
+  const split = (value: unknown) =>
+    typeof value === "string" ? value.split(",").map((each) => each.trim()) : value;
   return z.preprocess(split, z.array(item).min(1).max(itemsMax));
 }
 
@@ -109,7 +109,10 @@ const fieldsOf = {
   }),
   leak: z.strictObject({
     holder: name,
-    contents: listOf(z.enum(["names", "numbers", "addresses", "identity-documents", "accounts", "health"]), 10),
+    contents: listOf(
+      z.enum(["names", "numbers", "addresses", "identity-documents", "accounts", "health"]),
+      10,
+    ),
     records: count.optional(),
   }),
   "call-centre": z.strictObject({
@@ -172,7 +175,9 @@ function parseJson(json: string): unknown {
  */
 export function parseAudience(text: string, own: string): Audience {
   if (text === "region" || text === "all") return { kind: text };
-  const regions = [...new Set(text.split(",").map((slug) => slug.trim()))].filter((slug) => slug !== own).sort();
+  const regions = [...new Set(text.split(",").map((slug) => slug.trim()))]
+    .filter((slug) => slug !== own)
+    .sort();
   const fits = regions.length <= namedRegionsMax && regions.every((slug) => /^[a-z][a-z-]*$/u.test(slug));
   if (text.trim() === "" || !fits) {
     throw new InvalidInput({

@@ -33,6 +33,7 @@ export async function appendAt(
  * `data` after that subject's message number `last`, or refuses.
  *
  * @param last sequence of the subject's last message; 0: it has none
+ * @param waitMs how long the acknowledgement may take
  * @returns the sequence that it was stored with
  * @throws WrongSequence when the subject's last message is another one
  */
@@ -41,10 +42,11 @@ export async function appendAfter(
   subject: string,
   last: number,
   data: Uint8Array,
+  waitMs: number = acknowledgeWaitMs,
 ): Promise<number> {
   const header = headers();
   header.set("Nats-Expected-Last-Subject-Sequence", String(last));
-  const answer = await connection.request(subject, data, { headers: header, timeout: acknowledgeWaitMs });
+  const answer = await connection.request(subject, data, { headers: header, timeout: waitMs });
   return parseAcknowledgement(answer.data);
 }
 

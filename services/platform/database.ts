@@ -20,6 +20,13 @@ export interface DatabaseConfig {
   readonly DATABASE_PASSWORD_FILE: string;
 }
 
+/** The address with its password: beside a connection string the client ignores a password of its own. */
+function connectionString(config: DatabaseConfig): string {
+  const url = new URL(config.DATABASE_URL);
+  url.password = config.DATABASE_PASSWORD_FILE;
+  return url.href;
+}
+
 /**
  * Opens the service's database and brings its schema up to date, waiting until
  * PostgreSQL answers.
@@ -33,14 +40,16 @@ export async function openDatabase<Schema>(
   signal: AbortSignal,
 ): Promise<Kysely<Schema>> {
   const pool = new pg.Pool({
-    connectionString: config.DATABASE_URL,
-    password: config.DATABASE_PASSWORD_FILE,
+    connectionString: connectionString(config),
     max: connectionsMax,
     connectionTimeoutMillis: connectWaitMs,
     statement_timeout: statementWaitMs,
   });
   // A connection that dies while idle is replaced at its next use.
   pool.on("error", (error) => log.warn({ err: error }, "an idle database connection was lost"));
+  // One that dies between two statements of a transaction says so by an event of its own, and by
+  // the failure of the next statement; without a listener the event would end the process.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   const database = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   await untilItAnswers(database, log, signal);
   const migrator = new Migrator({
@@ -82,8 +91,7 @@ export async function lead(
 ): Promise<{ lost: Promise<void>; release: () => Promise<void> }> {
   for (;;) {
     const client = new pg.Client({
-      connectionString: config.DATABASE_URL,
-      password: config.DATABASE_PASSWORD_FILE,
+      connectionString: connectionString(config),
       connectionTimeoutMillis: connectWaitMs,
       keepAlive: true,
     });

@@ -41,7 +41,7 @@ const httpStatusOf: Readonly<Record<number, number>> = {
 
 /** Database and stream errors after which the caller can try again without harm. */
 const temporary =
-  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|Connection terminated|connection timeout|terminating connection|the database system is|57P0[123]|08006/i;
+  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|Connection terminated|connection timeout|terminating connection|not queryable|timeout exceeded when trying to connect|the database system is|57P0[123]|08006|40P01|40001/i;
 
 export interface Translated {
   readonly grpcStatus: status;

@@ -6,7 +6,7 @@ export interface StoredMessage {
   readonly sequence: number;
   readonly subject: string;
   readonly data: Uint8Array;
-  /** When the server stored it. */
+  /** When the server stored it: milliseconds since 1970, with a fraction. */
   readonly storedAtMs: number;
 }
 

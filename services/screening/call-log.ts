@@ -41,7 +41,7 @@ export class CallLog {
 
   /** Writes until closed, or until the signal gives up what is left. */
   async run(connection: NatsConnection, signal: AbortSignal): Promise<void> {
-    let last = await this.#lastSequence(connection, signal);
+    let { sequence: last } = await this.#lastMessage(connection, signal);
     while (!signal.aborted) {
       if (!this.#closing && this.#waiting.length < callsPerMessageMax) await this.#wake.wait(flushMs, signal);
       const calls = this.#waiting.slice(0, callsPerMessageMax);
@@ -65,44 +65,47 @@ export class CallLog {
     let known = last;
     while (!signal.aborted) {
       try {
-        return await appendAfter(connection, this.#subject, known, data);
+        return await appendAfter(connection, this.#subject, known, data, askWaitMs);
       } catch (error) {
         if (!(error instanceof WrongSequence)) await pause(retryMs, signal);
-        const found = await this.#lastSequence(connection, signal);
-        // This replica alone writes here: what is later is this message, whose answer was lost.
-        if (found > known) return found;
-        // LOCAL has aged out this replica's last message.
-        known = found;
+        const found = await this.#lastMessage(connection, signal);
+        // It was stored, and the answer was lost.
+        if (found.sequence > known && Buffer.compare(found.data, data) === 0) return found.sequence;
+        known = found.sequence;
       }
     }
     return known;
   }
 
-  async #lastSequence(connection: NatsConnection, signal: AbortSignal): Promise<number> {
+  /** The last message that this replica has in LOCAL; sequence 0: none is kept. */
+  async #lastMessage(
+    connection: NatsConnection,
+    signal: AbortSignal,
+  ): Promise<{ sequence: number; data: Uint8Array }> {
     const ask = `$JS.API.DIRECT.GET.${regionStream.local}.${this.#subject}`;
+    const none = { sequence: 0, data: new Uint8Array() };
     while (!signal.aborted) {
       try {
         const answer = await connection.request(ask, "", { timeout: askWaitMs });
         const code = answer.headers?.code ?? 0;
-        if (code === 404) return 0;
+        if (code === 404) return none;
         const sequence = Number(answer.headers?.get("Nats-Sequence"));
-        if (code === 0 && Number.isSafeInteger(sequence)) return sequence;
+        if (code === 0 && Number.isSafeInteger(sequence)) return { sequence, data: answer.data };
         throw new Error(`LOCAL answered ${code}`);
       } catch {
         await pause(retryMs, signal);
       }
     }
-    return 0;
+    return none;
   }
 
+  /** Whole batches: dropping one by one would move all others each time. */
   #drop(): void {
-    this.#waiting.shift();
-    this.#dropped += 1;
-    if (this.#dropped % callsPerMessageMax === 1) {
-      this.#log.error(
-        { event: "calls-dropped", count: this.#dropped },
-        "LOCAL is away; the oldest calls are dropped",
-      );
-    }
+    this.#waiting = this.#waiting.slice(callsPerMessageMax);
+    this.#dropped += callsPerMessageMax;
+    this.#log.error(
+      { event: "calls-dropped", count: this.#dropped },
+      "LOCAL is away; the oldest calls are dropped",
+    );
   }
 }

@@ -39,8 +39,10 @@ export const screeningEnvironment = serviceEnvironment.extend({
 
 export type ScreeningConfig = z.output<typeof screeningEnvironment>;
 
-/** Calls wait for at most this long before they go to LOCAL and into counters (ms). */
+/** Calls wait for at most this long before they go to LOCAL (ms). */
 export const flushMs = 100;
+/** Counters wait for at most this long (ms): with the append they are safe within 100 ms of the answer. */
+export const counterFlushMs = 60;
 /** Calls in one message of LOCAL. */
 export const callsPerMessageMax = 500;
 /** Calls that wait for LOCAL while it does not answer; beyond that the oldest are dropped, counted and named. */

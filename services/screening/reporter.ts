@@ -2,7 +2,7 @@ import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { LaneProducer } from "#platform/producer.ts";
 import type { Event, Receipt } from "#proto/qalqan/events/v1/events.ts";
-import { answeredPerFlushMax, flushMs, receiptEveryMs, receiptGapMs } from "./config.ts";
+import { answeredPerFlushMax, counterFlushMs, receiptEveryMs, receiptGapMs } from "./config.ts";
 import type { CallCounters } from "./domain/call-counters.ts";
 import type { Enforcement } from "./enforcement.ts";
 
@@ -87,7 +87,7 @@ export class Reporter {
   #flushDueMs(): number {
     if (this.#counters.isEmpty) return Number.POSITIVE_INFINITY;
     if (this.#closing || this.#counters.waitingCalls >= answeredPerFlushMax) return 0;
-    return this.#countedAtMs + flushMs;
+    return this.#countedAtMs + counterFlushMs;
   }
 
   async #flush(producer: LaneProducer, nowMs: number, signal: AbortSignal): Promise<void> {

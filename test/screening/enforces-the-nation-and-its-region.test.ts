@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { regionStream } from "#proto/names.ts";
 import { lastOf, readiness, until } from "#test/replication/servers.ts";
-import { directive, entry, overlayOf, ScreenedRegion, trunk } from "./screening-service.ts";
+import { entry, ownDirective, ScreenedRegion } from "./screening-service.ts";
 
 let region: ScreenedRegion;
 
@@ -44,11 +44,11 @@ test("a replica answers from its snapshot before its server, centre and the capi
   await region.startScreening();
   await region.publish(block("almaty-1"));
   await region.untilApplied(1);
-  await region.write("urgent", directive("astana-1", "+442079460333", "divert"));
+  await region.write("urgent", ownDirective("astana-1", "+442079460333", "divert"));
   await until(async () => (await region.screen({ callingNumber: "+442079460333" })).verdict === "divert");
   expect(await region.screening.stop("SIGTERM")).toBe(0);
 
-  region.overlayParts = undefined;
+  region.centreSays.overlay = undefined;
   await until(async () => (await lastOf(region.centre, regionStream.national(1))) === 1);
   await region.nation.regional.stop("SIGKILL");
   region.screening.start();
@@ -80,7 +80,7 @@ test("between an own directive and the nation's decision on it there is never a 
   for (let round = 1; round <= 10; round += 1) {
     const number = `+4420794605${String(round).padStart(2, "0")}`;
     const id = `astana-${round}`;
-    await region.write("urgent", directive(id, number, "block"));
+    await region.write("urgent", ownDirective(id, number, "block"));
     await until(async () => (await region.screen({ callingNumber: number })).verdict === "block");
     let published = false;
     const decision = { region: region.nation.region, directive: id, revision: 1, decision: "accepted" };
@@ -103,7 +103,7 @@ test("between an own directive and the nation's decision on it there is never a 
 test("receipts tell at once what was applied, with the nation's digest, and never about themselves", async () => {
   await region.startScreening();
   const sequence = await region.publish(block("almaty-1"));
-  const urgent = await region.write("urgent", directive("astana-1", "+442079460333", "warn"));
+  const urgent = await region.write("urgent", ownDirective("astana-1", "+442079460333", "warn"));
   await until(async () => {
     const { receipts } = await region.written();
     const applied = receipts.flatMap((receipt) =>
@@ -143,7 +143,6 @@ test("a table that differs from the nation's is named, rebuilt once, and goes on
 }, 60_000);
 
 test("trunk modes and stop switches decide what the switch is told", async () => {
-  region.overlayParts = overlayOf([trunk("intl-1", "international"), trunk("dom-1", "domestic")]);
   await region.startScreening();
   await region.publish(block("almaty-1"));
   await region.untilApplied(1);
@@ -161,4 +160,47 @@ test("trunk modes and stop switches decide what the switch is told", async () =>
   const national = { stopped: true, person: "p", atMs: 1, revision: 2 };
   await region.publish({ rows: [{ row: { $case: "stop", value: national } }] });
   await until(async () => (await region.screen(asked)).mode === "stopped");
+}, 60_000);
+
+test("a live batch is enforced before the region's copy has it, and a restart keeps it while the copy is behind", async () => {
+  await region.startScreening();
+  await region.publish(block("almaty-1"));
+  await until(async () => (await lastOf(region.centre, regionStream.national(1))) === 1);
+  await region.replication.stop("SIGKILL");
+  await region.publish(block("almaty-2", "+442079460222"));
+  await until(async () => (await region.screen({ callingNumber: "+442079460222" })).verdict === "block");
+  await region.screening.stop("SIGTERM");
+
+  await region.startScreening();
+  expect(await lastOf(region.centre, regionStream.national(1))).toBe(1);
+  expect((await region.screen({ callingNumber: "+442079460222" })).verdict).toBe("block");
+  expect(region.nation.log("screening")).toContain("copy-behind-snapshot");
+
+  region.replication.start();
+  await until(async () => (await lastOf(region.centre, regionStream.national(1))) === 2);
+  await region.screening.killAndRestart();
+  await region.untilReady();
+  expect((await region.screen({ callingNumber: "+442079460222" })).verdict).toBe("block");
+  expect((await readiness(region.nation.ports.address("screening/http"))).why).toBe("");
+}, 60_000);
+
+test("a snapshot of another history is named, and the table rebuilt from the region's copy", async () => {
+  await region.startScreening();
+  await region.publish(block("almaty-1"));
+  await region.publish(block("almaty-2", "+442079460222"));
+  await region.untilApplied(2);
+  await region.screening.stop("SIGTERM");
+  await region.replication.stop("SIGTERM");
+  await region.beginNationAnew();
+  await region.publish(block("almaty-3"));
+  await region.publish(block("almaty-4", "+442079460444"));
+  await region.publish(block("almaty-5", "+442079460555"));
+  region.replication.start();
+  await until(async () => (await lastOf(region.centre, regionStream.national(1))) === 3);
+
+  await region.startScreening();
+  await until(async () => (await region.screen({ callingNumber: fraudster })).directive === "almaty-3");
+  expect(region.nation.log("screening")).toContain("snapshot-of-other-history");
+  expect((await region.screen({ callingNumber: "+442079460222" })).verdict).toBe("allow");
+  await until(async () => (await readiness(region.nation.ports.address("screening/http"))).why === "");
 }, 60_000);

@@ -10,15 +10,15 @@ import { Handlers, serveGrpc } from "#platform/grpc-server.ts";
 import { createTokenVerifier } from "#platform/identity.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { LaneProducer } from "#platform/producer.ts";
-import { firstEpoch, hubSubject, regionStream, type Lane } from "#proto/names.ts";
+import { firstEpoch, hubStream, hubSubject, regionStream, type Lane } from "#proto/names.ts";
 import { CentreService, type OverlayPart } from "#proto/qalqan/centre/v1/centre.ts";
 import {
   Calls,
-  Counters,
   Directive,
   Event,
   NationalBatch,
   type CallRecord,
+  type Counters,
   type DeepPartial,
   type Receipt,
 } from "#proto/qalqan/events/v1/events.ts";
@@ -37,8 +37,13 @@ import {
   type Restartable,
 } from "#test/replication/servers.ts";
 
-export const hourMs = 3_600_000;
-export const replica = "screening-0";
+const hourMs = 3_600_000;
+const replica = "screening-0";
+
+/** What centre answers to GetOverlay; undefined: it does not. */
+interface CentreSays {
+  overlay: readonly OverlayPart[] | undefined;
+}
 
 /** A hub, a region with replication, and its screening, as they really run; centre answers GetOverlay alone. */
 export class ScreenedRegion {
@@ -47,11 +52,10 @@ export class ScreenedRegion {
   readonly replication: Restartable;
   readonly coordination: NatsConnection;
   readonly centre: NatsConnection;
-  /** What centre says that the overlay is; undefined: it does not answer. */
-  overlayParts: readonly OverlayPart[] | undefined;
+  readonly centreSays: CentreSays;
   readonly #client: ScreeningClient;
   readonly #centreServer: Server;
-  readonly #table = new NationalTable("capital");
+  #table = new NationalTable("capital");
 
   private constructor(parts: {
     nation: HubAndRegion;
@@ -60,7 +64,8 @@ export class ScreenedRegion {
     coordination: NatsConnection;
     centre: NatsConnection;
     client: ScreeningClient;
-    centreServer: (region: () => ScreenedRegion) => Server;
+    centreServer: Server;
+    centreSays: CentreSays;
   }) {
     this.nation = parts.nation;
     this.screening = parts.screening;
@@ -68,8 +73,8 @@ export class ScreenedRegion {
     this.coordination = parts.coordination;
     this.centre = parts.centre;
     this.#client = parts.client;
-    this.#centreServer = parts.centreServer(() => this);
-    this.overlayParts = overlayOf([trunk("intl-1", "international"), trunk("dom-1", "domestic")]);
+    this.#centreServer = parts.centreServer;
+    this.centreSays = parts.centreSays;
   }
 
   /** Everything but screening runs afterwards, and the streams are there. */
@@ -97,25 +102,12 @@ export class ScreenedRegion {
       channelCredentials(tls),
       channelOptions,
     );
-    let region: ScreenedRegion | undefined;
-    const keys = readFileSync((await nation.environment("screening"))["IDENTITY_KEYS_FILE"] ?? "", "utf8");
-    const handlers = new Handlers(createTokenVerifier(keys), testLog);
-    const getOverlay = handlers.serverStream("GetOverlay", async function* () {
-      const parts = region?.overlayParts;
-      if (parts === undefined) throw new Error("centre is away");
-      yield* parts;
-    });
-    const { getOverlay: definition } = CentreService;
-    const server = await serveGrpc(
-      nation.ports.address("centre/grpc"),
-      await nation.tls(`centre.${nation.region}`),
-      [{ definition: { getOverlay: definition }, implementation: { getOverlay } }],
-    );
-    region = new ScreenedRegion({
-      ...{ nation, screening, replication, coordination, centre, client },
-      centreServer: () => server,
-    });
-    return region;
+    const centreSays: CentreSays = {
+      overlay: overlayOf([trunk("intl-1", "international"), trunk("dom-1", "domestic")]),
+    };
+    const centreServer = await serveCentre(nation, centreSays);
+    const parts = { nation, screening, replication, coordination, centre, client, centreServer, centreSays };
+    return new ScreenedRegion(parts);
   }
 
   async stop(): Promise<void> {
@@ -143,6 +135,15 @@ export class ScreenedRegion {
     const subject = hubSubject.national(firstEpoch);
     await appendAt(this.coordination, subject, sequence, NationalBatch.encode(batch).finish());
     return sequence;
+  }
+
+  /** Hub and region lose NATIONAL: the capital begins it with another history. Replication must not run. */
+  async beginNationAnew(): Promise<void> {
+    this.#table = new NationalTable("capital");
+    await (await this.coordination.jetstreamManager()).streams.delete(hubStream.national(firstEpoch));
+    const region = await this.nation.connect("replication");
+    await (await region.jetstreamManager()).streams.delete(regionStream.national(firstEpoch));
+    await this.nation.createHubStreams(this.coordination);
   }
 
   get digest(): Uint8Array {
@@ -192,8 +193,22 @@ export class ScreenedRegion {
   }
 }
 
+async function serveCentre(nation: HubAndRegion, says: CentreSays): Promise<Server> {
+  const keys = readFileSync((await nation.environment("screening"))["IDENTITY_KEYS_FILE"] ?? "", "utf8");
+  const handlers = new Handlers(createTokenVerifier(keys), testLog);
+  const getOverlay = handlers.serverStream("GetOverlay", async function* () {
+    if (says.overlay === undefined) throw new Error("centre is away");
+    yield* says.overlay;
+  });
+  const definition = { getOverlay: CentreService.getOverlay };
+  const tls = await nation.tls(`centre.${nation.region}`);
+  return serveGrpc(nation.ports.address("centre/grpc"), tls, [
+    { definition, implementation: { getOverlay } },
+  ]);
+}
+
 /** Parts of GetOverlay, true for the beginning of both lanes. */
-export function overlayOf(bodies: readonly NonNullable<Event["body"]>[]): OverlayPart[] {
+function overlayOf(bodies: readonly NonNullable<Event["body"]>[]): OverlayPart[] {
   const value = { regionEpoch: firstEpoch, eventsSequence: 0, urgentSequence: 0, parts: bodies.length };
   return [
     { part: { $case: "header", value } },
@@ -235,7 +250,7 @@ export function entry(target: string, action: string, directive: string) {
 }
 
 /** An own directive, in force at once. */
-export function directive(id: string, target: string, action: string): NonNullable<Event["body"]> {
+export function ownDirective(id: string, target: string, action: string): NonNullable<Event["body"]> {
   const value = Directive.fromPartial({
     ...{ id, revision: 1, target, action, scope: "nation", reason: "fraud", authorRole: "operator" },
     expiresAtMs: Date.now() + hourMs,

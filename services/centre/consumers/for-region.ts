@@ -24,7 +24,10 @@ export function forRegionSource(region: string, changed: () => void): InboxSourc
 }
 
 /** One row per directive and region: the latest revision and decision that was spoken of. */
-async function applyEnforcements(transaction: CentreTransaction, rows: readonly Enforcement[]): Promise<void> {
+async function applyEnforcements(
+  transaction: CentreTransaction,
+  rows: readonly Enforcement[],
+): Promise<void> {
   const last = [...new Map(rows.map((row) => [`${row.directive} ${row.region}`, row])).values()];
   if (last.length === 0) return;
   await sql`

@@ -42,7 +42,10 @@ export async function applyStream(
     } catch (error) {
       if (!(error instanceof StreamGap)) throw error;
       // The copy was moved to a snapshot while this service was away: what lies between is in no stream here.
-      log.error({ stream: source.stream, expected: error.expected, found: error.found }, "messages were missed");
+      log.error(
+        { stream: source.stream, expected: error.expected, found: error.found },
+        "messages were missed",
+      );
       await inTransaction(database, (transaction) => writeWatermark(transaction, source, error.found - 1));
     }
   });
@@ -58,7 +61,11 @@ async function readWatermark(database: CentreDatabase, source: InboxSource): Pro
   return row?.sequence ?? 0;
 }
 
-async function writeWatermark(transaction: CentreTransaction, source: InboxSource, sequence: number): Promise<void> {
+async function writeWatermark(
+  transaction: CentreTransaction,
+  source: InboxSource,
+  sequence: number,
+): Promise<void> {
   await transaction
     .insertInto("inbox")
     .values({ stream: source.name, epoch: source.epoch, sequence })

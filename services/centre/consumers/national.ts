@@ -14,7 +14,11 @@ import type { InboxSource } from "./inbox.ts";
  *
  * @param decided called after the commit of a batch that decided about own directives
  */
-export function nationalSource(region: string, decided: (sequence: number) => void, changed: () => void): InboxSource {
+export function nationalSource(
+  region: string,
+  decided: (sequence: number) => void,
+  changed: () => void,
+): InboxSource {
   let marked = false;
   return {
     name: "NATIONAL",
@@ -80,7 +84,11 @@ async function rememberForeign(
   if (decisions.length === 0) return;
   await transaction
     .deleteFrom("foreign_held")
-    .where("directive", "in", decisions.map((each) => each.directive))
+    .where(
+      "directive",
+      "in",
+      decisions.map((each) => each.directive),
+    )
     .execute();
   const held = decisions.filter((each) => each.decision === "held" && each.missing.length > 0);
   if (held.length === 0) return;
@@ -123,7 +131,10 @@ async function applyRow(transaction: CentreTransaction, row: NationalRow): Promi
       const prefix = protectedRowKey("");
       const key = rowKey(row) ?? "";
       if (key.startsWith(prefix)) {
-        await transaction.deleteFrom("protected_numbers").where("number", "=", key.slice(prefix.length)).execute();
+        await transaction
+          .deleteFrom("protected_numbers")
+          .where("number", "=", key.slice(prefix.length))
+          .execute();
       }
       return;
     }

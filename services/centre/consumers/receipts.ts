@@ -24,9 +24,16 @@ export async function readReceipts(
   const stream = regionStream.lane("events", firstEpoch);
   const end = await endOf(connection, stream, signal);
   const anyReceipt = regionSubject.lane("events", firstEpoch, "*", "receipt");
-  for await (const message of follow(connection, stream, Math.max(0, end - backMessages), signal, anyReceipt)) {
+  for await (const message of follow(
+    connection,
+    stream,
+    Math.max(0, end - backMessages),
+    signal,
+    anyReceipt,
+  )) {
     const { body } = Event.decode(message.data);
-    if (body?.$case === "receipt" && body.value.region === region) ledger.apply(body.value, message.storedAtMs);
+    if (body?.$case === "receipt" && body.value.region === region)
+      ledger.apply(body.value, message.storedAtMs);
   }
 }
 

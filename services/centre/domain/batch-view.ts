@@ -33,7 +33,9 @@ export function batchView(row: BatchRow, tally: BatchTally, moment: ViewMoment):
   const last = tally.last === undefined ? undefined : directiveView(tally.last, moment);
   const waits = state === "regional" || state === "national" || state === "revoked";
   const settled =
-    !waits || last === undefined || (last.settled && (moment.cutOff || row.scope === "region" || tally.decided === tally.members));
+    !waits ||
+    last === undefined ||
+    (last.settled && (moment.cutOff || row.scope === "region" || tally.decided === tally.members));
   return {
     batch: row.id,
     state,

@@ -95,10 +95,12 @@ export function directiveView(known: DirectiveKnowledge, moment: ViewMoment): Di
 function ownTime(known: DirectiveKnowledge): number | undefined {
   const { row, batch, own } = known;
   const overlay = overlayTime(known);
-  const national = row.national_revision > 0 && row.decision !== "held" ? own.ofNational(row.national_revision) : undefined;
+  const national =
+    row.national_revision > 0 && row.decision !== "held" ? own.ofNational(row.national_revision) : undefined;
   // A batch is revoked for the overlay by its own event, for the table by the decisions on its members.
   const times = [overlay, national].filter((time) => time !== undefined);
-  const ofRevocation = (batch?.revoked_at_ms ?? 0) > 0 ? times.filter((time) => time >= (batch?.revoked_at_ms ?? 0)) : times;
+  const ofRevocation =
+    (batch?.revoked_at_ms ?? 0) > 0 ? times.filter((time) => time >= (batch?.revoked_at_ms ?? 0)) : times;
   return ofRevocation.length === 0 ? undefined : Math.min(...ofRevocation);
 }
 
@@ -130,7 +132,12 @@ function receiptsOf(
     ...ofOthers.map((each) => {
       // A row about an earlier decision proves nothing about this one, but who is cut off still is.
       if (isCurrent(each, row)) {
-        return receipt(each.region, each.state, each.state === "enforced" ? each.enforced_at_ms : undefined, sinceMs);
+        return receipt(
+          each.region,
+          each.state,
+          each.state === "enforced" ? each.enforced_at_ms : undefined,
+          sinceMs,
+        );
       }
       return receipt(each.region, each.state === "cut-off" ? "cut-off" : "waiting", undefined, sinceMs);
     }),
@@ -145,7 +152,12 @@ function isCurrent(enforcement: EnforcementRow, row: DirectiveRow): boolean {
   );
 }
 
-function receipt(region: string, state: string, enforcedAtMs: number | undefined, sinceMs: number): EnforcementReceipt {
+function receipt(
+  region: string,
+  state: string,
+  enforcedAtMs: number | undefined,
+  sinceMs: number,
+): EnforcementReceipt {
   return {
     region,
     state,
@@ -156,7 +168,8 @@ function receipt(region: string, state: string, enforcedAtMs: number | undefined
 
 /** Whether the capital has said what is true of this revision now. */
 export function isDecided(row: DirectiveRow, batchRevoked: boolean): boolean {
-  if (row.revoked || batchRevoked) return row.decision !== "" && row.decision !== "accepted" && row.decision !== "held";
+  if (row.revoked || batchRevoked)
+    return row.decision !== "" && row.decision !== "accepted" && row.decision !== "held";
   return row.decision !== "" && !(row.decision === "held" && row.decision_reason === "approval");
 }
 
@@ -195,7 +208,10 @@ export function storyOf(
     };
     if (row.decision === "") return [written];
     const detail = [row.decision, row.decision_reason].filter((word) => word !== "").join(": ");
-    return [written, { atMs: row.decided_at_ms, what: "decided", person: "", revision: row.revision, detail }];
+    return [
+      written,
+      { atMs: row.decided_at_ms, what: "decided", person: "", revision: row.revision, detail },
+    ];
   });
   for (const approval of approvals) {
     lines.push({

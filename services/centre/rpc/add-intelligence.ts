@@ -23,7 +23,7 @@ import {
   readIntelligence,
   type ReadIntelligence,
 } from "../store/intelligence.ts";
-import { newEventKey } from "../store/outbox.ts";
+import { outgoing } from "../store/outbox.ts";
 import type { CentreTransaction } from "../store/schema.ts";
 import { lock } from "../store/transaction.ts";
 import { requireHere, writers } from "./people.ts";
@@ -117,14 +117,7 @@ async function add(
     events:
       audience === "region"
         ? []
-        : [
-            {
-              event: newEventKey(),
-              lane: "events",
-              body: { $case: "intelligence", value: { intelligence: intelligenceOf(row) } },
-            },
-          ],
-    atMs,
+        : [outgoing("events", { $case: "intelligence", value: { intelligence: intelligenceOf(row) } }, atMs)],
   };
 }
 

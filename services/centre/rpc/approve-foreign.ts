@@ -4,10 +4,9 @@ import { regionOfId, type ApprovalKind, type Person } from "#domain/vocabulary.t
 import type { DecideApprovalRequest, DirectiveView } from "#proto/qalqan/centre/v1/centre.ts";
 import { noEffects, type Centre, type Effects } from "../centre.ts";
 import { insertApproval, readApprovals } from "../store/approvals.ts";
-import { newEventKey } from "../store/outbox.ts";
 import type { CentreTransaction } from "../store/schema.ts";
 import { lock } from "../store/transaction.ts";
-import { approvalEffects } from "./decide-approval.ts";
+import { approvalEffects, approvalEvent } from "./decide-approval.ts";
 import { notFound } from "./not-found.ts";
 
 /**
@@ -39,7 +38,8 @@ async function approve(
     .selectAll()
     .where("directive", "=", id)
     .executeTakeFirst();
-  if (regionOfId(id) === "" || (held === undefined && request.revision === 0)) throw notFound("directive", id);
+  if (regionOfId(id) === "" || (held === undefined && request.revision === 0))
+    throw notFound("directive", id);
   const revision = request.revision === 0 ? (held?.revision ?? 0) : request.revision;
   if (held !== undefined && revision < held.revision) {
     throw conflict("revision", String(revision), `the directive is at revision ${held.revision} now`);
@@ -65,12 +65,16 @@ async function approve(
   const earlier = await readApprovals(transaction, id, "");
   if (earlier.some((each) => isSame(each, approval))) return noEffects(view);
   await insertApproval(transaction, approval);
-  return { ...approvalEffects(approval, newEventKey(), id), result: view };
+  return approvalEffects(approval, approvalEvent(approval), id, view);
 }
 
 function kindOf(person: Person, asked: ApprovalKind | undefined): ApprovalKind {
   const can =
-    person.role === "regional-prosecutor" ? "second-region" : person.role === "carrier" ? "carrier" : undefined;
+    person.role === "regional-prosecutor"
+      ? "second-region"
+      : person.role === "carrier"
+        ? "carrier"
+        : undefined;
   if (can !== undefined && (asked === undefined || asked === can)) return can;
   throw new Refusal({
     code: "forbidden",

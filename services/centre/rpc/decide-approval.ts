@@ -2,11 +2,14 @@ import { decideApproval as decideOwn, decideBatchApproval } from "#domain/approv
 import { InvalidInput } from "#domain/invalid-input.ts";
 import { batchRevision, type Approval } from "#domain/opinion.ts";
 import { Refusal } from "#domain/refusal.ts";
-import { parseApprovalKind, regionOfId, type ApprovalKind, type Person, type Role } from "#domain/vocabulary.ts";
-import type {
-  DecideApprovalRequest,
-  DecideApprovalResponse,
-} from "#proto/qalqan/centre/v1/centre.ts";
+import {
+  parseApprovalKind,
+  regionOfId,
+  type ApprovalKind,
+  type Person,
+  type Role,
+} from "#domain/vocabulary.ts";
+import type { DecideApprovalRequest, DecideApprovalResponse } from "#proto/qalqan/centre/v1/centre.ts";
 import { noEffects, type Centre, type Effects } from "../centre.ts";
 import { knownBatchOf } from "../domain/batch-view.ts";
 import { standingOf } from "../domain/directive-view.ts";
@@ -14,7 +17,7 @@ import { insertApproval, readApprovals } from "../store/approvals.ts";
 import type { AuditEntry } from "../store/audit.ts";
 import { batchViewOf, readBatch } from "../store/batches.ts";
 import { latestRevision, opinionOf, readTrunkDirections } from "../store/directives.ts";
-import { newEventKey, type Outgoing } from "../store/outbox.ts";
+import { outgoing, type Outgoing } from "../store/outbox.ts";
 import type { CentreTransaction } from "../store/schema.ts";
 import { lock } from "../store/transaction.ts";
 import { viewOf } from "../store/views.ts";
@@ -85,7 +88,7 @@ async function approveDirective(
   const batch = row.batch === "" ? undefined : await readBatch(transaction, row.batch);
   const nowMs = Date.now();
   const approvals = await readApprovals(transaction, row.id, row.batch);
-  if (approvals.some((each) => repeats(each, request, row, person))) return unchanged(nowMs);
+  if (approvals.some((each) => repeats(each, request, row, person))) return noEffects(undefined);
   const { state } = standingOf({ row, batch }, nowMs);
   if (batch !== undefined && row.revision === batchRevision && state === "held") {
     throw new Refusal({
@@ -102,20 +105,20 @@ async function approveDirective(
     { nowMs, region: centre.region, person, trunkDirection: await readTrunkDirections(transaction) },
   );
   const { approval } = outcome;
-  if (approval === undefined) return unchanged(nowMs);
-  const event = newEventKey();
+  if (approval === undefined) return noEffects(undefined);
+  const sent = approvalEvent(approval);
   await insertApproval(transaction, approval);
   await transaction
     .updateTable("directives")
     .set({
       missing: outcome.missing,
       refused: !approval.approved,
-      effect_event: approval.complete ? event : null,
+      effect_event: approval.complete ? sent.event : null,
     })
     .where("id", "=", row.id)
     .where("revision", "=", row.revision)
     .execute();
-  return approvalEffects(approval, event, row.id);
+  return approvalEffects(approval, sent, row.id, undefined);
 }
 
 async function approveBatch(
@@ -131,26 +134,26 @@ async function approveBatch(
   const nowMs = Date.now();
   const approvals = await readApprovals(transaction, "", batch.id);
   const subject = { id: "", revision: batchRevision };
-  if (approvals.some((each) => repeats(each, request, subject, person))) return unchanged(nowMs);
+  if (approvals.some((each) => repeats(each, request, subject, person))) return noEffects(undefined);
   const outcome = decideBatchApproval(
     knownBatchOf(batch, approvals),
     { approve: request.approve, kind, revision: request.revision },
     { nowMs, region: centre.region, person },
   );
   const { approval } = outcome;
-  if (approval === undefined) return unchanged(nowMs);
-  const event = newEventKey();
+  if (approval === undefined) return noEffects(undefined);
+  const sent = approvalEvent(approval);
   await insertApproval(transaction, approval);
   await transaction
     .updateTable("batches")
     .set({
       missing: outcome.missing,
       refused: !approval.approved,
-      effect_event: approval.complete ? event : null,
+      effect_event: approval.complete ? sent.event : null,
     })
     .where("id", "=", batch.id)
     .execute();
-  return approvalEffects(approval, event, batch.id);
+  return approvalEffects(approval, sent, batch.id, undefined);
 }
 
 /**
@@ -173,12 +176,18 @@ function repeats(
   );
 }
 
-function unchanged(nowMs: number): Effects<void> {
-  return noEffects(undefined);
+/** An approval overtakes the import that it may be about: overlays keep it until the members come. */
+export function approvalEvent(approval: Approval): Outgoing {
+  return outgoing("urgent", { $case: "approval", value: approval }, approval.atMs);
 }
 
 /** What every approval leaves: one line of the audit, one event. */
-export function approvalEffects(approval: Approval, event: string, subject: string): Effects<void> {
+export function approvalEffects<Result>(
+  approval: Approval,
+  sent: Outgoing,
+  subject: string,
+  result: Result,
+): Effects<Result> {
   const audit: AuditEntry = {
     atMs: approval.atMs,
     person: approval.person,
@@ -187,6 +196,5 @@ export function approvalEffects(approval: Approval, event: string, subject: stri
     subject,
     detail: { revision: approval.revision, kind: approval.kind, complete: approval.complete },
   };
-  const outgoing: Outgoing = { event, lane: "urgent", body: { $case: "approval", value: approval } };
-  return { result: undefined, audit: [audit], events: [outgoing], atMs: approval.atMs };
+  return { result, audit: [audit], events: [sent] };
 }

@@ -27,7 +27,8 @@ export async function extendDirective(
     const row = await requireDirective(transaction, request.id);
     const batch = row.batch === "" ? undefined : await readBatch(transaction, row.batch);
     const nowMs = Date.now();
-    const isRepeated = row.revision > 1 && row.author === person.id && row.expires_at_ms === request.expiresAtMs;
+    const isRepeated =
+      row.revision > 1 && row.author === person.id && row.expires_at_ms === request.expiresAtMs;
     if (isRepeated && !row.revoked) return noEffects(undefined);
     const target = parseTargetKey(row.target);
     const facts = await readFacts(transaction, {

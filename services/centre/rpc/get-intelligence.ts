@@ -34,7 +34,6 @@ export async function getIntelligence(
         },
       ],
       events: [],
-      atMs,
     }));
   }
   return intelligenceView(row, true);

@@ -18,9 +18,10 @@ export async function getQuota(
   if (of !== person.id) {
     await centre.accept(async () => ({
       result: undefined,
-      audit: [{ atMs: nowMs, person: person.id, role: person.role, what: "quota-read", subject: of, detail: {} }],
+      audit: [
+        { atMs: nowMs, person: person.id, role: person.role, what: "quota-read", subject: of, detail: {} },
+      ],
       events: [],
-      atMs: nowMs,
     }));
   }
   return { targetsLeft: left };

@@ -27,7 +27,10 @@ import { watchDirective } from "./watch-directive.ts";
 import { withdrawIntelligence } from "./withdraw-intelligence.ts";
 
 /** Every method of the service: the person comes from the token, the rest from the file of its name. */
-export function centreMethods(centre: Centre, handlers: Handlers): CentreServer & UntypedServiceImplementation {
+export function centreMethods(
+  centre: Centre,
+  handlers: Handlers,
+): CentreServer & UntypedServiceImplementation {
   const unary = handlers.unary.bind(handlers);
   return {
     issueDirective: unary("IssueDirective", async (request, call) =>
@@ -42,8 +45,12 @@ export function centreMethods(centre: Centre, handlers: Handlers): CentreServer 
     revokeDirective: unary("RevokeDirective", async (request, call) =>
       revokeDirective(centre, request, await call.person()),
     ),
-    revokeBatch: unary("RevokeBatch", async (request, call) => revokeBatch(centre, request, await call.person())),
-    getDirective: unary("GetDirective", async (request, call) => getDirective(centre, request, await call.person())),
+    revokeBatch: unary("RevokeBatch", async (request, call) =>
+      revokeBatch(centre, request, await call.person()),
+    ),
+    getDirective: unary("GetDirective", async (request, call) =>
+      getDirective(centre, request, await call.person()),
+    ),
     listDirectives: handlers.serverStream("ListDirectives", async function* (request, call) {
       yield* listDirectives(centre, request, await call.person());
     }),
@@ -51,7 +58,7 @@ export function centreMethods(centre: Centre, handlers: Handlers): CentreServer 
       yield* watchDirective(centre, request, await call.person(), call.signal);
     }),
     import: handlers.duplex("Import", async function* (requests, call) {
-      yield* importDirectives(centre, requests, await call.person());
+      yield* importDirectives(centre, requests, await call.person(), call.signal);
     }),
     getBatch: unary("GetBatch", async (request, call) => getBatch(centre, request, await call.person())),
     watchBatch: handlers.serverStream("WatchBatch", async function* (request, call) {
@@ -68,7 +75,9 @@ export function centreMethods(centre: Centre, handlers: Handlers): CentreServer 
     getQuota: unary("GetQuota", async (request, call) => getQuota(centre, request, await call.person())),
     listTrunks: unary("ListTrunks", async (_request, call) => listTrunks(centre, await call.person())),
     putTrunk: unary("PutTrunk", async (request, call) => putTrunk(centre, request, await call.person())),
-    setTrunkMode: unary("SetTrunkMode", async (request, call) => setTrunkMode(centre, request, await call.person())),
+    setTrunkMode: unary("SetTrunkMode", async (request, call) =>
+      setTrunkMode(centre, request, await call.person()),
+    ),
     setStop: unary("SetStop", async (request, call) => setStop(centre, request, await call.person())),
     addIntelligence: unary("AddIntelligence", async (request, call) =>
       addIntelligence(centre, request, await call.person()),

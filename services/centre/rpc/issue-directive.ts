@@ -10,7 +10,7 @@ import { idCharactersMax } from "../config.ts";
 import { directiveView, freshKnowledge, storyOf } from "../domain/directive-view.ts";
 import { insertDirective, newRow, readFacts } from "../store/directives.ts";
 import { checkKey, earlierSubject, rememberKey } from "../store/idempotency.ts";
-import { newEventKey } from "../store/outbox.ts";
+import { eventOf, outgoing } from "../store/outbox.ts";
 import type { CentreTransaction } from "../store/schema.ts";
 import { lock } from "../store/transaction.ts";
 import { viewOf } from "../store/views.ts";
@@ -52,7 +52,13 @@ function readRequest(request: IssueDirectiveRequest): Wanted {
   const value = request.evidence.find((id) => id.length > idCharactersMax);
   if (value !== undefined) {
     const remedy = `Give ids of at most ${idCharactersMax} characters.`;
-    throw new InvalidInput({ code: "too-long", field: "evidence", value, message: "has a too long id", remedy });
+    throw new InvalidInput({
+      code: "too-long",
+      field: "evidence",
+      value,
+      message: "has a too long id",
+      remedy,
+    });
   }
   return {
     target: targetFrom(request),
@@ -101,9 +107,12 @@ async function issue(
     { nowMs, region: centre.region, person, ...facts },
   );
   const { directive, events } = outcome;
-  const event = newEventKey();
-  const row = newRow(directive, event);
-  const view = { ...directiveView(freshKnowledge(row), centre.moment()), story: storyOf([row], [], undefined) };
+  const sent = events.map((each) => outgoing(each.lane, each.body, nowMs));
+  const row = newRow(directive, eventOf(sent));
+  const view = {
+    ...directiveView(freshKnowledge(row), centre.moment()),
+    story: storyOf([row], [], undefined),
+  };
   // A trial ends here: the transaction commits nothing.
   if (request.dryRun) return noEffects({ view: { ...view, id: "" } });
   await insertDirective(transaction, row);
@@ -117,16 +126,28 @@ async function issue(
         role: person.role,
         what: "directive-accepted",
         subject: row.id,
-        detail: { revision: row.revision, target, action: row.action, scope: row.scope, missing: row.missing },
+        detail: {
+          revision: row.revision,
+          target,
+          action: row.action,
+          scope: row.scope,
+          missing: row.missing,
+        },
       },
     ],
-    events: events.map((each) => ({ event, lane: each.lane, body: each.body })),
-    atMs: nowMs,
+    events: sent,
   };
 }
 
 /** What an idempotency key stands for. The end is left out: a client may count it from now again. */
 function fingerprintOf(target: string, request: IssueDirectiveRequest): string {
-  const asked = [target, request.action, request.scope, request.basis, request.reason, request.overrideRevision];
+  const asked = [
+    target,
+    request.action,
+    request.scope,
+    request.basis,
+    request.reason,
+    request.overrideRevision,
+  ];
   return createHash("sha256").update(JSON.stringify(asked)).digest("hex");
 }

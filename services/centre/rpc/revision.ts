@@ -2,7 +2,7 @@ import type { DirectiveOutcome } from "#domain/directive.ts";
 import type { Person } from "#domain/vocabulary.ts";
 import { noEffects, type Effects } from "../centre.ts";
 import { insertDirective, latestRevision, newRow } from "../store/directives.ts";
-import { newEventKey } from "../store/outbox.ts";
+import { eventOf, outgoing } from "../store/outbox.ts";
 import type { CentreTransaction, DirectiveRow } from "../store/schema.ts";
 import { notFound } from "./not-found.ts";
 
@@ -22,9 +22,9 @@ export async function writeRevision(
   nowMs: number,
 ): Promise<Effects<void>> {
   if (outcome.events.length === 0) return noEffects(undefined);
-  const event = newEventKey();
+  const sent = outcome.events.map((each) => outgoing(each.lane, each.body, nowMs));
   const { directive } = outcome;
-  await insertDirective(transaction, newRow(directive, event));
+  await insertDirective(transaction, newRow(directive, eventOf(sent)));
   const { revision, expiresAtMs, missing, reason } = directive;
   return {
     result: undefined,
@@ -38,7 +38,6 @@ export async function writeRevision(
         detail: { revision, expiresAtMs, missing, reason },
       },
     ],
-    events: outcome.events.map((each) => ({ event, lane: each.lane, body: each.body })),
-    atMs: nowMs,
+    events: sent,
   };
 }

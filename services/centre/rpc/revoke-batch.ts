@@ -5,7 +5,7 @@ import { noEffects, type Centre } from "../centre.ts";
 import { knownBatchOf } from "../domain/batch-view.ts";
 import { readApprovals } from "../store/approvals.ts";
 import { batchViewOf, readBatch } from "../store/batches.ts";
-import { newEventKey } from "../store/outbox.ts";
+import { eventOf, outgoing } from "../store/outbox.ts";
 import { lock } from "../store/transaction.ts";
 import { notFound } from "./not-found.ts";
 import { requireHere, writers } from "./people.ts";
@@ -15,7 +15,11 @@ import { requireHere, writers } from "./people.ts";
  *
  * @throws InvalidInput reason; Refusal `forbidden`, `not-found`
  */
-export async function revokeBatch(centre: Centre, request: RevokeBatchRequest, person: Person): Promise<BatchView> {
+export async function revokeBatch(
+  centre: Centre,
+  request: RevokeBatchRequest,
+  person: Person,
+): Promise<BatchView> {
   requireHere(person, centre.region, writers);
   const id = request.batch;
   await centre.accept(async (transaction) => {
@@ -29,10 +33,15 @@ export async function revokeBatch(centre: Centre, request: RevokeBatchRequest, p
       { nowMs, region: centre.region, person },
     );
     if (events.length === 0) return noEffects(undefined);
-    const event = newEventKey();
+    const sent = events.map((each) => outgoing(each.lane, each.body, nowMs));
     await transaction
       .updateTable("batches")
-      .set({ revoked_at_ms: nowMs, revoked_by: person.id, revoked_reason: request.reason, revoke_event: event })
+      .set({
+        revoked_at_ms: nowMs,
+        revoked_by: person.id,
+        revoked_reason: request.reason,
+        revoke_event: eventOf(sent),
+      })
       .where("id", "=", id)
       .execute();
     return {
@@ -47,8 +56,7 @@ export async function revokeBatch(centre: Centre, request: RevokeBatchRequest, p
           detail: { reason: request.reason },
         },
       ],
-      events: events.map((each) => ({ event, lane: each.lane, body: each.body })),
-      atMs: nowMs,
+      events: sent,
     };
   });
   const view = await batchViewOf(centre.database, id, centre.moment());

@@ -2,7 +2,7 @@ import type { Person } from "#domain/vocabulary.ts";
 import type { SetStopRequest, SetStopResponse } from "#proto/qalqan/centre/v1/centre.ts";
 import { requirePerson } from "#platform/identity.ts";
 import { noEffects, type Centre } from "../centre.ts";
-import { newEventKey } from "../store/outbox.ts";
+import { outgoing } from "../store/outbox.ts";
 import { lock } from "../store/transaction.ts";
 import { regionStopOf } from "../store/trunks.ts";
 import { requireCarrier } from "./people.ts";
@@ -13,7 +13,11 @@ import { requireCarrier } from "./people.ts";
  *
  * @throws Refusal `forbidden`
  */
-export async function setStop(centre: Centre, request: SetStopRequest, person: Person): Promise<SetStopResponse> {
+export async function setStop(
+  centre: Centre,
+  request: SetStopRequest,
+  person: Person,
+): Promise<SetStopResponse> {
   requirePerson(person, centre.region, ["carrier", "regional-prosecutor"]);
   const carrier = person.role === "carrier" ? requireCarrier(person, centre.region) : "";
   const response = { stopped: request.stopped, what: carrier === "" ? "region" : carrier };
@@ -42,8 +46,7 @@ export async function setStop(centre: Centre, request: SetStopRequest, person: P
           detail: { revision },
         },
       ],
-      events: [{ event: newEventKey(), lane: "urgent", body: { $case: "regionStop", value: regionStopOf(row) } }],
-      atMs,
+      events: [outgoing("urgent", { $case: "regionStop", value: regionStopOf(row) }, atMs)],
     };
   });
 }

@@ -14,7 +14,11 @@ import { requireOwner, setTrunk } from "./set-trunk.ts";
  *
  * @throws InvalidInput for mode and percent; Refusal `forbidden`, `not-found`
  */
-export async function setTrunkMode(centre: Centre, request: SetTrunkModeRequest, person: Person): Promise<Trunk> {
+export async function setTrunkMode(
+  centre: Centre,
+  request: SetTrunkModeRequest,
+  person: Person,
+): Promise<Trunk> {
   const carrier = requireCarrier(person, centre.region);
   const mode = parseTrunkMode("mode", request.mode);
   const percent = mode === "enforce" ? parsePercent("percent", request.percent) : 0;

@@ -2,7 +2,7 @@ import { Refusal } from "#domain/refusal.ts";
 import type { Person } from "#domain/vocabulary.ts";
 import type { Trunk } from "#proto/qalqan/centre/v1/centre.ts";
 import type { Effects } from "../centre.ts";
-import { newEventKey } from "../store/outbox.ts";
+import { outgoing } from "../store/outbox.ts";
 import type { CentreTransaction, TrunkRow } from "../store/schema.ts";
 import { trunkSetOf, trunkView, writeTrunk, type Stops } from "../store/trunks.ts";
 
@@ -32,7 +32,6 @@ export async function setTrunk(
   return {
     result: trunkView(row, stops),
     audit: [{ atMs, person: person.id, role: person.role, what, subject: row.trunk, detail: { ...set } }],
-    events: [{ event: newEventKey(), lane: "urgent", body: { $case: "trunkSet", value: set } }],
-    atMs,
+    events: [outgoing("urgent", { $case: "trunkSet", value: set }, atMs)],
   };
 }

@@ -3,7 +3,7 @@ import type { Person } from "#domain/vocabulary.ts";
 import type { GetIntelligenceRequest, IntelligenceView } from "#proto/qalqan/centre/v1/centre.ts";
 import { noEffects, type Centre } from "../centre.ts";
 import { intelligenceView, readIntelligence, type ReadIntelligence } from "../store/intelligence.ts";
-import { newEventKey } from "../store/outbox.ts";
+import { outgoing } from "../store/outbox.ts";
 import { lock } from "../store/transaction.ts";
 import { notFound } from "./not-found.ts";
 import { requireHere, writers } from "./people.ts";
@@ -50,13 +50,12 @@ export async function withdrawIntelligence(
         audience === "region"
           ? []
           : [
-              {
-                event: newEventKey(),
-                lane: "events",
-                body: { $case: "intelligenceWithdrawn", value: { id, revision, audience, atMs } },
-              },
+              outgoing(
+                "events",
+                { $case: "intelligenceWithdrawn", value: { id, revision, audience, atMs } },
+                atMs,
+              ),
             ],
-      atMs,
     };
   });
 }

@@ -47,7 +47,9 @@ function auditText(row: Omit<AuditEntry, "detail"> & { readonly detail: string }
  *
  * @returns how many rows there are, and the number of the first row that does not fit; undefined: all fit
  */
-export async function verifyAudit(database: Reader): Promise<{ rows: number; firstBroken: number | undefined }> {
+export async function verifyAudit(
+  database: Reader,
+): Promise<{ rows: number; firstBroken: number | undefined }> {
   let hash: Buffer = genesis;
   let last = 0;
   for (;;) {

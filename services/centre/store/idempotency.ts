@@ -50,5 +50,8 @@ export async function rememberKey(
   atMs: number,
 ): Promise<void> {
   if (key === "") return;
-  await transaction.insertInto("idempotency_keys").values({ person, key, subject, fingerprint, at_ms: atMs }).execute();
+  await transaction
+    .insertInto("idempotency_keys")
+    .values({ person, key, subject, fingerprint, at_ms: atMs })
+    .execute();
 }

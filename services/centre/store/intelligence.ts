@@ -101,7 +101,10 @@ export async function storeShared(
 }
 
 /** What was withdrawn is withdrawn, also where the piece itself has not arrived: it never comes alive then. */
-export async function storeWithdrawn(transaction: CentreTransaction, piece: IntelligenceWithdrawn): Promise<void> {
+export async function storeWithdrawn(
+  transaction: CentreTransaction,
+  piece: IntelligenceWithdrawn,
+): Promise<void> {
   const values = { revision: piece.revision, withdrawn: true, withdrawn_at_ms: piece.atMs };
   await transaction
     .insertInto("intelligence")
@@ -155,7 +158,8 @@ export async function searchIntelligence(
     .orderBy("id")
     .limit(asked.limit);
   if (asked.kind !== "") query = query.where("kind", "=", asked.kind);
-  if (!asked.withWithdrawn) query = query.where("withdrawn", "=", false).where("valid_until_ms", ">", asked.nowMs);
+  if (!asked.withWithdrawn)
+    query = query.where("withdrawn", "=", false).where("valid_until_ms", ">", asked.nowMs);
   if (asked.search.trim() !== "") {
     query = query.where(sql<boolean>`words @@ plainto_tsquery('simple', ${asked.search})`);
   }

@@ -14,7 +14,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
 };
 
 // The migrator's own signature: it knows no schema.
-async function run(database: Kysely<never>, statements: readonly string[]): Promise<void> {
+async function run(database: Kysely<unknown>, statements: readonly string[]): Promise<void> {
   for (const statement of statements) await sql.raw(statement).execute(database);
 }
 

@@ -21,6 +21,13 @@ export function outgoing(lane: Lane, body: NonNullable<Event["body"]>, atMs: num
   return { event: ulid(), lane, type: body.$case, bytes, atMs };
 }
 
+/** The key of the one event that a command causes. */
+export function eventOf(sent: readonly Outgoing[]): string {
+  const [only] = sent;
+  if (only === undefined || sent.length > 1) throw new Error(`one event was expected, not ${sent.length}`);
+  return only.event;
+}
+
 /** Lanes in the order in which their counters are locked. */
 const lockOrder: readonly Lane[] = ["urgent", "events"];
 
@@ -29,7 +36,10 @@ const lockOrder: readonly Lane[] = ["urgent", "events"];
  * counter's row stays locked until the commit, so this comes last in a
  * transaction. A transaction that is rolled back leaves no gap.
  */
-export async function writeOutbox(transaction: CentreTransaction, events: readonly Outgoing[]): Promise<void> {
+export async function writeOutbox(
+  transaction: CentreTransaction,
+  events: readonly Outgoing[],
+): Promise<void> {
   for (const lane of lockOrder) {
     for (const { event, type, bytes, atMs } of events.filter((each) => each.lane === lane)) {
       await sql`
@@ -89,5 +99,7 @@ export async function recordSequences(
     update outbox set sequence = stored.sequence
     from unnest(${stored.map((row) => row.number)}::bigint[], ${stored.map((row) => row.sequence)}::bigint[])
       as stored (number, sequence)
-    where outbox.lane = ${lane} and outbox.number = stored.number and outbox.sequence is null`.execute(database);
+    where outbox.lane = ${lane} and outbox.number = stored.number and outbox.sequence is null`.execute(
+    database,
+  );
 }

@@ -79,21 +79,21 @@ export async function readOverlayRest(transaction: CentreTransaction, nowMs: num
   const stops = await transaction.selectFrom("stops").selectAll().execute();
   return [
     ...approved.map(({ id, revision }) => completeApproval(id, revision, "")),
-    ...batches.filter((batch) => batch.effect_event !== null).map((batch) => completeApproval("", 1, batch.id)),
+    ...batches
+      .filter((batch) => batch.effect_event !== null)
+      .map((batch) => completeApproval("", 1, batch.id)),
     ...batches
       .filter((batch) => batch.revoked_at_ms > 0)
-      .map(
-        (batch): Body => ({
-          $case: "batchRevocation",
-          value: {
-            batch: batch.id,
-            person: batch.revoked_by,
-            role: "",
-            reason: batch.revoked_reason,
-            atMs: batch.revoked_at_ms,
-          },
-        }),
-      ),
+      .map((batch): Body => ({
+        $case: "batchRevocation",
+        value: {
+          batch: batch.id,
+          person: batch.revoked_by,
+          role: "",
+          reason: batch.revoked_reason,
+          atMs: batch.revoked_at_ms,
+        },
+      })),
     ...trunks.map((row): Body => ({ $case: "trunkSet", value: trunkSetOf(row) })),
     ...stops.map((row): Body => ({ $case: "regionStop", value: regionStopOf(row) })),
   ];
@@ -102,5 +102,8 @@ export async function readOverlayRest(transaction: CentreTransaction, nowMs: num
 /** That nothing is missing any more; by whom does not matter to an overlay. */
 function completeApproval(directive: string, revision: number, batch: string): Body {
   const nobody = { person: "", role: "", region: "", kind: "", atMs: 0 };
-  return { $case: "approval", value: { ...nobody, directive, revision, batch, approved: true, complete: true } };
+  return {
+    $case: "approval",
+    value: { ...nobody, directive, revision, batch, approved: true, complete: true },
+  };
 }

@@ -75,7 +75,7 @@ export interface BatchRow {
 }
 
 export interface ApprovalRow {
-  number: Generated<number>;
+  number: number;
   /** Empty for a batch. */
   directive: string;
   revision: number;
@@ -123,7 +123,7 @@ export interface OutboxRow {
 export interface Schema {
   directives: DirectiveRow;
   batches: BatchRow;
-  approvals: ApprovalRow;
+  approvals: Omit<ApprovalRow, "number"> & { number: Generated<number> };
   audit: AuditRow;
   audit_head: { one: number; number: number; hash: Buffer };
   outbox: OutboxRow;

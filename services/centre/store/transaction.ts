@@ -31,7 +31,8 @@ export async function inTransaction<Result>(
       field: "",
       value: "",
       message: "the database went away while this was being written; whether it was, is not known",
-      remedy: "repeat the same request with the same idempotency key: if it was written, that gives the first answer",
+      remedy:
+        "repeat the same request with the same idempotency key: if it was written, that gives the first answer",
     });
   }
 }

@@ -50,7 +50,9 @@ export async function viewOf(
       .execute(),
     readBatches(database, [row]),
   ]);
-  return view === undefined ? undefined : { ...view, story: storyOf(revisions, approvals, batches.get(row.batch)) };
+  return view === undefined
+    ? undefined
+    : { ...view, story: storyOf(revisions, approvals, batches.get(row.batch)) };
 }
 
 async function readBatches(database: Reader, rows: readonly DirectiveRow[]): Promise<Map<string, BatchRow>> {
@@ -72,7 +74,8 @@ async function readEnforcements(
     .selectAll()
     .where("directive", "in", national)
     .execute();
-  for (const each of found) byDirective.set(each.directive, [...(byDirective.get(each.directive) ?? []), each]);
+  for (const each of found)
+    byDirective.set(each.directive, [...(byDirective.get(each.directive) ?? []), each]);
   return byDirective;
 }
 

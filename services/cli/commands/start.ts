@@ -4,7 +4,7 @@ import { examples, type GlobalOptions } from "../options.ts";
 import { regionSlugs } from "../regions-folder.ts";
 
 interface Options {
-  regions: string;
+  regions?: string;
   traffic: string;
 }
 
@@ -12,11 +12,12 @@ interface Options {
 const defaultCallsPerSecond = "20";
 const callsPerSecondMax = 10_000;
 
-const defaultRegions = "astana,almaty,mangystau";
-
 export function define(command: Command): void {
   command
-    .option("--regions <slugs>", "regions to run beside the capital: a,b or all", defaultRegions)
+    .option(
+      "--regions <slugs>",
+      "regions to run beside the capital: a,b or all (default: the first waves of the rollout)",
+    )
     .option(
       "--traffic <n>",
       "calls a second of the switch simulator at the busiest hour, or off",
@@ -31,17 +32,27 @@ export function define(command: Command): void {
       const callsPerSecond =
         options.traffic === "off" ? 0 : parseCount("traffic", options.traffic, 0, callsPerSecondMax);
       const { runNation } = await import("../run-nation.ts");
-      await runNation(options, regionsOf(options.regions), callsPerSecond);
+      await runNation(options, await regionsOf(options.regions), callsPerSecond);
     });
   examples(command, "qalqan start", "qalqan start --regions all --data /tmp/nation --traffic off");
 }
 
-function regionsOf(text: string): string[] {
-  if (text.trim() !== "all") {
-    return text
-      .split(",")
-      .map((slug) => slug.trim())
-      .filter((slug) => slug !== "");
-  }
-  return regionSlugs();
+async function regionsOf(text: string | undefined): Promise<string[]> {
+  if (text === undefined) return firstRegions();
+  if (text.trim() === "all") return regionSlugs();
+  return text
+    .split(",")
+    .map((slug) => slug.trim())
+    .filter((slug) => slug !== "");
+}
+
+/** The capital's own region and the two that follow it: small enough for two cores. */
+const firstWaves = 2;
+
+async function firstRegions(): Promise<string[]> {
+  const { loadRegions } = await import("#infra/blueprint/regions.ts");
+  return loadRegions()
+    .filter(({ rolloutWave }) => rolloutWave <= firstWaves)
+    .toSorted((left, right) => left.rolloutWave - right.rolloutWave)
+    .map(({ slug }) => slug);
 }

@@ -3,6 +3,7 @@ import type { NationStatus as ProcessesStatus } from "#infra/local/control.ts";
 import { connectControl } from "#infra/local/control.ts";
 import { withSession } from "../action.ts";
 import { dataFolderOf } from "../login-file.ts";
+import { isOutage } from "../failure.ts";
 import { examples, type GlobalOptions } from "../options.ts";
 import { answer, note, table } from "../output.ts";
 import { first } from "../people.ts";
@@ -42,8 +43,7 @@ async function regionLines(session: Session): Promise<RegionLine[]> {
   try {
     return await asCapitalSees(session);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error)) throw error;
-    if (error.code !== "unavailable" && error.code !== "deadline-exceeded") throw error;
+    if (!isOutage(error)) throw error;
     note("the capital is not reached: this is what each region says of itself");
     return Promise.all(session.place.nation.map((region) => asRegionSees(session, region)));
   }

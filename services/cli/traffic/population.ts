@@ -70,7 +70,7 @@ const populationSchema = z.strictObject({
 export type Population = Readonly<z.output<typeof populationSchema>>;
 
 /** The project's own population. */
-export const populationFile = join(import.meta.dirname, "population.yaml");
+const populationFile = join(import.meta.dirname, "population.yaml");
 
 /**
  * Reads the parameters of the simulator.

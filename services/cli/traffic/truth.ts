@@ -57,7 +57,7 @@ export interface RegionFigures {
   forged: number;
 }
 
-export const unattributed = "unattributed";
+const unattributed = "unattributed";
 
 /** A day begins at midnight in Kazakhstan: one time zone, UTC+5, since 1 March 2024. */
 const utcOffsetMs = 5 * 3_600_000;

@@ -64,7 +64,7 @@ export class Lanes {
     for await (const { sequence, data, storedAtMs } of follow(this.#connection, stream, after, signal)) {
       const event = this.#decode(data, stream, sequence);
       const rows = rowsOf(event);
-      const message = { region, lane, epoch, stream, sequence, event, rows, heardAtMs: storedAtMs };
+      const message = { region, lane, epoch, stream, sequence, event, rows, heardAtMs: Math.floor(storedAtMs) };
       queue.messages.push({ message, bytes: data.length });
       queue.bytes += data.length;
       this.#arrived();

@@ -33,7 +33,7 @@ export interface ViewMoment {
 export function directiveView(known: DirectiveKnowledge, moment: ViewMoment): DirectiveView {
   const { directive, decision, approvals, batchRevoked } = known;
   const own = directive.id.slice(0, directive.id.lastIndexOf("-"));
-  const decided = decision?.revision === directive.revision ? decision : undefined;
+  const decided = isAbout(decision, known) ? decision : undefined;
   const refused = approvals.some(
     ({ approved, directive: id, revision }) => !approved && (id === "" || revision === directive.revision),
   );
@@ -72,6 +72,12 @@ export function directiveView(known: DirectiveKnowledge, moment: ViewMoment): Di
     // What a region enforces for itself alone, only that region knows.
     settled: isAtRest || isSettled,
   };
+}
+
+/** Whether a decision speaks of what is true now: of this revision, and of the end of its batch. */
+function isAbout(decision: StoredDecision | undefined, { directive, batchRevoked }: DirectiveKnowledge): boolean {
+  if (decision?.revision !== directive.revision) return false;
+  return !batchRevoked || (decision.decision !== "accepted" && decision.decision !== "held");
 }
 
 /** Approvals that are missing: by the capital's decision, else by what the region said when it accepted. */

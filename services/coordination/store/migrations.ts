@@ -8,7 +8,7 @@ const directives = [
   // The one row that says where the capital stands; its sequence fences a replaced leader. Decisions up to
   // introduced_sequence were told to their authors' regions, with a row for each region of the nation.
   `create table national_state (
-     only boolean primary key default true check (only),
+     single boolean primary key default true check (single),
      epoch integer not null,
      sequence bigint not null,
      digest bytea not null,
@@ -93,7 +93,7 @@ const directives = [
      revision bigint not null
    )`,
   `create table national_stop (
-     only boolean primary key default true check (only),
+     single boolean primary key default true check (single),
      stopped boolean not null,
      person text not null,
      at_ms bigint not null,

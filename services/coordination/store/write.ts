@@ -193,7 +193,7 @@ async function writeStop(transaction: Transaction<unknown>, { stop }: Changes): 
   await sql`
     insert into national_stop (stopped, person, at_ms, revision)
     values (${stop.stopped}, ${stop.person}, ${stop.atMs}, ${stop.revision})
-    on conflict (only) do update set
+    on conflict (single) do update set
       stopped = excluded.stopped, person = excluded.person, at_ms = excluded.at_ms, revision = excluded.revision
   `.execute(transaction);
 }

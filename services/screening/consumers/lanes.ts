@@ -7,7 +7,7 @@ import { Event } from "#proto/qalqan/events/v1/events.ts";
 import type { Enforcement } from "../enforcement.ts";
 
 /** Last sequence of a lane that an overlay is true for. */
-export function laneSequence(overlay: Overlay, lane: Lane): number {
+function laneSequence(overlay: Overlay, lane: Lane): number {
   return lane === "events" ? overlay.eventsSequence : overlay.urgentSequence;
 }
 

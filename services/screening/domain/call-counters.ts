@@ -62,8 +62,9 @@ export class CallCounters {
     minute.flushed = 0;
     this.#countIn(minute.counts, counted);
     if (this.#calls.length >= this.#limits.callsWaitingMax) {
-      this.#calls.shift();
-      this.#droppedCalls += 1;
+      // A whole flush at once: dropping one by one would move all others each time.
+      this.#calls = this.#calls.slice(this.#limits.callsPerFlushMax);
+      this.#droppedCalls += this.#limits.callsPerFlushMax;
     }
     this.#calls.push({ ...call, minute: number });
   }

@@ -11,7 +11,7 @@ import type { Log } from "#platform/log.ts";
 const format = 1;
 const fileName = "enforcement.snapshot";
 /** Lines that are made before questions are answered again. */
-const linesPerTurn = 2_000;
+const linesPerTurn = 500;
 const checksumPrefix = "sha256 ";
 
 /** Table and overlay at one moment. */

@@ -52,7 +52,7 @@ export function define(command: Command): void {
     .action(withSession(run, requestOf));
   examples(
     command,
-    'qalqan directive issue --region astana --number "+44 20 7946 0958" --action block --reason fraud --expires 7d --wait',
+    "qalqan directive issue --region astana --number +442079460958 --action block --reason fraud --expires 7d --wait",
     "qalqan directive issue --region almaty --number 87011234567 --trunk international --action divert --reason spoofing --expires 24h",
     "qalqan directive issue --region astana --range +4420794600* --action warn --reason fraud --expires 3d --dry-run --json",
   );

@@ -8,6 +8,7 @@ import {
   receiptLines,
   storyLines,
 } from "../../directive-view.ts";
+import { isOutage } from "../../failure.ts";
 import { examples, type GlobalOptions } from "../../options.ts";
 import { answer, note } from "../../output.ts";
 import { first } from "../../people.ts";
@@ -43,12 +44,4 @@ async function readDirective(session: Session, id: string): Promise<DirectiveVie
     const coordination = await session.coordination(first("central-prosecutor", ""));
     return coordination.call("getDirective", { id });
   }
-}
-
-function isOutage(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    "code" in error &&
-    (error.code === "unavailable" || error.code === "deadline-exceeded")
-  );
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
+import { intelligenceKinds, intelligenceSources, markings } from "#domain/intelligence.ts";
 import { withSession } from "../../action.ts";
 import { parseCount, parseEnd } from "../../durations.ts";
 import { WrongUse } from "../../failure.ts";
@@ -23,33 +24,14 @@ interface Options {
   wording?: string;
 }
 
-const kinds = [
-  "number",
-  "device",
-  "sim-box",
-  "wallet",
-  "drop-card",
-  "script",
-  "deepfake",
-  "leak",
-  "call-centre",
-] as const;
-const markings = ["red", "amber+strict", "amber", "green", "clear"] as const;
-const sources = [
-  "operator",
-  "citizen-report",
-  "detection",
-  "carrier",
-  "bank",
-  "partner",
-  "law-enforcement",
-] as const;
-
 export function define(command: Command): void {
   command
     .addOption(regionOption("region that writes it", true))
-    .addOption(wordOption("--kind <kind>", "what it is about", kinds).makeOptionMandatory(true))
-    .requiredOption("--audience <audience>", "`region` (this one alone), `all`, or slugs: astana,almaty")
+    .addOption(wordOption("--kind <kind>", "what it is about", intelligenceKinds).makeOptionMandatory(true))
+    .requiredOption(
+      "--audience <audience>",
+      "region (this one alone), all, or slugs of regions separated by commas",
+    )
     .addOption(
       wordOption(
         "--tlp <marking>",
@@ -60,7 +42,7 @@ export function define(command: Command): void {
     .option("--field <name=value...>", "a field of its kind, as text; repeat for more")
     .option("--fields <json>", "all fields of its kind as a JSON object")
     .option("--confidence <n>", "0 to 100", "50")
-    .addOption(wordOption("--source <source>", "who it comes from", sources).default("operator"))
+    .addOption(wordOption("--source <source>", "who it comes from", intelligenceSources).default("operator"))
     .option("--valid <end>", "how long it holds: 30d, or a time (ISO 8601)", "90d")
     .option("--note <text>", "free text; never leaves the region")
     .option("--wording <text>", "a script's wording, released for the audience; no runs of seven digits")
@@ -68,7 +50,7 @@ export function define(command: Command): void {
   examples(
     command,
     "qalqan intelligence add --region astana --kind number --field number=+442079460958 --audience all --tlp amber --confidence 80",
-    'qalqan intelligence add --region almaty --kind call-centre --fields \'{"country":"XX","city":"Example"}\' --audience astana,mangystau --tlp red',
+    "qalqan intelligence add --region almaty --kind call-centre --field country=GE city=Example --audience all --tlp green",
   );
 }
 

@@ -1,0 +1,53 @@
+import { lazy, Suspense } from "react";
+import type { Nation } from "../feed/nation.ts";
+import { NationMap } from "../map/nation-map.tsx";
+import { useMedia, useNow } from "../view/nation-view.tsx";
+import { Directives } from "./directives.tsx";
+import { Figures } from "./figures.tsx";
+import { RegionDetails } from "./region-details.tsx";
+import { RegionsList } from "./regions-list.tsx";
+import { RegionsSection } from "./regions-section.tsx";
+import { RegionsTable } from "./regions-table.tsx";
+import { SyncSummary } from "./sync-summary.tsx";
+
+// The chart's library is as large as all the rest: the figures do not wait for it.
+const MinutesChart = lazy(() => import("../chart/minutes-chart.tsx"));
+
+interface Given {
+  readonly nation: Nation;
+  /** Of the page's clock. */
+  readonly receivedAtMs: number;
+  /** Slug of the region that is looked at. */
+  readonly chosen: string | undefined;
+  choose(region: string | undefined): void;
+}
+
+/** The whole nation, from its figures down to each region. */
+export function NationPage({ nation, receivedAtMs, chosen, choose }: Given) {
+  const isWide = useMedia("(min-width: 760px)");
+  const ageMs = useNow(receivedAtMs) - receivedAtMs;
+  const region = nation.regions.find((each) => each.region === chosen);
+  const shared = { nation, ageMs, chosen, choose };
+  return (
+    <>
+      <Figures lastHour={nation.lastHour} />
+      <div className="overview">
+        <NationMap regions={nation.regions} chosen={chosen} choose={choose} />
+        <div className="side">
+          {region === undefined ? (
+            <SyncSummary nation={nation} choose={choose} />
+          ) : (
+            <RegionDetails region={region} ageMs={ageMs} nowMs={nation.atMs + ageMs} choose={choose} />
+          )}
+          <Suspense fallback={<section className="card chart-card" />}>
+            <MinutesChart minutes={nation.minutes} />
+          </Suspense>
+        </div>
+      </div>
+      <div className="details">
+        <RegionsSection>{isWide ? <RegionsTable {...shared} /> : <RegionsList {...shared} />}</RegionsSection>
+        <Directives directives={nation.directives} regions={nation.regions} nowMs={nation.atMs + ageMs} />
+      </div>
+    </>
+  );
+}

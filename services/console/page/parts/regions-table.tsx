@@ -1,0 +1,107 @@
+import { Empty, Table, type TableColumnsType } from "antd";
+import { regionStates, type Nation, type Region } from "../feed/nation.ts";
+import { useLanguage } from "../texts/language.tsx";
+import { Digest } from "./digest.tsx";
+import { heardText } from "./heard-text.ts";
+import { MovingCount } from "./moving-count.tsx";
+import { StateMark } from "./state-mark.tsx";
+import { unattributedOf } from "./unattributed.ts";
+
+interface Given {
+  readonly nation: Nation;
+  readonly ageMs: number;
+  readonly chosen: string | undefined;
+  choose(region: string): void;
+}
+
+const kinds = ["calls", "intercepted", "forged"] as const;
+
+/** The regions as a table that can be sorted. */
+export function RegionsTable({ nation, ageMs, chosen, choose }: Given) {
+  const { texts } = useLanguage();
+  const columns = useColumns(nation.atMs + ageMs, ageMs, chosen, choose);
+  const unattributed = unattributedOf(nation);
+  return (
+    <Table<Region>
+      columns={columns}
+      dataSource={nation.regions}
+      rowKey="region"
+      size="small"
+      pagination={false}
+      showSorterTooltip={false}
+      scroll={{ x: "max-content" }}
+      rowClassName={({ region }) => (region === chosen ? "chosen" : "")}
+      locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={texts.regions.empty} /> }}
+      summary={() =>
+        unattributed.calls === 0 ? null : (
+          <Table.Summary.Row>
+            <Table.Summary.Cell index={0} colSpan={5}>
+              {texts.regions.unattributed} <span className="quiet">({texts.regions.unattributedNote})</span>
+            </Table.Summary.Cell>
+            {kinds.map((kind, index) => (
+              <Table.Summary.Cell key={kind} index={index + 5} align="right">
+                <MovingCount value={unattributed[kind]} />
+              </Table.Summary.Cell>
+            ))}
+          </Table.Summary.Row>
+        )
+      }
+    />
+  );
+}
+
+function useColumns(
+  nowMs: number,
+  ageMs: number,
+  chosen: string | undefined,
+  choose: (region: string) => void,
+): TableColumnsType<Region> {
+  const { texts, format, language } = useLanguage();
+  return [
+    {
+      title: texts.regions.region,
+      key: "region",
+      rowScope: "row",
+      sorter: (one, other) => one.names[language].localeCompare(other.names[language], language),
+      render: (_, { region, names }) => (
+        <button
+          type="button"
+          className="plain"
+          aria-pressed={region === chosen}
+          onClick={() => choose(region)}
+        >
+          {names[language]}
+        </button>
+      ),
+    },
+    {
+      title: texts.regions.state,
+      key: "state",
+      sorter: (one, other) => regionStates.indexOf(one.state) - regionStates.indexOf(other.state),
+      render: (_, { state, sinceMs }) => (
+        <span className="state-since">
+          <StateMark state={state} /> <span className="quiet">{texts.since(format.moment(sinceMs, nowMs))}</span>
+        </span>
+      ),
+    },
+    {
+      title: texts.sync.sequence,
+      key: "sequence",
+      align: "right",
+      render: (_, { sequence }) => format.count(sequence),
+    },
+    { title: texts.sync.digest, key: "digest", render: (_, { digest }) => <Digest digest={digest} /> },
+    {
+      title: texts.regions.heard,
+      key: "heard",
+      render: (_, region) => <span className="heard">{heardText(region, ageMs, texts, format)}</span>,
+    },
+    ...kinds.map((kind) => ({
+      title: texts.regions[kind],
+      key: kind,
+      align: "right" as const,
+      sorter: (one: Region, other: Region) => one[kind] - other[kind],
+      render: (_: unknown, region: Region) => <MovingCount value={region[kind]} />,
+    })),
+  ];
+}

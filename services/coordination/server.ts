@@ -1,0 +1,76 @@
+import { lead, openDatabase } from "#platform/database.ts";
+import { tlsOf } from "#platform/config.ts";
+import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
+import { createTokenVerifier } from "#platform/identity.ts";
+import type { Lifecycle } from "#platform/lifecycle.ts";
+import type { Log } from "#platform/log.ts";
+import { connectNats } from "#platform/nats.ts";
+import type { Readiness } from "#platform/probes.ts";
+import { CoordinationService } from "#proto/qalqan/coordination/v1/coordination.ts";
+import { Capital } from "./capital.ts";
+import type { CoordinationConfig } from "./config.ts";
+import { serveHttp } from "./http/server.ts";
+import { ensureHubStreams } from "./hub-streams.ts";
+import { Leader } from "./leader.ts";
+import { readNation, watchNation } from "./nation-file.ts";
+import { coordinationMethods } from "./rpc/index.ts";
+import { migrations } from "./store/migrations.ts";
+
+/** Whoever holds this advisory lock in the capital's database leads ("qalq" in ASCII). */
+const leaderLockKey = 0x71616c71;
+
+/** Starts the capital's service: reads are answered by every replica, one leads. */
+export async function startCoordination(config: CoordinationConfig, log: Log, lifecycle: Lifecycle): Promise<void> {
+  // A file that cannot be used stops the start, before anything waits.
+  const nation = await readNation(config.REGIONS_FILE);
+  let readiness: Readiness = { ready: false, why: "waiting for PostgreSQL and the hub" };
+  const opened = await Promise.all([
+    openDatabase<unknown>(config, migrations, log, lifecycle.signal),
+    connectNats(config, tlsOf(config), "coordination", log),
+  ]);
+  const database = lifecycle.use("database", opened[0], (each) => each.destroy());
+  const connection = lifecycle.use("nats", opened[1], (each) => each.drain());
+  const capital = new Capital(database);
+  capital.regions = nation;
+
+  const verify = createTokenVerifier(config.IDENTITY_KEYS_FILE);
+  const settings = {
+    listen: config.HTTP_LISTEN,
+    consoleDirectory: config.CONSOLE_DIRECTORY,
+    openOnLoopback: config.CONSOLE_OPEN_ON_LOOPBACK,
+  };
+  const http = await serveHttp(settings, capital, verify, () => readiness, log, lifecycle.signal);
+  lifecycle.use("http", http, (each) => each.close());
+  const implementation = coordinationMethods(capital, new Handlers(verify, log));
+  const grpc = await serveGrpc(config.GRPC_LISTEN, tlsOf(config), [{ definition: CoordinationService, implementation }]);
+  lifecycle.use("grpc", grpc, stopGrpc);
+
+  lifecycle.run("leadership", async (signal) => {
+    const waits = setTimeout(() => (readiness = { ready: true, why: "another replica leads" }), 1_000);
+    const { lost, release } = await lead(config, leaderLockKey, signal);
+    clearTimeout(waits);
+    lifecycle.use("leader lock", release, (each) => each());
+    lifecycle.run("leader lock", async (each) => {
+      const aborted = new Promise<void>((resolve) => each.addEventListener("abort", () => resolve(), { once: true }));
+      await Promise.race([lost, aborted]);
+      if (!each.aborted) throw new Error("the leader lock is lost with its connection: another replica may lead");
+    });
+    readiness = { ready: false, why: "begins to lead" };
+    await ensureHubStreams(connection, nation.map(({ slug }) => slug), config.HUB_REPLICAS, log, signal);
+    const leader = await Leader.open(database, connection, log, lifecycle);
+    await leader.enrol(nation.map(({ slug }) => slug));
+    capital.leader = leader;
+    readiness = { ready: true, why: "leads" };
+    log.info({ sequence: leader.state.sequence, regions: nation.length }, "leads");
+    lifecycle.run("heartbeat", (each) => leader.beat(each));
+    lifecycle.run("list of regions", (each) =>
+      watchNation(config.REGIONS_FILE, log, each, async (regions) => {
+        const slugs = regions.map(({ slug }) => slug);
+        await ensureHubStreams(connection, slugs, config.HUB_REPLICAS, log, each);
+        await leader.enrol(slugs);
+        capital.regions = regions;
+      }),
+    );
+    await leader.run(signal);
+  });
+}

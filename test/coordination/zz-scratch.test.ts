@@ -1,0 +1,66 @@
+import { test } from "vitest";
+import { CapitalUnderTest, until } from "./capital-under-test.ts";
+import { approvalOf, directiveOf, directives, idOf, memberOf } from "./directives.ts";
+import { lastOf } from "#test/replication/servers.ts";
+
+test("scratch", async () => {
+  const capital = await CapitalUnderTest.start(["astana", "almaty", "mangystau"], { LOG_LEVEL: "info" });
+  try {
+    const lat: number[] = [];
+    const sub = capital.nats.subscribe("live.national.1.>");
+    const arrivals: ((n: number) => void)[] = [];
+    void (async () => { for await (const _ of sub) arrivals.shift()?.(performance.now()); })();
+    for (let i = 0; i < 300; i++) {
+      const arrived = new Promise<number>((r) => arrivals.push(r));
+      const t0 = performance.now();
+      await capital.send(i % 2 ? "astana" : "almaty", "urgent", directives(directiveOf(i % 2 ? "astana" : "almaty", 100_000 + i)));
+      const t1 = performance.now();
+      lat.push((await arrived) - t1);
+      await new Promise((r) => setTimeout(r, 5));
+    }
+    lat.sort((a, b) => a - b);
+    console.log("latency after ack p50", lat[150], "p90", lat[270], "p99", lat[297]);
+    const batch = idOf("astana", 900_000);
+    let t = performance.now();
+    for (let k = 0; k < 76; k++) {
+      await capital.send("astana", "events", directives(...Array.from({ length: 1000 }, (_, j) => memberOf("astana", batch, 200_000 + k * 1000 + j))));
+    }
+    console.log("sent", performance.now() - t);
+    await until(async () => (await capital.query<{ n: string }>("select count(*) as n from opinion where batch <> ''"))[0]?.n === "76000", 60_000);
+    console.log("taken in", performance.now() - t);
+    t = performance.now();
+    const before = await lastOf(capital.nats, "NATIONAL_1");
+    await capital.send("astana", "events", { $case: "approval", value: approvalOf("astana", { batch }) });
+    const over: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      await new Promise((r) => setTimeout(r, 200));
+      const id = directiveOf("almaty", 300_000 + i);
+      const t0 = performance.now();
+      await capital.send("almaty", "urgent", directives(id));
+      await until(async () => (await capital.query(`select 1 from decision where directive = '${id.id}'`)).length === 1, 5000);
+      over.push(performance.now() - t0);
+    }
+    await until(async () => (await lastOf(capital.nats, "NATIONAL_1")) >= before + 76, 60_000);
+    await until(async () => (await capital.query("select 1 from refold_job")).length === 0, 60_000);
+    console.log("approved and folded", performance.now() - t, "overtaking (50ms poll)", over.map(Math.round).join(" "));
+    t = performance.now();
+    const { table } = await capital.national();
+    console.log("verified", table.size, performance.now() - t);
+    t = performance.now();
+    await capital.coordination.stop("SIGKILL");
+    capital.coordination.start();
+    await capital.ready();
+    console.log("restart to ready", performance.now() - t);
+    t = performance.now();
+    const b2 = await lastOf(capital.nats, "NATIONAL_1");
+    await capital.send("astana", "urgent", { $case: "batchRevocation", value: { batch, person: "p", role: "regional-prosecutor", reason: "mistake", atMs: Date.now() } });
+    await until(async () => (await lastOf(capital.nats, "NATIONAL_1")) >= b2 + 77, 60_000);
+    console.log("revoked", performance.now() - t);
+    console.log((await capital.national()).table.size);
+    const sizes = await capital.query("select relname, pg_size_pretty(pg_total_relation_size(oid)) from pg_class where relkind='r' and relnamespace='public'::regnamespace order by pg_total_relation_size(oid) desc limit 6");
+    console.log(JSON.stringify(sizes));
+    console.log(capital.log().split("\n").slice(-5).join("\n"));
+  } finally {
+    await capital.stop();
+  }
+}, 300_000);
