@@ -68,7 +68,7 @@ export const snapshotEveryMs = 30_000;
 /** Live messages kept while earlier ones are on their way; beyond that the copy brings them. */
 export const liveWaitingMax = 2_000;
 /** While the event loop is later than this, calls are let go on (ms). */
-export const loopLagMaxMs = 300;
+export const loopLagMaxMs = 500;
 /** What must be written at the end has this long (ms). */
 export const closeWaitMs = 5_000;
 /** How often something that is not there yet is asked for again (ms). */

@@ -96,7 +96,9 @@ export class Screener {
   #answer(request: ScreenRequest, judge: () => Judged): ScreenResponse {
     let judged: Judged;
     try {
-      judged = this.#parts.loop.lagMs > loopLagMaxMs ? goesOn("overloaded") : judge();
+      // Nobody's call waits behind a trial: it is worth its answer.
+      const overloaded = !request.trial && this.#parts.loop.lagMs > loopLagMaxMs;
+      judged = overloaded ? goesOn("overloaded") : judge();
     } catch (error) {
       this.#noteFailure("failed-open", error);
       judged = goesOn("failed-open");

@@ -196,7 +196,7 @@ test("a hub that holds another history stops that lane alone, and says so", asyn
     return why.includes("up urgent is stopped: message 1 differs between region and hub");
   });
   expect((await readiness(nation.ports.address("replication/http"))).ready).toBe(true);
-  expect(nation.log("replication")).toContain("lane-stopped");
+  await until(() => nation.log("replication").includes("lane-stopped"));
   const events = hubStream.up("events", nation.region, epoch);
   const before = await lastOf(coordination, events);
   await until(async () => (await lastOf(coordination, events)) > before);

@@ -71,7 +71,7 @@ test("a damaged snapshot is named and not used: everything is rebuilt from centr
   writeFileSync(file, readFileSync(file, "utf8").replace("almaty-1", "almaty-9"));
 
   await region.startScreening();
-  expect(region.nation.log("screening")).toContain("snapshot-damaged");
+  await until(() => region.nation.log("screening").includes("snapshot-damaged"));
   expect((await region.screen({ callingNumber: fraudster })).directive).toBe("almaty-1");
 }, 60_000);
 
@@ -139,7 +139,7 @@ test("a table that differs from the nation's is named, rebuilt once, and goes on
   await region.publish(block("almaty-3", "+442079460333"));
   await region.untilApplied(3);
   await until(async () => (await readiness(ready)).why === "");
-  expect(region.nation.log("screening")).toContain("table-agrees-again");
+  await until(() => region.nation.log("screening").includes("table-agrees-again"));
 }, 60_000);
 
 test("trunk modes and stop switches decide what the switch is told", async () => {
@@ -174,7 +174,7 @@ test("a live batch is enforced before the region's copy has it, and a restart ke
   await region.startScreening();
   expect(await lastOf(region.centre, regionStream.national(1))).toBe(1);
   expect((await region.screen({ callingNumber: "+442079460222" })).verdict).toBe("block");
-  expect(region.nation.log("screening")).toContain("copy-behind-snapshot");
+  await until(() => region.nation.log("screening").includes("copy-behind-snapshot"));
 
   region.replication.start();
   await until(async () => (await lastOf(region.centre, regionStream.national(1))) === 2);
@@ -200,7 +200,7 @@ test("a snapshot of another history is named, and the table rebuilt from the reg
 
   await region.startScreening();
   await until(async () => (await region.screen({ callingNumber: fraudster })).directive === "almaty-3");
-  expect(region.nation.log("screening")).toContain("snapshot-of-other-history");
+  await until(() => region.nation.log("screening").includes("snapshot-of-other-history"));
   expect((await region.screen({ callingNumber: "+442079460222" })).verdict).toBe("allow");
   await until(async () => (await readiness(region.nation.ports.address("screening/http"))).why === "");
 }, 60_000);

@@ -4,7 +4,7 @@ import { regionStates, type Region } from "../feed/nation.ts";
 import { StateMark, StateShape } from "../parts/state-mark.tsx";
 import { useLanguage } from "../texts/language.tsx";
 import { useMedia } from "../view/nation-view.tsx";
-import { shortName } from "../view/region-names.ts";
+import { shortNames } from "../view/region-names.ts";
 import { placeLabels } from "./label-places.ts";
 import { arrows, nearestTowards } from "./nearest.ts";
 import { plane, project } from "./projection.ts";
@@ -28,7 +28,7 @@ export function NationMap({ regions, chosen, choose }: Given) {
   const hasRoomForLabels = useMedia("(min-width: 760px)");
   const marks = useRef(new Map<string, SVGGElement>());
   const places = regions.map(({ lat, lon }) => project(lat, lon));
-  const names = regions.map((region) => shortName(region, language, texts));
+  const names = shortNames(regions, language, texts);
   const labels = hasRoomForLabels
     ? placeLabels(
         places,

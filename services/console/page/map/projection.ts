@@ -27,6 +27,6 @@ export function project(latitude: number, longitude: number): Place {
   const angle = cone * (longitude * radians - middleLongitude);
   return {
     x: plane.width / 2 + scale * radius * Math.sin(angle),
-    y: plane.height / 2 + scale * (middleRadius - radius * Math.cos(angle)),
+    y: plane.height / 2 - scale * (middleRadius - radius * Math.cos(angle)),
   };
 }

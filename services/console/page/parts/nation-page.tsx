@@ -24,7 +24,7 @@ interface Given {
 
 /** The whole nation, from its figures down to each region. */
 export function NationPage({ nation, receivedAtMs, chosen, choose }: Given) {
-  const isWide = useMedia("(min-width: 760px)");
+  const isWide = useMedia("(min-width: 1040px)");
   const ageMs = useNow(receivedAtMs) - receivedAtMs;
   const region = nation.regions.find((each) => each.region === chosen);
   const shared = { nation, ageMs, chosen, choose };
@@ -44,10 +44,8 @@ export function NationPage({ nation, receivedAtMs, chosen, choose }: Given) {
           </Suspense>
         </div>
       </div>
-      <div className="details">
-        <RegionsSection>{isWide ? <RegionsTable {...shared} /> : <RegionsList {...shared} />}</RegionsSection>
-        <Directives directives={nation.directives} regions={nation.regions} nowMs={nation.atMs + ageMs} />
-      </div>
+      <Directives directives={nation.directives} regions={nation.regions} nowMs={nation.atMs + ageMs} />
+      <RegionsSection>{isWide ? <RegionsTable {...shared} /> : <RegionsList {...shared} />}</RegionsSection>
     </>
   );
 }

@@ -35,11 +35,11 @@ export function RegionsTable({ nation, ageMs, chosen, choose }: Given) {
       summary={() =>
         unattributed.calls === 0 ? null : (
           <Table.Summary.Row>
-            <Table.Summary.Cell index={0} colSpan={5}>
+            <Table.Summary.Cell index={0} colSpan={6}>
               {texts.regions.unattributed} <span className="quiet">({texts.regions.unattributedNote})</span>
             </Table.Summary.Cell>
             {kinds.map((kind, index) => (
-              <Table.Summary.Cell key={kind} index={index + 5} align="right">
+              <Table.Summary.Cell key={kind} index={index + 6} align="right">
                 <MovingCount value={unattributed[kind]} />
               </Table.Summary.Cell>
             ))}
@@ -78,11 +78,12 @@ function useColumns(
       title: texts.regions.state,
       key: "state",
       sorter: (one, other) => regionStates.indexOf(one.state) - regionStates.indexOf(other.state),
-      render: (_, { state, sinceMs }) => (
-        <span className="state-since">
-          <StateMark state={state} /> <span className="quiet">{texts.since(format.moment(sinceMs, nowMs))}</span>
-        </span>
-      ),
+      render: (_, { state }) => <StateMark state={state} />,
+    },
+    {
+      title: texts.regions.since,
+      key: "since",
+      render: (_, { sinceMs }) => format.moment(sinceMs, nowMs),
     },
     {
       title: texts.sync.sequence,

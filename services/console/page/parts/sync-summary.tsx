@@ -11,7 +11,7 @@ interface Given {
 /** Whether all regions have the capital's table, and by name those that have not. */
 export function SyncSummary({ nation, choose }: Given) {
   const { texts, format, language } = useLanguage();
-  const { regions, sequence, digest, epoch } = nation;
+  const { regions, sequence, digest } = nation;
   const inSync = regions.filter(({ state }) => state === "in-sync").length;
   const others = regions
     .filter(({ state }) => state !== "in-sync")
@@ -48,10 +48,6 @@ export function SyncSummary({ nation, choose }: Given) {
           <dd>
             <Digest digest={digest} />
           </dd>
-        </div>
-        <div>
-          <dt>{texts.sync.epoch}</dt>
-          <dd>{format.count(epoch)}</dd>
         </div>
       </dl>
       {regions.length > 0 && <p className="quiet hint">{texts.sync.choose}</p>}

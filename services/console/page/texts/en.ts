@@ -50,7 +50,6 @@ export const en = {
     attention: "Need attention",
     sequence: "Sequence",
     digest: "Digest",
-    epoch: "Epoch",
     choose: "Choose a region on the map or in the table to see it alone.",
   },
   states: {

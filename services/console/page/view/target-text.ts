@@ -9,7 +9,7 @@ export function targetText(key: string, { directives }: Texts): string {
   return on === undefined ? written : directives.on(written, trunk(on));
 }
 
-/** Digits in threes from the right, which no-break spaces keep together: country codes differ in length. */
+/** Numbers of the own country code in the groups that people here read; others have groupings of their own. */
 function grouped(number: string): string {
-  return number.replace(/(\d)(?=(\d{3})+$)/g, "$1\u00A0");
+  return number.replace(/^\+7(\d{3})(\d{3})(\d{2})(\d{2})$/, "+7\u00A0$1\u00A0$2\u00A0$3\u00A0$4");
 }

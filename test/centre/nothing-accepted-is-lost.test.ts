@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readiness, until } from "#test/replication/servers.ts";
+import { verifyAudit } from "../../services/centre/store/audit.ts";
+import { CentreService, prosecutor } from "./centre-service.ts";
+
+/**
+ * What a person was told is accepted is in the database, in the audit and in
+ * the lane, once, whatever is killed meanwhile; what was not answered is there
+ * once or not at all, and the same request gives the first answer.
+ */
+describe("while parts of the region are killed", () => {
+  let service: CentreService;
+  beforeAll(async () => {
+    service = await CentreService.start();
+  });
+  afterAll(() => service.stop());
+
+  let next = 0;
+  const accepted = new Map<string, string>();
+
+  /** Issues one directive as a patient client: the same request until it is answered. */
+  async function issuePatiently(): Promise<void> {
+    next += 1;
+    const number = `+4420${String(70_000_000 + next)}`;
+    const idempotencyKey = `key-${next}`;
+    const endMs = Date.now() + 30_000;
+    for (;;) {
+      try {
+        const { id } = await service.issue(prosecutor, { number, idempotencyKey });
+        accepted.set(number, id);
+        return;
+      } catch (error) {
+        const code = error instanceof Error && "code" in error ? error.code : "";
+        if (code !== "unavailable" && code !== "deadline-exceeded") throw error;
+        if (Date.now() > endMs) throw error;
+        await sleep(50);
+      }
+    }
+  }
+
+  async function underLoad(fault: () => Promise<void>): Promise<void> {
+    let running = true;
+    const clients = Array.from({ length: 4 }, async () => {
+      while (running) {
+        await issuePatiently();
+        await sleep(10);
+      }
+    });
+    await sleep(100);
+    await fault();
+    await sleep(300);
+    running = false;
+    await Promise.all(clients);
+  }
+
+  async function expectAllOnce(): Promise<void> {
+    await until(async () => (await service.lane("urgent")).length >= accepted.size);
+    const events = await service.lane("urgent");
+    expect(events.map(({ outbox }) => outbox)).toEqual(events.map((_, index) => index + 1));
+    const ids = events.flatMap(({ body }) =>
+      body?.$case === "directives" ? body.value.directives.map(({ id, target }) => `${target} ${id}`) : [],
+    );
+    expect(ids.toSorted()).toEqual([...accepted].map(([number, id]) => `${number} ${id}`).toSorted());
+    const rows = await service.database.selectFrom("directives").select(["target", "id"]).execute();
+    expect(rows.map(({ target, id }) => `${target} ${id}`).toSorted()).toEqual(ids.toSorted());
+    expect(await verifyAudit(service.database)).toMatchObject({ firstBroken: undefined });
+  }
+
+  test("NATS: directives are accepted all the while, and come in the lane once it is back", async () => {
+    await underLoad(async () => {
+      await service.servers.regional.stop("SIGKILL");
+      const before = accepted.size;
+      await until(() => accepted.size >= before + 8);
+      service.servers.regional.start();
+    });
+    await expectAllOnce();
+  });
+
+  test("PostgreSQL: the service stays up, says so, and goes on by itself", async () => {
+    await underLoad(async () => {
+      await service.postgres.stop("SIGKILL");
+      await until(async () => !(await readiness(service.httpAddress)).ready);
+      await sleep(300);
+      service.postgres.start();
+    });
+    await until(async () => (await readiness(service.httpAddress)).ready);
+    await issuePatiently();
+    await expectAllOnce();
+  });
+
+  test("the centre itself", async () => {
+    for (let kill = 0; kill < 3; kill += 1) {
+      await underLoad(() => service.centre.killAndRestart());
+    }
+    await issuePatiently();
+    await expectAllOnce();
+  });
+});
