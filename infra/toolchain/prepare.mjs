@@ -22,6 +22,7 @@ import {
   onPath,
   versionOf,
 } from "./locate.mjs";
+import { buildPage, pageIsBuilt } from "./page.mjs";
 
 const checkout = join(import.meta.dirname, "..", "..");
 const binaries = join(checkout, "node_modules", ".bin");
@@ -127,6 +128,12 @@ async function prepareNatsServer() {
   }
 }
 
+async function preparePage() {
+  if (pageIsBuilt()) return;
+  // The package `node`, not the machine's: its age is known.
+  await buildPage((parameters) => step("building the page", join(binaries, "node"), parameters));
+}
+
 async function prepareBrowser() {
   if (findChromium() !== undefined) return;
   const apt = onPath("apt-get");
@@ -178,6 +185,7 @@ async function main() {
   }
   await installPackages();
   await prepareNatsServer();
+  await preparePage();
   if (flags.includes("--browser")) await prepareBrowser();
   if (command !== undefined) run(command, parameters);
 }

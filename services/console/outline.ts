@@ -19,7 +19,8 @@ export function outline(): Plugin {
   return {
     name: "outline",
     resolveId: (id) => (id === name ? `\0${name}` : undefined),
-    load: (id) => (id === `\0${name}` ? `export const outline = ${JSON.stringify(outlinePath())};` : undefined),
+    load: (id) =>
+      id === `\0${name}` ? `export const outline = ${JSON.stringify(outlinePath())};` : undefined,
   };
 }
 

@@ -97,7 +97,9 @@ export function fold(target: string, opinions: readonly Opinion[], context: Fold
   }));
   const judged = all.filter(({ opinion }) => opinion.scope !== "region");
   const said = all.filter((each) => each.opinion.scope !== "region" || isNewsAtHome(each, context));
-  const memory = structuredClone(context.memory);
+  // What is changed below is replaced, never written into: one level is enough, at a tenth of a deep copy's cost.
+  const { counting: countingBefore, overrides } = context.memory;
+  const memory = { ...context.memory, counting: { ...countingBefore }, overrides: { ...overrides } };
   settleOverrides(judged, memory);
   holdBackObserved(judged);
   const counting = judged.filter(counts).map((each) => each.opinion);

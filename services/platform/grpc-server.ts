@@ -15,6 +15,7 @@ import type { TlsIdentity } from "./config.ts";
 import { errorTrailer, translateError } from "./errors.ts";
 import type { TokenVerifier } from "./identity.ts";
 import type { Log } from "./log.ts";
+import { requireMessage, requireMessages, withMalformedMessages } from "./malformed-message.ts";
 
 /** A message larger than this is refused before it is read (bytes). */
 export const messageBytesMax = 4 * 1024 * 1024;
@@ -56,7 +57,7 @@ export class Handlers {
     return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
       void (async () => {
         try {
-          callback(null, await handle(call.request, this.#context(call)));
+          callback(null, await handle(requireMessage(call.request), this.#context(call)));
         } catch (error) {
           callback(this.#grpcError(method, error));
         }
@@ -66,13 +67,13 @@ export class Handlers {
 
   serverStream<Request, Response>(method: string, handle: Stream<Request, Response>) {
     return (call: ServerWritableStream<Request, Response>): void => {
-      void this.#pump(method, call, () => handle(call.request, this.#context(call)));
+      void this.#pump(method, call, () => handle(requireMessage(call.request), this.#context(call)));
     };
   }
 
   duplex<Request, Response>(method: string, handle: Duplex<Request, Response>) {
     return (call: ServerDuplexStream<Request, Response>): void => {
-      void this.#pump(method, call, () => handle(call, this.#context(call)));
+      void this.#pump(method, call, () => handle(requireMessages(call), this.#context(call)));
     };
   }
 
@@ -138,7 +139,7 @@ export async function serveGrpc(
     "grpc.max_receive_message_length": messageBytesMax,
     "grpc.max_send_message_length": messageBytesMax,
   });
-  for (const { definition, implementation } of services) server.addService(definition, implementation);
+  for (const { definition, implementation } of services) server.addService(withMalformedMessages(definition), implementation);
   const credentials = ServerCredentials.createSsl(
     Buffer.from(tls.ca),
     [{ cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) }],

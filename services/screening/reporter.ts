@@ -22,6 +22,7 @@ export interface Replica {
 export class Reporter {
   readonly #enforcement: Enforcement;
   readonly #counters: CallCounters;
+  readonly #pairs: { write(): Promise<void> };
   readonly #replica: Replica;
   readonly #log: Log;
   readonly #wake = new Wake();
@@ -32,9 +33,17 @@ export class Reporter {
   #closing = false;
   #named = 0;
 
-  constructor(enforcement: Enforcement, counters: CallCounters, replica: Replica, log: Log) {
+  /** @param pairs written before the counters that name first calls of pairs */
+  constructor(
+    enforcement: Enforcement,
+    counters: CallCounters,
+    pairs: { write(): Promise<void> },
+    replica: Replica,
+    log: Log,
+  ) {
     this.#enforcement = enforcement;
     this.#counters = counters;
+    this.#pairs = pairs;
     this.#replica = replica;
     this.#log = log;
   }
@@ -93,6 +102,7 @@ export class Reporter {
   async #flush(producer: LaneProducer, nowMs: number, signal: AbortSignal): Promise<void> {
     const value = this.#counters.take(nowMs);
     this.#countedAtMs = this.#counters.isEmpty ? 0 : nowMs;
+    await this.#pairs.write();
     await this.#write(producer, { $case: "counters", value }, signal);
     if (this.#counters.droppedCalls > this.#named) {
       this.#named = this.#counters.droppedCalls;

@@ -1,6 +1,6 @@
 import { answeredKey, attributedRegion, callBucket, callKeyOf, callQuestion, pairKey } from "#domain/call.ts";
 import { collect, type Match } from "#domain/collect.ts";
-import { decide } from "#domain/decision.ts";
+import { decide, isDirectiveReason } from "#domain/decision.ts";
 import { InvalidInput } from "#domain/invalid-input.ts";
 import { dialledText, parseDialled, type Dialled } from "#domain/number.ts";
 import { applyMode, isTrunkId, type TrunkMode } from "#domain/trunk.ts";
@@ -8,9 +8,9 @@ import type { Verdict } from "#domain/vocabulary.ts";
 import type { Log } from "#platform/log.ts";
 import type { ScreenRequest, ScreenResponse } from "#proto/qalqan/screening/v1/screening.ts";
 import type { CallLog } from "./call-log.ts";
-import { loopLagMaxMs, pairsPerDayMax } from "./config.ts";
+import { loopLagMaxMs } from "./config.ts";
 import type { CallCounters } from "./domain/call-counters.ts";
-import { FirstPairs } from "./domain/first-pairs.ts";
+import type { FirstPairs } from "./domain/first-pairs.ts";
 import type { Enforcement } from "./enforcement.ts";
 import type { LoopWatch } from "./loop-watch.ts";
 import type { RegionDirectory } from "./regions.ts";
@@ -26,6 +26,7 @@ export interface ScreenerParts {
   readonly regions: RegionDirectory;
   readonly enforcement: Enforcement;
   readonly counters: CallCounters;
+  readonly pairs: FirstPairs;
   readonly callLog: CallLog;
   readonly reporter: Reporter;
   readonly loop: LoopWatch;
@@ -58,7 +59,6 @@ const unknownTrunksMax = 200;
  */
 export class Screener {
   readonly #parts: ScreenerParts;
-  readonly #pairs = new FirstPairs(pairsPerDayMax);
   readonly #unknownTrunks = new Set<string>();
   #questions = 0;
   #failures = 0;
@@ -178,13 +178,12 @@ export class Screener {
     const { verdict, decision, reason, directive, mode, enforced } = judged;
     const { trunk } = request;
     const countedReason = judged.trunkKnown ? reason : "trunk-unknown";
-    const firstOfPairToday = this.#isFirstOfPair(verdict, calling, called, nowMs);
+    const key = Buffer.from(answeredKey(callKey));
+    const pair = { calling, called, call: key.toString("base64url") };
+    const firstOfPairToday = this.#isFirstOfPair(judged, pair, nowMs);
     counters.add(
       { verdict, reason: countedReason, trunk, mode, decision },
-      {
-        key: Buffer.from(answeredKey(callKey)),
-        ...{ verdict, reason, attributedTo, firstOfPairToday, fallbackKey: fallback },
-      },
+      { key, verdict, reason, attributedTo, firstOfPairToday, fallbackKey: fallback },
       nowMs,
     );
     reporter.wantFlush(nowMs);
@@ -200,11 +199,18 @@ export class Screener {
     });
   }
 
-  /** Calls that simply go on are not remembered: nothing is counted once per pair about them. */
-  #isFirstOfPair(verdict: Verdict, calling: Dialled, called: Dialled, nowMs: number): boolean {
-    if (verdict === "allow") return false;
-    const happened = verdict === "warn" ? "warned" : "stopped";
-    return this.#pairs.isFirst(`${happened} ${pairKey(calling, called, this.#parts.regionKey)}`, nowMs);
+  /** Warned ones and those stopped by a directive count once per pair; forged ones, and what goes on, each. */
+  #isFirstOfPair(
+    { verdict, reason }: Judged,
+    { calling, called, call }: { calling: Dialled; called: Dialled; call: string },
+    nowMs: number,
+  ): boolean {
+    const warned = verdict === "warn";
+    const intercepted = (verdict === "block" || verdict === "divert") && isDirectiveReason(reason);
+    if (!warned && !intercepted) return false;
+    const { pairs, regionKey } = this.#parts;
+    const happened = warned ? "warned" : "intercepted";
+    return pairs.isFirst(`${happened}:${pairKey(calling, called, regionKey)}`, call, nowMs);
   }
 
   /** Named in the log at most once a second; nothing of the call is in it. */

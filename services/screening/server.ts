@@ -16,6 +16,7 @@ import { CapitalHeartbeat } from "./consumers/capital-heartbeat.ts";
 import { followLanes } from "./consumers/lanes.ts";
 import { NationalConsumer } from "./consumers/national.ts";
 import { CallCounters } from "./domain/call-counters.ts";
+import { FirstPairs } from "./domain/first-pairs.ts";
 import { Enforcement, type StartEnds } from "./enforcement.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { loadOverlay } from "./overlay-source.ts";
@@ -25,6 +26,7 @@ import { getState } from "./rpc/get-state.ts";
 import { screen } from "./rpc/screen.ts";
 import { screenStream } from "./rpc/screen-stream.ts";
 import { Screener } from "./screener.ts";
+import { PairsFile } from "./store/pairs-file.ts";
 import { SnapshotFile } from "./store/snapshot-file.ts";
 
 /**
@@ -47,11 +49,14 @@ export async function startScreening(
     callsWaitingMax: limits.answeredWaitingMax,
     countsPerMinuteMax: limits.countsPerMinuteMax,
   });
-  const reporter = new Reporter(enforcement, counters, replica, log);
+  const pairs = new FirstPairs(limits.pairsPerDayMax);
+  const pairsFile = new PairsFile(config.STATE_DIRECTORY, pairs, log);
+  await pairsFile.restore(Date.now());
+  const reporter = new Reporter(enforcement, counters, pairsFile, replica, log);
   const callLog = new CallLog(config.REPLICA, log);
   const loop = lifecycle.use("loop watch", new LoopWatch(), (watch) => watch.close());
   const screener = new Screener({
-    ...{ replica, enforcement, counters, callLog, reporter, loop, log },
+    ...{ replica, enforcement, counters, pairs, callLog, reporter, loop, log },
     regionKey: config.REGION_KEY_FILE,
     appealLines: config.APPEAL_LINES,
     regions: readRegions(config.REGIONS_FILE),

@@ -32,7 +32,12 @@ export function ordinaryNation(atMs = Date.now()) {
     digest,
     stopped: false,
     regions,
-    lastHour: { calls: sum("calls") + 4_127, intercepted: sum("intercepted") + 41, forged: sum("forged") + 22, warned: 311 },
+    lastHour: {
+      calls: sum("calls") + 4_127,
+      intercepted: sum("intercepted") + 41,
+      forged: sum("forged") + 22,
+      warned: 311,
+    },
     minutes: minutesUntil(atMs),
     directives: directives(
       atMs,
@@ -48,7 +53,15 @@ export type GivenRegion = GivenNation["regions"][number];
 export function emptyNation(atMs = Date.now()): GivenNation {
   const minutes = minutesUntil(atMs).map((each) => ({ ...each, calls: 0, intercepted: 0 }));
   const lastHour = { calls: 0, intercepted: 0, forged: 0, warned: 0 };
-  return { ...ordinaryNation(atMs), sequence: 0, digest: digestOf("empty"), regions: [], lastHour, minutes, directives: [] };
+  return {
+    ...ordinaryNation(atMs),
+    sequence: 0,
+    digest: digestOf("empty"),
+    regions: [],
+    lastHour,
+    minutes,
+    directives: [],
+  };
 }
 
 /** Some regions are cut off, one is behind, one differs, and one has never been heard. */
@@ -59,10 +72,26 @@ export function troubledNation(atMs = Date.now()): GivenNation {
     if (region !== undefined) Object.assign(region, what);
   };
   change(2, { state: "behind", sequence: 48_190, digest: digestOf("behind"), sinceMs: atMs - 12 * second });
-  change(13, { state: "cut-off", sequence: 47_901, digest: digestOf("old"), stalenessMs: 26 * minute, sinceMs: atMs - 26 * minute });
+  change(13, {
+    state: "cut-off",
+    sequence: 47_901,
+    digest: digestOf("old"),
+    stalenessMs: 26 * minute,
+    sinceMs: atMs - 26 * minute,
+  });
   change(15, { state: "diverged", digest: digestOf("other"), sinceMs: atMs - 4 * second });
-  change(18, { state: "cut-off", sequence: 0, digest: "", stalenessMs: null, sinceMs: atMs - 40 * minute, calls: 0, intercepted: 0, forged: 0 });
-  for (const directive of nation.directives.slice(0, 3)) Object.assign(directive, { enforcedIn: 18, slowestMs: null });
+  change(18, {
+    state: "cut-off",
+    sequence: 0,
+    digest: "",
+    stalenessMs: null,
+    sinceMs: atMs - 40 * minute,
+    calls: 0,
+    intercepted: 0,
+    forged: 0,
+  });
+  for (const directive of nation.directives.slice(0, 3))
+    Object.assign(directive, { enforcedIn: 18, slowestMs: null });
   return nation;
 }
 

@@ -3,6 +3,7 @@ import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { approvalOf, directiveOf, directives, idOf, memberOf } from "./directives.ts";
 import { lastOf } from "#test/replication/servers.ts";
 
+import { writeFileSync } from "node:fs";
 import { execSync } from "node:child_process";
 function cpu(): string {
   const lines = execSync("ps -eo pid,ppid,cputimes,args").toString().split("\n").map((l) => l.trim().split(/\s+/));
@@ -15,13 +16,14 @@ function cpu(): string {
   return `cpu s: coordination ${sum(coord)} postgres ${sum(post) + sum(kids)} nats ${sum(nats)} load ${execSync("cat /proc/loadavg").toString().trim()}`;
 }
 test("scratch", async () => {
-  const capital = await CapitalUnderTest.start(["astana", "almaty", "mangystau"], { LOG_LEVEL: "info" });
+  const capital = await CapitalUnderTest.start(["astana", "almaty", "mangystau"], { LOG_LEVEL: "info", NODE_OPTIONS: process.env["PROF"] === undefined ? "" : "--cpu-prof --cpu-prof-dir=/tmp/coordbench" });
   try {
+    if (process.env["PGLOG"] !== undefined) { await capital.query("alter system set log_min_duration_statement = 0"); await capital.query("select pg_reload_conf()"); }
     const lat: number[] = [];
     const sub = capital.nats.subscribe("live.national.1.>");
     const arrivals: ((n: number) => void)[] = [];
     void (async () => { for await (const _ of sub) arrivals.shift()?.(performance.now()); })();
-    for (let i = 0; i < 300; i++) {
+    for (let i = 0; i < Number(process.env["SINGLES"] ?? 300); i++) {
       const arrived = new Promise<number>((r) => arrivals.push(r));
       const t0 = performance.now();
       await capital.send(i % 2 ? "astana" : "almaty", "urgent", directives(directiveOf(i % 2 ? "astana" : "almaty", 100_000 + i)));
@@ -58,7 +60,8 @@ test("scratch", async () => {
     const { table } = await capital.national();
     console.log("verified", table.size, performance.now() - t);
     t = performance.now();
-    await capital.coordination.stop("SIGKILL");
+    await capital.coordination.stop(process.env["PROF"] === undefined ? "SIGKILL" : "SIGTERM");
+    if (process.env["PROF"] !== undefined) return;
     capital.coordination.start();
     await capital.ready();
     console.log("restart to ready", performance.now() - t);
@@ -72,6 +75,7 @@ test("scratch", async () => {
     console.log(JSON.stringify(sizes));
     console.log(capital.log().split("\n").slice(-5).join("\n"));
   } finally {
+    if (process.env["PGLOG"] !== undefined) writeFileSync("/tmp/coordbench/pg.log", capital.log("postgres"));
     await capital.stop();
   }
 }, 300_000);

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { errorTrailer } from "#platform/errors.ts";
 import { addressIn, readRunFile } from "#infra/local/run-file.ts";
 import { accessNation } from "../../services/cli/faults/access.ts";
 import {
@@ -95,7 +96,7 @@ describe("bad input", () => {
     [
       "a directive that does not exist",
       ["directive", "show", "astana-01ARZ3NDEKTSV4RRFFQ69G5FAV"],
-      "id",
+      "directive",
       "astana-01ARZ3NDEKTSV4RRFFQ69G5FAV",
     ],
   ])("%s is refused with field, value and remedy", async (_what, words, field, value) => {
@@ -135,8 +136,10 @@ describe("bad input", () => {
         resolve,
       );
     });
-    expect(error?.code).toBeGreaterThan(0);
-    expect(error?.details).not.toBe("");
+    expect(error?.code).toBe(status.INVALID_ARGUMENT);
+    const detail = JSON.parse(String(error?.metadata.get(errorTrailer)[0])) as ErrorDocument["error"];
+    expect(detail).toMatchObject({ field: "message", value: "300 bytes" });
+    expect(detail.remedy).not.toBe("");
   });
 
   it("bytes that are no TLS at all are dropped", async () => {

@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createLog } from "#platform/log.ts";
@@ -7,7 +10,8 @@ import { ScreenRequest } from "#proto/qalqan/screening/v1/screening.ts";
 import { CallLog } from "../../services/screening/call-log.ts";
 import { AppliedLog } from "../../services/screening/domain/applied-log.ts";
 import { CallCounters } from "../../services/screening/domain/call-counters.ts";
-import { FirstPairs } from "../../services/screening/domain/first-pairs.ts";
+import { FirstPairs, localDay } from "../../services/screening/domain/first-pairs.ts";
+import { PairsFile } from "../../services/screening/store/pairs-file.ts";
 import { Enforcement } from "../../services/screening/enforcement.ts";
 import { LoopWatch } from "../../services/screening/loop-watch.ts";
 import { readRegions } from "../../services/screening/regions.ts";
@@ -30,13 +34,14 @@ function screener() {
       replica,
       enforcement,
       counters,
+      pairs: new FirstPairs(10),
       loop,
       log,
       regionKey: Buffer.alloc(32),
       appealLines: new Set<string>(),
     },
     callLog: new CallLog("screening-0", log),
-    reporter: new Reporter(enforcement, counters, replica, log),
+    reporter: new Reporter(enforcement, counters, { write: async () => undefined }, replica, log),
     regions: readRegions(undefined),
   });
   return { answers, enforcement, counters, loop };
@@ -147,8 +152,27 @@ test("a receipt names each message, or the first and the last of each stream whe
 test("a pair is the first again on the next day of Kazakhstan, not at midnight UTC", () => {
   const pairs = new FirstPairs(10);
   const evening = Date.parse("2026-03-01T18:59:00Z");
-  expect(pairs.isFirst("pair", evening)).toBe(true);
-  expect(pairs.isFirst("pair", evening + 30_000)).toBe(false);
-  expect(pairs.isFirst("pair", Date.parse("2026-03-01T19:00:00Z"))).toBe(true);
-  expect(pairs.isFirst("pair", Date.parse("2026-03-02T00:30:00Z"))).toBe(false);
+  expect(pairs.isFirst("pair", "call-1", evening)).toBe(true);
+  expect(pairs.isFirst("pair", "call-2", evening + 30_000)).toBe(false);
+  expect(pairs.isFirst("pair", "call-3", Date.parse("2026-03-01T19:00:00Z"))).toBe(true);
+  expect(pairs.isFirst("pair", "call-4", Date.parse("2026-03-02T00:30:00Z"))).toBe(false);
+});
+
+test("a call stays the first of its pair when a second switch asks about it, and after a restart", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "qalqan-pairs-"));
+  const nowMs = Date.parse("2026-03-01T12:00:00Z");
+  const pairs = new FirstPairs(10);
+  const file = new PairsFile(folder, pairs, log);
+  await file.restore(nowMs);
+  const firsts = ["call-1", "call-1", "call-2"].map((call) => pairs.isFirst("pair", call, nowMs));
+  expect(firsts).toEqual([true, true, false]);
+  await file.write();
+  writeFileSync(join(folder, `pairs-${localDay(nowMs)}`), "cut-of", { flag: "a" });
+  const restarted = new FirstPairs(10);
+  await new PairsFile(folder, restarted, log).restore(nowMs);
+  expect(restarted.isFirst("pair", "call-3", nowMs)).toBe(false);
+  expect(restarted.isFirst("other", "call-4", nowMs)).toBe(true);
+  await new PairsFile(folder, new FirstPairs(10), log).restore(nowMs + 24 * 3_600_000);
+  expect(readdirSync(folder)).toEqual([]);
+  rmSync(folder, { recursive: true });
 });

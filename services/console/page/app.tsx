@@ -54,12 +54,7 @@ function Content() {
     <main className="page" data-line={feed.line}>
       <ConnectionNotice />
       {feed.nation.stopped && <StopNotice />}
-      <NationPage
-        nation={feed.nation}
-        receivedAtMs={feed.receivedAtMs}
-        chosen={chosen}
-        choose={choose}
-      />
+      <NationPage nation={feed.nation} receivedAtMs={feed.receivedAtMs} chosen={chosen} choose={choose} />
       <footer className="footer">{texts.footer}</footer>
     </main>
   );

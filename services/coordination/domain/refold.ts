@@ -57,7 +57,8 @@ export function refold(
     const outcome = fold(target, opinions, { ...context, memory, nextSequence: draft.sequence });
     for (const slot of outcome.removed) removeRow(draft, target, slot, memory.entries[slot]);
     for (const slot of outcome.changed) putRow(draft, memory.entries[slot], outcome.entries[slot]);
-    if (!sameMemory(memory, outcome.memory)) refolded.memories.set(target, outcome.memory);
+    const hasMoved = outcome.changed.length + outcome.removed.length > 0;
+    if (hasMoved || !sameMemory(memory, outcome.memory)) refolded.memories.set(target, outcome.memory);
 
     const byId = new Map(opinions.map((opinion) => [opinion.id, opinion]));
     const news = outcome.decisions.filter((decision) =>

@@ -1,3 +1,4 @@
+import { isDirectiveReason, isForgedReason } from "#domain/decision.ts";
 import { compareStrictness, verdicts, type Verdict } from "#domain/vocabulary.ts";
 import type { AnsweredCall, Count, Counters } from "#proto/qalqan/events/v1/events.ts";
 import { grains, startOf, type Grain } from "./grains.ts";
@@ -106,15 +107,26 @@ export function countAll(
     minutes: [...minutes.values()],
     calls: [...calls.values()],
     callDeltas: [...counted.values()].filter(
-      ({ calls: number, intercepted, forged, fallback }) => number !== 0 || intercepted !== 0 || forged !== 0 || fallback !== 0,
+      ({ calls: number, intercepted, forged, fallback }) =>
+        number !== 0 || intercepted !== 0 || forged !== 0 || fallback !== 0,
     ),
-    questionDeltas: [...questions.values()].filter((delta) => delta.questions !== 0 || delta.shadowStopped !== 0),
+    questionDeltas: [...questions.values()].filter(
+      (delta) => delta.questions !== 0 || delta.shadowStopped !== 0,
+    ),
   };
 }
 
 function countedCall(key: string, call: AnsweredCall): CountedCall {
   const { minute, verdict, reason, attributedTo } = call;
-  return { key, minute, verdict, reason, attributedTo, firstOfPair: call.firstOfPairToday, fallback: call.fallbackKey };
+  return {
+    key,
+    minute,
+    verdict,
+    reason,
+    attributedTo,
+    firstOfPair: call.firstOfPairToday,
+    fallback: call.fallbackKey,
+  };
 }
 
 /**
@@ -132,7 +144,8 @@ function joinCalls(left: CountedCall | undefined, right: CountedCall): CountedCa
     verdict: leads.verdict,
     reason: leads.reason,
     attributedTo: others[0] ?? "",
-    firstOfPair: order === 0 ? left.firstOfPair || right.firstOfPair : leads.firstOfPair,
+    // Redials are recognised within one region: where one of them knows an earlier call, this is none of the first.
+    firstOfPair: order === 0 ? left.firstOfPair && right.firstOfPair : leads.firstOfPair,
     fallback: left.fallback && right.fallback,
   };
 }
@@ -151,11 +164,10 @@ function sameCall(left: CountedCall, right: CountedCall): boolean {
 }
 
 const stops = (verdict: string): boolean => verdict === "block" || verdict === "divert";
-const isForged = (reason: string): boolean => reason.startsWith("forged");
 
-/** Stopped by a directive or detection, and the first of its pair that day. */
+/** Stopped by a directive, and the first of its pair that day. */
 export function isIntercepted(call: CountedCall): boolean {
-  return stops(call.verdict) && !isForged(call.reason) && call.firstOfPair;
+  return stops(call.verdict) && isDirectiveReason(call.reason) && call.firstOfPair;
 }
 
 function addCall(deltas: Map<string, CallDelta>, call: CountedCall, sign: 1 | -1): void {
@@ -170,7 +182,7 @@ function addCall(deltas: Map<string, CallDelta>, call: CountedCall, sign: 1 | -1
     deltas.set(key, delta);
     delta.calls += sign;
     if (isIntercepted(call)) delta.intercepted += sign;
-    if (stops(call.verdict) && isForged(call.reason)) delta.forged += sign;
+    if (stops(call.verdict) && isForgedReason(call.reason)) delta.forged += sign;
     if (call.fallback) delta.fallback += sign;
   }
 }

@@ -4,6 +4,7 @@ import { Approval, Directive } from "#proto/qalqan/events/v1/events.ts";
 import type { PublishedDecision } from "../domain/refold.ts";
 
 export type Database = Kysely<unknown>;
+type Condition = ReturnType<typeof sql>;
 
 /** What PostgreSQL knows about some targets. */
 export interface LoadedTargets {
@@ -27,6 +28,9 @@ interface OpinionRow {
  * directives, may need. Opinions that are over and decided are left out: they
  * can never count again.
  *
+ * Every look-up is a lateral one behind `offset 0`: always by index, also
+ * while an import has just filled a table that PostgreSQL has no statistics of.
+ *
  * @param directives ids that may be known under another target or revision
  * @param batches whose approvals matter
  */
@@ -36,46 +40,58 @@ export async function loadTargets(
   directives: readonly string[],
   batches: readonly string[],
 ): Promise<LoadedTargets> {
-  const [opinionRows, foldedRows, approvalRows] = await Promise.all([
-    sql<OpinionRow>`
-      select o.directive, o.body, d.revision, d.decision, d.reason, d.missing
-      from (
-        select directive from opinion where target = any(${targets}::text[])
-        union
-        select directive from opinion where directive = any(${directives}::text[])
-      ) wanted
-      join opinion o using (directive)
-      left join decision d using (directive)
-      where d.directive is null or d.revision <> o.revision or d.decision not in ('revoked', 'expired')
-        or o.directive = any(${directives}::text[])
-    `.execute(database),
+  const [ofTargets, ofIds, folded, approvals] = await Promise.all([
+    opinionsOf(database, targets, sql`target = wanted.key`, sql`
+      d.directive is null or d.revision <> o.revision or d.decision not in ('revoked', 'expired')`),
+    opinionsOf(database, directives, sql`directive = wanted.key`, sql`true`),
     sql<{ target: string; memory: FoldMemory }>`
       select target, memory from folded where target = any(${targets}::text[])
     `.execute(database),
     sql<{ body: Buffer }>`
-      select a.body from approval a
-      where a.directive in (select o.directive from opinion o where o.target = any(${targets}::text[]))
+      select a.body from unnest(${targets}::text[]) wanted (key)
+      cross join lateral (select directive from opinion where target = wanted.key offset 0) o
+      cross join lateral (select body from approval where directive = o.directive offset 0) a
       union all
-      select a.body from approval a where a.directive = any(${directives}::text[]) and a.directive <> ''
-      union all
-      select a.body from approval a where a.batch <> '' and a.batch in (
-        select o.batch from opinion o where o.target = any(${targets}::text[]) and o.batch <> ''
-        union
-        select unnest(${batches}::text[])
-      )
+      select body from approval where directive = any(${directives}::text[])
     `.execute(database),
   ]);
+  const rows = new Map([...ofTargets, ...ofIds].map((row) => [row.directive, row]));
+  const opinions = [...rows.values()].map(({ body }) => Directive.decode(body));
   const published = new Map<string, PublishedDecision>();
-  for (const { directive, revision, decision, reason, missing } of opinionRows.rows) {
+  for (const { directive, revision, decision, reason, missing } of rows.values()) {
     if (revision === null || decision === null) continue;
     published.set(directive, { revision, decision, reason: reason ?? "", missing: words(missing ?? "") });
   }
+  const allBatches = new Set([...batches, ...opinions.map(({ batch }) => batch)]);
   return {
-    opinions: opinionRows.rows.map(({ body }) => Directive.decode(body)),
+    opinions,
     published,
-    memories: new Map(foldedRows.rows.map(({ target, memory }) => [target, memory])),
-    approvals: approvalRows.rows.map(({ body }) => Approval.decode(body)),
+    memories: new Map(folded.rows.map(({ target, memory }) => [target, memory])),
+    approvals: [
+      ...approvals.rows.map(({ body }) => Approval.decode(body)),
+      ...(await approvalsOfBatches(database, [...allBatches].filter((batch) => batch !== ""))),
+    ],
   };
+}
+
+async function opinionsOf(database: Database, keys: readonly string[], by: Condition, which: Condition) {
+  if (keys.length === 0) return [];
+  const { rows } = await sql<OpinionRow>`
+    select o.directive, o.body, d.revision, d.decision, d.reason, d.missing
+    from unnest(${keys}::text[]) wanted (key)
+    cross join lateral (select directive, revision, body from opinion where ${by} offset 0) o
+    left join lateral (select * from decision where directive = o.directive offset 0) d on true
+    where ${which}
+  `.execute(database);
+  return rows;
+}
+
+async function approvalsOfBatches(database: Database, batches: readonly string[]): Promise<Approval[]> {
+  if (batches.length === 0) return [];
+  const { rows } = await sql<{ body: Buffer }>`
+    select body from approval where batch = any(${batches}::text[]) and batch <> ''
+  `.execute(database);
+  return rows.map(({ body }) => Approval.decode(body));
 }
 
 /** Targets of directives that an approval names. */

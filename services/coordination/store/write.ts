@@ -202,10 +202,7 @@ async function writeMemories(transaction: Transaction<unknown>, { memories }: Ch
   if (memories.size === 0) return;
   await sql`
     insert into folded (target, memory)
-    select target, memory::json from unnest(
-      ${[...memories.keys()]}::text[],
-      ${[...memories.values()].map((memory) => JSON.stringify(memory))}::text[]
-    ) given (target, memory)
+    select key, value from json_each(${JSON.stringify(Object.fromEntries(memories))}::json)
     on conflict (target) do update set memory = excluded.memory
   `.execute(transaction);
 }

@@ -76,14 +76,14 @@ function option(
     title: kinds.map((kind, index) => ({
       text: words[kind],
       left: 0,
-      top: index === 0 ? 0 : "52%",
+      top: index === 0 ? 4 : "52%",
       padding: 0,
       textStyle: { ...small, fontWeight: "normal", fontSize: 12 },
     })),
     grid: kinds.map((_kind, index) => ({
       left: 42,
       right: 4,
-      top: index === 0 ? 24 : "62%",
+      top: index === 0 ? 28 : "62%",
       height: "30%",
     })),
     tooltip: {

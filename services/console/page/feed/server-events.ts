@@ -20,13 +20,14 @@ export async function* readServerEvents(
   body: ReadableStream<Uint8Array>,
   silenceMsMax: number,
 ): AsyncGenerator<ServerEvent> {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
   let rest = "";
   try {
     for (;;) {
       const { done, value } = await within(reader.read(), silenceMsMax);
       if (done) return;
-      rest += value;
+      rest += decoder.decode(value, { stream: true });
       if (rest.length > messageCharactersMax) throw new Error("a message without an end");
       const blocks = rest.split(/\r?\n\r?\n/);
       rest = blocks.pop() ?? "";
@@ -40,7 +41,8 @@ export async function* readServerEvents(
 
 function parseBlock(block: string): ServerEvent {
   const fields = block.split(/\r?\n/).map((line) => /^([^:]*):? ?(.*)$/s.exec(line));
-  const all = (name: string) => fields.filter((field) => field?.[1] === name).map((field) => field?.[2] ?? "");
+  const all = (name: string) =>
+    fields.filter((field) => field?.[1] === name).map((field) => field?.[2] ?? "");
   return { event: all("event").at(-1) ?? "message", data: all("data").join("\n") };
 }
 

@@ -13,7 +13,7 @@ export interface LabelPlace extends Place {
   readonly anchor: "start" | "middle" | "end";
 }
 
-const gap = 13;
+const gap = 15;
 const markHalf = 10;
 
 /**
@@ -41,7 +41,8 @@ export function placeLabels(
     const width = widths[index] ?? 0;
     const free = candidates(point, height).find((place) => {
       const box = boxOf(place, width, height);
-      const isInside = box.left >= 0 && box.top >= 0 && box.right <= frame.width && box.bottom <= frame.height;
+      const isInside =
+        box.left >= 0 && box.top >= 0 && box.right <= frame.width && box.bottom <= frame.height;
       return isInside && taken.every((other) => !overlap(box, other));
     });
     if (free !== undefined) taken.push(boxOf(free, width, height));
@@ -69,7 +70,5 @@ function boxOf({ x, y, anchor }: LabelPlace, width: number, height: number): Box
 }
 
 function overlap(one: Box, other: Box): boolean {
-  return (
-    one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom
-  );
+  return one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
 }

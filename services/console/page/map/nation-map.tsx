@@ -11,6 +11,8 @@ import { plane, project } from "./projection.ts";
 
 interface Given {
   readonly regions: readonly Region[];
+  /** Now, by the capital's clock. */
+  readonly nowMs: number;
   readonly chosen: string | undefined;
   choose(region: string): void;
 }
@@ -23,7 +25,7 @@ const letterWidth = 9.2;
  * The country with its regional centres. One stop of the Tab key: the arrow
  * keys lead from centre to centre, and the centre in focus is the chosen one.
  */
-export function NationMap({ regions, chosen, choose }: Given) {
+export function NationMap({ regions, nowMs, chosen, choose }: Given) {
   const { texts, language } = useLanguage();
   const hasRoomForLabels = useMedia("(min-width: 760px)");
   const marks = useRef(new Map<string, SVGGElement>());
@@ -54,7 +56,12 @@ export function NationMap({ regions, chosen, choose }: Given) {
         <h2 id="map">{texts.map.heading}</h2>
         <p className="quiet keyboard-only">{texts.map.help}</p>
       </div>
-      <svg className="map" viewBox={`0 0 ${plane.width} ${plane.height}`} role="group" aria-label={texts.map.label}>
+      <svg
+        className="map"
+        viewBox={`0 0 ${plane.width} ${plane.height}`}
+        role="group"
+        aria-label={texts.map.label}
+      >
         <path className="country" d={outline} />
         {regions.map((region, index) => {
           const { x = 0, y = 0 } = places[index] ?? {};
@@ -62,6 +69,7 @@ export function NationMap({ regions, chosen, choose }: Given) {
             <MapPoint
               key={region.region}
               region={region}
+              nowMs={nowMs}
               x={x}
               y={y}
               isChosen={region.region === chosen}
@@ -101,6 +109,7 @@ export function NationMap({ regions, chosen, choose }: Given) {
 
 interface PointGiven {
   readonly region: Region;
+  readonly nowMs: number;
   readonly x: number;
   readonly y: number;
   readonly isChosen: boolean;
@@ -110,13 +119,15 @@ interface PointGiven {
   onKeyDown(event: KeyboardEvent): void;
 }
 
-function MapPoint({ region, x, y, isChosen, isTabStop, keep, onFocus, onKeyDown }: PointGiven) {
+function MapPoint({ region, nowMs, x, y, isChosen, isTabStop, keep, onFocus, onKeyDown }: PointGiven) {
   const { texts, format, language } = useLanguage();
-  const { names, state, calls, intercepted } = region;
+  const { names, state, sinceMs, intercepted } = region;
   const name = [
     `${names[language]}: ${texts.states[state].name}`,
-    `${texts.regions.calls}: ${format.count(calls)}`,
-    `${texts.regions.intercepted}: ${format.count(intercepted)}`,
+    texts.since(format.moment(sinceMs, nowMs)),
+    ...(["calls", "intercepted", "forged"] as const).map(
+      (kind) => `${texts.regions[kind]}: ${format.count(region[kind])}`,
+    ),
   ].join(", ");
   return (
     <g
@@ -134,7 +145,7 @@ function MapPoint({ region, x, y, isChosen, isTabStop, keep, onFocus, onKeyDown 
       <title>{name}</title>
       <circle className="reachable" r={22} />
       <Ripple intercepted={intercepted} />
-      <circle className="ring" r={15} />
+      <circle className="ring" r={13} />
       <StateShape state={state} />
     </g>
   );

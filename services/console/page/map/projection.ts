@@ -10,7 +10,12 @@ export const plane = { width: 1000, height: 560 };
 const radians = Math.PI / 180;
 
 /** Two parallels that cut the country in thirds keep its shape nearly true. */
-const [southern, northern, middleLatitude, middleLongitude] = [43 * radians, 53 * radians, 48.2 * radians, 67 * radians];
+const [southern, northern, middleLatitude, middleLongitude] = [
+  43 * radians,
+  53 * radians,
+  48.2 * radians,
+  67 * radians,
+];
 
 /** Units of the plane in one radius of the Earth: the widest extent, 46° to 88° east, fits with a margin. */
 const scale = 2060;

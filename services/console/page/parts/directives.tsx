@@ -1,4 +1,3 @@
-import { Empty } from "antd";
 import type { Directive, Region } from "../feed/nation.ts";
 import { useLanguage } from "../texts/language.tsx";
 import { nameOf } from "../view/region-names.ts";
@@ -17,7 +16,7 @@ export function Directives({ directives, regions, nowMs }: Given) {
     <section className="card directives" aria-labelledby="directives">
       <h2 id="directives">{texts.directives.heading}</h2>
       {directives.length === 0 ? (
-        <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={texts.directives.empty} />
+        <p className="quiet">{texts.directives.empty}</p>
       ) : (
         <ol className="directives-list">
           {directives.map((directive) => (

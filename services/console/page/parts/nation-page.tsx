@@ -27,24 +27,25 @@ export function NationPage({ nation, receivedAtMs, chosen, choose }: Given) {
   const isWide = useMedia("(min-width: 1040px)");
   const ageMs = useNow(receivedAtMs) - receivedAtMs;
   const region = nation.regions.find((each) => each.region === chosen);
+  const nowMs = nation.atMs + ageMs;
   const shared = { nation, ageMs, chosen, choose };
   return (
     <>
       <Figures lastHour={nation.lastHour} />
       <div className="overview">
-        <NationMap regions={nation.regions} chosen={chosen} choose={choose} />
+        <NationMap regions={nation.regions} nowMs={nowMs} chosen={chosen} choose={choose} />
         <div className="side">
           {region === undefined ? (
             <SyncSummary nation={nation} choose={choose} />
           ) : (
-            <RegionDetails region={region} ageMs={ageMs} nowMs={nation.atMs + ageMs} choose={choose} />
+            <RegionDetails region={region} ageMs={ageMs} nowMs={nowMs} choose={choose} />
           )}
           <Suspense fallback={<section className="card chart-card" />}>
             <MinutesChart minutes={nation.minutes} />
           </Suspense>
         </div>
       </div>
-      <Directives directives={nation.directives} regions={nation.regions} nowMs={nation.atMs + ageMs} />
+      <Directives directives={nation.directives} regions={nation.regions} nowMs={nowMs} />
       <RegionsSection>{isWide ? <RegionsTable {...shared} /> : <RegionsList {...shared} />}</RegionsSection>
     </>
   );

@@ -1,4 +1,3 @@
-import { Empty } from "antd";
 import type { Nation } from "../feed/nation.ts";
 import { useLanguage } from "../texts/language.tsx";
 import { Digest } from "./digest.tsx";
@@ -19,7 +18,7 @@ export function RegionsList({ nation, ageMs }: Given) {
   const { texts, format, language } = useLanguage();
   const unattributed = unattributedOf(nation);
   if (nation.regions.length === 0) {
-    return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={texts.regions.empty} />;
+    return <p className="quiet">{texts.regions.empty}</p>;
   }
   return (
     <ul className="regions-list">

@@ -1,4 +1,4 @@
-import { Empty, Table, type TableColumnsType } from "antd";
+import { Table, type TableColumnsType } from "antd";
 import { regionStates, type Nation, type Region } from "../feed/nation.ts";
 import { useLanguage } from "../texts/language.tsx";
 import { Digest } from "./digest.tsx";
@@ -31,7 +31,7 @@ export function RegionsTable({ nation, ageMs, chosen, choose }: Given) {
       showSorterTooltip={false}
       scroll={{ x: "max-content" }}
       rowClassName={({ region }) => (region === chosen ? "chosen" : "")}
-      locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={texts.regions.empty} /> }}
+      locale={{ emptyText: texts.regions.empty }}
       summary={() =>
         unattributed.calls === 0 ? null : (
           <Table.Summary.Row>

@@ -19,9 +19,13 @@ export function SyncSummary({ nation, choose }: Given) {
   return (
     <section className="card sync" aria-labelledby="sync">
       <h2 id="sync">{texts.sync.heading}</h2>
-      <p className="sync-count" data-all={others.length === 0}>
-        {texts.sync.count(inSync, regions.length)}
-      </p>
+      {regions.length === 0 ? (
+        <p className="quiet">{texts.regions.empty}</p>
+      ) : (
+        <p className="sync-count" data-all={others.length === 0}>
+          {texts.sync.count(inSync, regions.length)}
+        </p>
+      )}
       {regions.length > 0 && others.length === 0 && <p>{texts.sync.all}</p>}
       {others.length > 0 && (
         <>
