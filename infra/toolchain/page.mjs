@@ -18,7 +18,7 @@ const checkout = join(import.meta.dirname, "..", "..");
 const sources = join(checkout, "services", "console");
 
 /** The folder of the built page; the capital serves it. */
-export const builtPage = join(sources, "dist");
+const builtPage = join(sources, "dist");
 const stamp = join(builtPage, "built-from");
 
 /** What the page is made of: its sources, and the packages by the lock file. */

@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { MultiPolygon, Polygon, Position } from "geojson";
+import type { Position } from "geojson";
 import { feature } from "topojson-client";
-import type { GeometryCollection, Topology } from "topojson-specification";
 import type { Plugin } from "vite";
 import { project } from "./page/map/projection.ts";
 
 /** ISO 3166-1 numeric code of Kazakhstan, the id of its shape in the atlas. */
 const country = "398";
 const name = "virtual:outline";
+const require = createRequire(import.meta.url);
 
 /**
  * Gives the page the outline of the country as one SVG path, cut from the
@@ -26,19 +26,18 @@ export function outline(): Plugin {
 
 /** The country's borders on the map's plane, one decimal of a unit (about 300 m). */
 function outlinePath(): string {
-  const file = createRequire(import.meta.url).resolve("world-atlas/countries-50m.json");
-  const atlas: Topology<{ countries: GeometryCollection }> = JSON.parse(readFileSync(file, "utf8"));
-  const shape = atlas.objects.countries.geometries.find(({ id }) => id === country);
-  if (shape === undefined) throw new Error(`the atlas ${file} has no country ${country}`);
-  const { geometry } = feature(atlas, shape);
-  return polygons(geometry as Polygon | MultiPolygon)
+  const file = require.resolve("world-atlas/countries-50m.json");
+  const atlas: Parameters<typeof feature>[0] = JSON.parse(readFileSync(file, "utf8"));
+  const countries = atlas.objects["countries"];
+  const shapes = countries === undefined ? undefined : feature(atlas, countries);
+  const shape =
+    shapes?.type === "FeatureCollection" ? shapes.features.find(({ id }) => id === country) : undefined;
+  if (shape?.geometry.type !== "MultiPolygon")
+    throw new Error(`${file} has no outline of country ${country}`);
+  return shape.geometry.coordinates
     .flat()
     .map((ring) => ringPath(ring))
     .join("");
-}
-
-function polygons(geometry: Polygon | MultiPolygon): Position[][][] {
-  return geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates;
 }
 
 function ringPath(ring: Position[]): string {

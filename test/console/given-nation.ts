@@ -126,7 +126,7 @@ function directives(atMs: number, regions: readonly string[]) {
     state,
     enforcedIn: slowestMs === null ? 0 : state === "regional" ? 1 : regions.length,
     of: state === "regional" ? 1 : regions.length,
-    slowestMs: slowestMs as number | null,
+    slowestMs,
   }));
 }
 

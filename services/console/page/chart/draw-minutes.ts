@@ -21,8 +21,8 @@ type Kind = "calls" | "intercepted";
 
 /** A chart in its place on the page. */
 export interface MinutesDrawing {
-  show(minutes: readonly Minute[], words: Record<Kind, string>, format: Format): void;
-  end(): void;
+  readonly show: (minutes: readonly Minute[], words: Record<Kind, string>, format: Format) => void;
+  readonly end: () => void;
 }
 
 const kinds: readonly Kind[] = ["calls", "intercepted"];

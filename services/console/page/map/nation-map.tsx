@@ -14,7 +14,7 @@ interface Given {
   /** Now, by the capital's clock. */
   readonly nowMs: number;
   readonly chosen: string | undefined;
-  choose(region: string): void;
+  readonly choose: (region: string) => void;
 }
 
 /** Units of the plane; a letter is as wide as half its height, a little more to be safe. */
@@ -114,9 +114,9 @@ interface PointGiven {
   readonly y: number;
   readonly isChosen: boolean;
   readonly isTabStop: boolean;
-  keep(mark: SVGGElement | null): void;
-  onFocus(): void;
-  onKeyDown(event: KeyboardEvent): void;
+  readonly keep: (mark: SVGGElement | null) => void;
+  readonly onFocus: () => void;
+  readonly onKeyDown: (event: KeyboardEvent) => void;
 }
 
 function MapPoint({ region, nowMs, x, y, isChosen, isTabStop, keep, onFocus, onKeyDown }: PointGiven) {

@@ -19,7 +19,7 @@ interface Given {
   readonly receivedAtMs: number;
   /** Slug of the region that is looked at. */
   readonly chosen: string | undefined;
-  choose(region: string | undefined): void;
+  readonly choose: (region: string | undefined) => void;
 }
 
 /** The whole nation, from its figures down to each region. */

@@ -13,7 +13,7 @@ interface Given {
   readonly ageMs: number;
   /** Now, by the capital's clock. */
   readonly nowMs: number;
-  choose(region: undefined): void;
+  readonly choose: (region: undefined) => void;
 }
 
 /** Everything about one region. */

@@ -11,7 +11,7 @@ interface Given {
   readonly nation: Nation;
   readonly ageMs: number;
   readonly chosen: string | undefined;
-  choose(region: string): void;
+  readonly choose: (region: string) => void;
 }
 
 const kinds = ["calls", "intercepted", "forged"] as const;

@@ -5,7 +5,7 @@ import { Digest } from "./digest.tsx";
 
 interface Given {
   readonly nation: Nation;
-  choose(region: string): void;
+  readonly choose: (region: string) => void;
 }
 
 /** Whether all regions have the capital's table, and by name those that have not. */

@@ -15,7 +15,7 @@ interface Chosen {
   readonly language: Language;
   readonly texts: Texts;
   readonly format: Format;
-  choose(language: Language): void;
+  readonly choose: (language: Language) => void;
 }
 
 const ChosenLanguage = createContext<Chosen | undefined>(undefined);

@@ -3,13 +3,13 @@ import type { Language } from "../texts/language.tsx";
 
 /** How a language writes numbers, moments and lengths of time. */
 export interface Format {
-  count(value: number): string;
+  readonly count: (value: number) => string;
   /** Hours, minutes and seconds. */
-  clock(momentMs: number): string;
+  readonly clock: (momentMs: number) => string;
   /** Hours and minutes, with the day when it is not that of `nowMs`. */
-  moment(momentMs: number, nowMs: number): string;
+  readonly moment: (momentMs: number, nowMs: number) => string;
   /** The two largest units: "3 min 20 s". */
-  duration(milliseconds: number): string;
+  readonly duration: (milliseconds: number) => string;
 }
 
 /**
