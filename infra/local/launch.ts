@@ -73,12 +73,15 @@ export function launchOf(workload: Workload, context: LaunchContext): Launch {
   }
 }
 
+/** Of type stripping, and of certificates that are asked for by address (127.0.0.1): both are meant. */
+const quietFlags = ["--disable-warning=ExperimentalWarning", "--disable-warning=DEP0123"];
+
 function launchService(workload: Workload, main: string, context: LaunchContext): Launch {
   const environment = Object.fromEntries(
     Object.entries(workload.environment).map(([name, value]) => [name, resolve(value, workload, context)]),
   );
   return {
-    command: [findTool("node"), "--disable-warning=ExperimentalWarning", main],
+    command: [findTool("node"), ...quietFlags, main],
     environment: { PATH: process.env["PATH"] ?? "", ...environment },
     workingFolder: checkoutFolder,
     prepare: async () => undefined,

@@ -19,7 +19,12 @@ if (Number(process.versions.node.split(".")[0]) < nodeMajorMin) {
   });
   enableCompileCache();
   const { runProgram } = await import("./program.ts");
-  process.exitCode = await runProgram(process.argv.slice(2));
+  endWith(await runProgram(process.argv.slice(2)));
+}
+
+/** What was said goes out first; a connection that hangs while it is made must not keep the command alive. */
+function endWith(exitCode: number): void {
+  process.stdout.write("", () => process.stderr.write("", () => process.exit(exitCode)));
 }
 
 /** The same command with the Node of this checkout: same terminal, same signals, same exit code. */

@@ -1,8 +1,7 @@
 import { Refusal } from "#domain/refusal.ts";
 import { requirePerson } from "#platform/identity.ts";
 import { capital, type Person } from "#domain/vocabulary.ts";
-import type { NationStatus } from "#proto/qalqan/coordination/v1/coordination.ts";
-import type { Statistics } from "#proto/qalqan/coordination/v1/coordination.ts";
+import type { NationStatus, Statistics } from "#proto/qalqan/coordination/v1/coordination.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
 import type { Command } from "./domain/commands.ts";
 import type { ViewMoment } from "./domain/directive-view.ts";
@@ -97,7 +96,9 @@ export class Capital {
 
   async protectedNumbers() {
     const state = await this.#state(Date.now());
-    return [...state.protectedNumbers.values()].toSorted((left, right) => (left.number < right.number ? -1 : 1));
+    return [...state.protectedNumbers.values()].toSorted((left, right) =>
+      left.number < right.number ? -1 : 1,
+    );
   }
 
   async #state(nowMs: number): Promise<CapitalState> {

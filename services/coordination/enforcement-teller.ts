@@ -42,8 +42,11 @@ export class EnforcementTeller {
 
   /** When there is something to tell; undefined: nothing now. */
   dueAtMs(nowMs: number): number | undefined {
-    const introduceAtMs = this.#introduceSinceMs === undefined ? undefined : this.#introduceSinceMs + introduceDelayMs;
-    const isBehind = [...this.#state.regions.values()].some((region) => this.#enforced(region, nowMs) > region.toldSequence);
+    const introduceAtMs =
+      this.#introduceSinceMs === undefined ? undefined : this.#introduceSinceMs + introduceDelayMs;
+    const isBehind = [...this.#state.regions.values()].some(
+      (region) => this.#enforced(region, nowMs) > region.toldSequence,
+    );
     const dueMs = isBehind || this.#cutOff(nowMs).length > 0 ? nowMs : introduceAtMs;
     return dueMs === undefined ? undefined : Math.max(dueMs, this.#toldAtMs + tellIntervalMs);
   }
@@ -89,7 +92,10 @@ export class EnforcementTeller {
       const found = ranges.get(range) ?? (await loadDecided(this.#database, from, to, itemsMax));
       ranges.set(range, found);
       for (const item of found.items) this.#addRow(changes, draft, item, region);
-      changes.told.push({ region: region.region, sequence: found.completeTo < to ? found.completeTo : enforced });
+      changes.told.push({
+        region: region.region,
+        sequence: found.completeTo < to ? found.completeTo : enforced,
+      });
     }
   }
 
@@ -108,7 +114,8 @@ export class EnforcementTeller {
       enforcedAtMs: enforcedAtMs ?? 0,
       nationalSequence: sequence,
     });
-    if (enforcedAtMs !== undefined) changes.enforced.push({ region: region.region, sequence, atMs: enforcedAtMs });
+    if (enforcedAtMs !== undefined)
+      changes.enforced.push({ region: region.region, sequence, atMs: enforcedAtMs });
   }
 
   /** What a region has come to enforce of what was introduced. */

@@ -34,7 +34,9 @@ export async function ensureHubStreams(
       for await (const name of manager.streams.names()) present.add(name);
       const missing = wanted.filter(({ name }) => !present.has(name));
       for (let index = 0; index < missing.length; index += parallelMax) {
-        await Promise.all(missing.slice(index, index + parallelMax).map((stream) => ensureStream(manager, stream)));
+        await Promise.all(
+          missing.slice(index, index + parallelMax).map((stream) => ensureStream(manager, stream)),
+        );
       }
       if (missing.length > 0) log.info({ streams: missing.length }, "streams were created at the hub");
       return;

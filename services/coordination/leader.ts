@@ -14,6 +14,7 @@ import { capitalEpoch, regionEpoch } from "./epochs.ts";
 import { LogPublisher } from "./log-publisher.ts";
 import { beginStep, takeIn, type StepDraft } from "./step.ts";
 import { AuditChain } from "./store/audit.ts";
+import { intelligenceFor } from "./store/intelligence.ts";
 import { expiredPortion, nextExpiry, nextPortion, type Portion } from "./store/jobs.ts";
 import type { Database } from "./store/load.ts";
 import { enrolRegions, loadState, readNationalLog, readRegionLog } from "./store/start.ts";
@@ -55,6 +56,8 @@ export class Leader {
   readonly #regional = new Map<string, LogPublisher>();
   readonly #wake = new Wake();
   readonly #commands: WaitingCommand[] = [];
+  /** Regions that were told nothing yet: intelligence that names them waits for them. */
+  readonly #joined: string[] = [];
   #steps = 0;
   #jobsPending = true;
   #expiryAtMs: number | undefined = 0;
@@ -90,7 +93,12 @@ export class Leader {
    *
    * @throws StreamForked
    */
-  static async open(database: Database, connection: NatsConnection, log: Log, lifecycle: Lifecycle): Promise<Leader> {
+  static async open(
+    database: Database,
+    connection: NatsConnection,
+    log: Log,
+    lifecycle: Lifecycle,
+  ): Promise<Leader> {
     const [state, audit] = await Promise.all([loadState(database), AuditChain.open(database)]);
     const leader = new Leader(database, connection, log, lifecycle, state, audit);
     await leader.#national.align(lifecycle.signal);
@@ -124,6 +132,7 @@ export class Leader {
     const publisher = new LogPublisher(this.#connection, this.#log, source, committed, () => undefined);
     await publisher.align(this.#lifecycle.signal);
     this.#regional.set(region, publisher);
+    if (committed === 0) this.#joined.push(region);
     this.#lifecycle.run(`append to FOR of ${region}`, (signal) => publisher.run(signal));
   }
 
@@ -163,7 +172,12 @@ export class Leader {
       const { published } = this.#national;
       const digest = this.state.digests.at(published);
       if (digest !== undefined && !this.#connection.isClosed()) {
-        const heartbeat = { epoch: capitalEpoch, sequence: published, digest: Buffer.from(digest), atMs: Date.now() };
+        const heartbeat = {
+          epoch: capitalEpoch,
+          sequence: published,
+          digest: Buffer.from(digest),
+          atMs: Date.now(),
+        };
         this.#connection.publish(hubSubject.heartbeat, NationalHeartbeat.encode(heartbeat).finish());
         this.state.heartbeat = published;
       }
@@ -192,18 +206,36 @@ export class Leader {
     const withBulk = isBulkTurn && this.#national.backlog < backlogMax;
     const messages = this.#lanes.take(withBulk);
     const rows = messages.reduce((sum, message) => sum + message.rows, 0);
-    const portion = withBulk && rows < stepRowsMax ? await this.#portion(stepRowsMax - rows, nowMs) : undefined;
+    const portion =
+      withBulk && rows < stepRowsMax ? await this.#portion(stepRowsMax - rows, nowMs) : undefined;
 
     const command = this.#commands.shift();
     const answer = command === undefined ? undefined : answerOf(command, step);
+    const beganMs = performance.now();
     const intake = await takeIn(step, messages, portion, this.state, this.#database);
-    if ((this.#teller.dueAtMs(nowMs) ?? Infinity) <= nowMs) await this.#teller.tell(step.changes, step.regional);
+    if ((this.#teller.dueAtMs(nowMs) ?? Infinity) <= nowMs)
+      await this.#teller.tell(step.changes, step.regional);
+    await this.#welcome(step);
     this.#judge(step);
+    const readMs = performance.now() - beganMs;
     const isWritten = await this.#commit(step);
     answer?.();
-    this.#report(intake, messages.length);
+    const writeMs = performance.now() - beganMs - readMs;
+    this.#log.debug(
+      { messages: messages.length, rows, sequence: this.state.sequence, readMs, writeMs },
+      "step",
+    );
+    this.#report(intake);
     await this.#trim(nowMs);
-    return isWritten || messages.length > 0 || portion !== undefined;
+    return isWritten || messages.length > 0 || portion !== undefined || this.#joined.length > 0;
+  }
+
+  async #welcome({ regional }: StepDraft): Promise<void> {
+    const region = this.#joined.shift();
+    if (region === undefined) return;
+    for (const intelligence of await intelligenceFor(this.#database, region)) {
+      regional.addIntelligence(region, { intelligence });
+    }
   }
 
   /** What is due to be folded again: urgent jobs, ends of opinions, the other jobs. */
@@ -237,7 +269,8 @@ export class Leader {
       this.#regional.get(region)?.committed(sequence, bytes);
     }
     if (changes.introduced !== undefined) this.state.introduced = changes.introduced;
-    for (const { region, sequence } of changes.told) this.state.region(region, changes.nowMs).toldSequence = sequence;
+    for (const { region, sequence } of changes.told)
+      this.state.region(region, changes.nowMs).toldSequence = sequence;
     if (changes.newJobs.length > 0) this.#jobsPending = true;
     for (const { expiresAtMs } of changes.directives) {
       this.#expiryAtMs = Math.min(this.#expiryAtMs ?? Infinity, expiresAtMs);
@@ -261,12 +294,12 @@ export class Leader {
     }
   }
 
-  #report(intake: Intake, messages: number): void {
+  #report(intake: Intake): void {
     for (const { region, stream, reason, count, firstSequence } of intake.refused.values()) {
       this.#log.warn({ from: region, stream, reason, count, firstSequence }, "refused what came up");
     }
-    if (intake.unknown > 0) this.#log.warn({ events: intake.unknown }, "events of a kind that this release does not know");
-    this.#log.debug({ messages, sequence: this.state.sequence }, "step");
+    if (intake.unknown > 0)
+      this.#log.warn({ events: intake.unknown }, "events of a kind that this release does not know");
   }
 
   async #trim(nowMs: number): Promise<void> {
@@ -288,7 +321,13 @@ function answerOf(command: WaitingCommand, step: StepDraft): () => void {
 }
 
 function hasChanges(changes: StepDraft["changes"]): boolean {
-  return Object.values(changes).some((value: unknown) =>
-    Array.isArray(value) ? value.length > 0 : value instanceof Map ? value.size > 0 : typeof value === "object",
-  ) || changes.introduced !== undefined;
+  return (
+    Object.values(changes).some((value: unknown) =>
+      Array.isArray(value)
+        ? value.length > 0
+        : value instanceof Map
+          ? value.size > 0
+          : typeof value === "object",
+    ) || changes.introduced !== undefined
+  );
 }

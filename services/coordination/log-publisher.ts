@@ -44,7 +44,13 @@ export class LogPublisher {
    * @param committed last sequence in the log
    * @param appended is called after each append
    */
-  constructor(connection: NatsConnection, log: Log, source: PublishedLog, committed: number, appended: () => void) {
+  constructor(
+    connection: NatsConnection,
+    log: Log,
+    source: PublishedLog,
+    committed: number,
+    appended: () => void,
+  ) {
     this.#connection = connection;
     this.#log = log;
     this.#source = source;
@@ -114,7 +120,10 @@ export class LogPublisher {
     } catch (error) {
       if (!(error instanceof WrongSequence)) {
         const { stream } = this.#source;
-        this.#log.warn({ stream, sequence, reason: String(error) }, "the hub did not take a message; trying again");
+        this.#log.warn(
+          { stream, sequence, reason: String(error) },
+          "the hub did not take a message; trying again",
+        );
         if (!(await pause(retryWaitMs, signal))) return false;
       }
       await this.align(signal);
@@ -142,7 +151,9 @@ export class LogPublisher {
     const { state } = await manager.streams.info(stream);
     const last = state.last_seq;
     if (last > this.#committed) {
-      throw new StreamForked(`${stream} is at ${last}, and PostgreSQL knows ${this.#committed} messages of it`);
+      throw new StreamForked(
+        `${stream} is at ${last}, and PostgreSQL knows ${this.#committed} messages of it`,
+      );
     }
     if (last > 0) {
       const [[ours], theirs] = await Promise.all([
@@ -154,7 +165,10 @@ export class LogPublisher {
       }
     }
     if (last < this.#published) {
-      this.#log.error({ stream, last, before: this.#published }, "the hub has come back older; it is refilled");
+      this.#log.error(
+        { stream, last, before: this.#published },
+        "the hub has come back older; it is refilled",
+      );
     }
     return last;
   }

@@ -20,7 +20,11 @@ import { migrations } from "./store/migrations.ts";
 const leaderLockKey = 0x71616c71;
 
 /** Starts the capital's service: reads are answered by every replica, one leads. */
-export async function startCoordination(config: CoordinationConfig, log: Log, lifecycle: Lifecycle): Promise<void> {
+export async function startCoordination(
+  config: CoordinationConfig,
+  log: Log,
+  lifecycle: Lifecycle,
+): Promise<void> {
   // A file that cannot be used stops the start, before anything waits.
   const nation = await readNation(config.REGIONS_FILE);
   let readiness: Readiness = { ready: false, why: "waiting for PostgreSQL and the hub" };
@@ -42,7 +46,9 @@ export async function startCoordination(config: CoordinationConfig, log: Log, li
   const http = await serveHttp(settings, capital, verify, () => readiness, log, lifecycle.signal);
   lifecycle.use("http", http, (each) => each.close());
   const implementation = coordinationMethods(capital, new Handlers(verify, log));
-  const grpc = await serveGrpc(config.GRPC_LISTEN, tlsOf(config), [{ definition: CoordinationService, implementation }]);
+  const grpc = await serveGrpc(config.GRPC_LISTEN, tlsOf(config), [
+    { definition: CoordinationService, implementation },
+  ]);
   lifecycle.use("grpc", grpc, stopGrpc);
 
   lifecycle.run("leadership", async (signal) => {
@@ -51,12 +57,21 @@ export async function startCoordination(config: CoordinationConfig, log: Log, li
     clearTimeout(waits);
     lifecycle.use("leader lock", release, (each) => each());
     lifecycle.run("leader lock", async (each) => {
-      const aborted = new Promise<void>((resolve) => each.addEventListener("abort", () => resolve(), { once: true }));
+      const aborted = new Promise<void>((resolve) =>
+        each.addEventListener("abort", () => resolve(), { once: true }),
+      );
       await Promise.race([lost, aborted]);
-      if (!each.aborted) throw new Error("the leader lock is lost with its connection: another replica may lead");
+      if (!each.aborted)
+        throw new Error("the leader lock is lost with its connection: another replica may lead");
     });
     readiness = { ready: false, why: "begins to lead" };
-    await ensureHubStreams(connection, nation.map(({ slug }) => slug), config.HUB_REPLICAS, log, signal);
+    await ensureHubStreams(
+      connection,
+      nation.map(({ slug }) => slug),
+      config.HUB_REPLICAS,
+      log,
+      signal,
+    );
     const leader = await Leader.open(database, connection, log, lifecycle);
     await leader.enrol(nation.map(({ slug }) => slug));
     capital.leader = leader;

@@ -59,8 +59,8 @@ export async function takeIn(
     const known = await loadFigures(database, intake.counters);
     changes.statistics = countAll(intake.counters, known.minutes, known.calls);
   }
-  if (intake.intelligence.length + intake.withdrawn.length > 0) {
-    const ids = [...intake.intelligence, ...intake.withdrawn].map(({ piece }) => piece.id);
+  if (intake.intelligence.length > 0) {
+    const ids = intake.intelligence.map(({ piece }) => piece.id);
     shareIntelligence(intake, await loadIntelligence(database, ids), state, step);
   }
   for (const { region, stream, reason, firstSequence, count } of intake.refused.values()) {
@@ -146,7 +146,13 @@ function takeBatchRevocations(intake: Intake, state: CapitalState, { changes, na
     changes.batchRevocations.push(revocation);
     changes.newJobs.push({ kind: "batch", key: batch, urgent: true });
     const detail = JSON.stringify({ batch, reason });
-    changes.audit.push({ actor: person, role, region: batch.slice(0, batch.lastIndexOf("-")), what: "revoke-batch", detail });
+    changes.audit.push({
+      actor: person,
+      role,
+      region: batch.slice(0, batch.lastIndexOf("-")),
+      what: "revoke-batch",
+      detail,
+    });
   }
 }
 

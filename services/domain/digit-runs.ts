@@ -15,7 +15,7 @@ export function longestDigitRun(text: string): number {
   const said = new SaidDigits();
   for (const [token] of foldLetters(text).matchAll(/\p{Nd}+|\p{L}+/gu)) {
     if (/^\p{Nd}/u.test(token)) {
-      said.figures([...token].length);
+      said.figures(token.match(/\p{Nd}/gu)?.length ?? 0);
       continue;
     }
     const words = numberWordsIn(token);

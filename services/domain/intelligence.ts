@@ -185,7 +185,7 @@ export function parseAudience(text: string, own: string): Audience {
       field: "audience",
       value: text,
       message: "names no audience",
-      remedy: "Give `region`, `all`, or slugs of regions separated by commas: astana,mangystau.",
+      remedy: "Give `region`, `all`, or slugs of regions separated by commas.",
     });
   }
   return regions.length === 0 ? { kind: "region" } : { kind: "regions", regions };
@@ -272,9 +272,11 @@ function checkLength(field: string, text: string, charactersMax: number): void {
 
 /** ISO/IEC 7812-1, annex B. */
 function hasLuhnDigit(digits: string): boolean {
-  const sum = [...digits].reverse().reduce((total, digit, index) => {
-    const doubled = Number(digit) * (index % 2 === 0 ? 1 : 2);
-    return total + (doubled > 9 ? doubled - 9 : doubled);
-  }, 0);
+  const sum = Array.from(digits)
+    .reverse()
+    .reduce((total, digit, index) => {
+      const doubled = Number(digit) * (index % 2 === 0 ? 1 : 2);
+      return total + (doubled > 9 ? doubled - 9 : doubled);
+    }, 0);
   return sum % 10 === 0;
 }

@@ -137,13 +137,16 @@ export class ReceiptBook {
     // Applied before this boot, or left out of a long list: known no later than this receipt.
     for (const stream of streams) {
       const sequence = replica.sequences[stream];
-      if (sequence > replica.applications[stream].last) replica.applications[stream].add(sequence, receipt.atMs);
+      if (sequence > replica.applications[stream].last)
+        replica.applications[stream].add(sequence, receipt.atMs);
     }
   }
 
   /** Replicas that are ready and were heard within 30 s. */
   readyReplicas(nowMs: number): ReplicaState[] {
-    return this.replicas().filter((replica) => replica.ready && nowMs - replica.heardAtMs <= replicaSilenceMaxMs);
+    return this.replicas().filter(
+      (replica) => replica.ready && nowMs - replica.heardAtMs <= replicaSilenceMaxMs,
+    );
   }
 
   /** Every replica that is remembered. */
@@ -228,7 +231,13 @@ function rememberBoot(replica: Replica, bootId: string): void {
 }
 
 /** Within one boot a sequence only grows; a new boot, or a new epoch, says where it stands. */
-function advance(replica: Replica, stream: ReceiptStream, epoch: number, sequence: number, sameBoot: boolean): void {
+function advance(
+  replica: Replica,
+  stream: ReceiptStream,
+  epoch: number,
+  sequence: number,
+  sameBoot: boolean,
+): void {
   if (epoch < replica.epochs[stream]) return;
   if (epoch > replica.epochs[stream]) {
     replica.epochs[stream] = epoch;

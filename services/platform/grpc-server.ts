@@ -73,7 +73,9 @@ export class Handlers {
 
   duplex<Request, Response>(method: string, handle: Duplex<Request, Response>) {
     return (call: ServerDuplexStream<Request, Response>): void => {
-      void this.#pump(method, call, () => handle(requireMessages(call), this.#context(call)));
+      // A handler that leaves its requests early must not destroy the call: its error could not be answered.
+      const requests: AsyncIterable<Request> = call.iterator({ destroyOnReturn: false });
+      void this.#pump(method, call, () => handle(requireMessages(requests), this.#context(call)));
     };
   }
 
@@ -121,12 +123,16 @@ export class Handlers {
   }
 }
 
-async function drained(call: { once(event: string, listener: () => void): unknown }): Promise<void> {
-  await new Promise<void>((resolve) => {
-    call.once("drain", resolve);
-    call.once("cancelled", resolve);
-    call.once("close", resolve);
-  });
+async function drained(call: {
+  once(event: string, listener: () => void): unknown;
+  off(event: string, listener: () => void): unknown;
+}): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const events = ["drain", "cancelled", "close"];
+  for (const event of events) call.once(event, resolve);
+  await promise;
+  // A long stream drains often, and the listeners would pile up.
+  for (const event of events) call.off(event, resolve);
 }
 
 /** Listens with mutual TLS: a client without a certificate of the authority is refused. */

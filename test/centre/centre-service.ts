@@ -57,6 +57,8 @@ export const carrier = person("carrier-1.astana", "carrier", { carrier: "kazakht
 export const otherCarrier = person("carrier-2.astana", "carrier", { carrier: "beeline" });
 export const stranger = person("operator-1.almaty", "operator", { region: "almaty" });
 
+type Method = Extract<keyof CentreServer, keyof CentreClient>;
+
 /** Methods that answer once, with what they are asked and what they answer. */
 type RequestOf<Name extends keyof CentreServer> =
   CentreServer[Name] extends handleUnaryCall<infer Request, infer _Answer> ? Request : never;
@@ -139,15 +141,16 @@ export class CentreService {
   }
 
   /** Calls a method as a person. */
-  async as<Name extends keyof CentreClient & keyof CentreServer & string>(
+  async as<Name extends Method>(
     who: LocalPerson,
     method: Name,
     request: RequestOf<Name>,
   ): Promise<AnswerOf<Name>> {
     const bound = (this.client[method] as (...all: unknown[]) => ClientUnaryCall).bind(this.client);
-    return call(bound, request, { metadata: await this.metadata(who), deadlineMs: 30_000 }) as Promise<
-      AnswerOf<Name>
-    >;
+    return call<RequestOf<Name>, AnswerOf<Name>>(bound, request, {
+      metadata: await this.metadata(who),
+      deadlineMs: 30_000,
+    });
   }
 
   /** Issues a directive: a block of a foreign number for a day, unless `asked` says otherwise. */
@@ -270,7 +273,7 @@ export class CentreService {
     }
     stream.end();
     const progress: ImportProgress[] = [];
-    for await (const each of read<ImportProgress>(stream as never)) progress.push(each);
+    for await (const each of read<ImportProgress>(stream)) progress.push(each);
     return progress;
   }
 

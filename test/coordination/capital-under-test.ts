@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nkeys } from "nats";
@@ -50,12 +50,17 @@ export class CapitalUnderTest {
     this.#environment = parts.environment;
     this.hub = parts.hub;
     this.postgres = parts.postgres;
-    this.coordination = new Restartable(() => this.#run("coordination", process.execPath, this.#main, parts.environment));
+    this.coordination = new Restartable(() =>
+      this.#run("coordination", process.execPath, this.#main, parts.environment),
+    );
     this.nats = parts.nats;
     this.client = parts.client;
   }
 
-  static async start(regions: readonly string[], more: Record<string, string> = {}): Promise<CapitalUnderTest> {
+  static async start(
+    regions: readonly string[],
+    more: Record<string, string> = {},
+  ): Promise<CapitalUnderTest> {
     const capital = new CapitalUnderTest(await prepare(more));
     capital.writeRegions(regions);
     capital.coordination.start();
@@ -78,13 +83,13 @@ export class CapitalUnderTest {
       GRPC_LISTEN: this.#ports.address("second/grpc"),
       HTTP_LISTEN: this.#ports.address("second/http"),
     };
-    const process_ = new Restartable(() => this.#run("second", process.execPath, this.#main, environment));
-    process_.start();
-    this.#closers.push(() => process_.stop("SIGKILL"));
+    const replica = new Restartable(() => this.#run("second", process.execPath, this.#main, environment));
+    replica.start();
+    this.#closers.push(() => replica.stop("SIGKILL"));
     const address = this.#ports.address("second/grpc");
     const client = new CoordinationClient(address, channelCredentials(this.#tls()), channelOptions);
     this.#closers.push(() => client.close());
-    return { process: process_, client, http: this.#ports.address("second/http") };
+    return { process: replica, client, http: this.#ports.address("second/http") };
   }
 
   async ready(): Promise<void> {
@@ -119,7 +124,8 @@ export class CapitalUnderTest {
 
   async sendBytes(region: string, lane: Lane, type: string, bytes: Uint8Array): Promise<void> {
     const key = `${lane}.${region}`;
-    const last = this.#lastSequences.get(key) ?? (await lastOf(this.nats, hubStream.up(lane, region, firstEpoch)));
+    const last =
+      this.#lastSequences.get(key) ?? (await lastOf(this.nats, hubStream.up(lane, region, firstEpoch)));
     const subject = hubSubject.up(lane, region, firstEpoch, `centre.${type}`);
     await appendAt(this.nats, subject, last + 1, bytes);
     this.#lastSequences.set(key, last + 1);
@@ -127,12 +133,13 @@ export class CapitalUnderTest {
 
   /** All messages of NATIONAL, each verified: its sequence, and the digest of the table after it. */
   async national(): Promise<{ batches: NationalBatch[]; table: NationalTable }> {
-    const messages = await readAll(this.nats, hubStream.national(firstEpoch));
+    const messages = await this.#messages(hubStream.national(firstEpoch));
     const table = new NationalTable("capital");
     const batches = messages.map(({ sequence, data }) => {
       const batch = NationalBatch.decode(data);
       if (batch.sequence !== sequence) throw new Error(`message ${sequence} says it is ${batch.sequence}`);
-      if (!table.apply(batch)) throw new Error(`the digest after message ${sequence} is not that of the table`);
+      if (!table.apply(batch))
+        throw new Error(`the digest after message ${sequence} is not that of the table`);
       return batch;
     });
     return { batches, table };
@@ -140,7 +147,7 @@ export class CapitalUnderTest {
 
   /** Enforcement rows that a region was told, in order. */
   async enforcements(region: string): Promise<Enforcement[]> {
-    const messages = await readAll(this.nats, hubStream.forRegion(region, firstEpoch));
+    const messages = await this.#messages(hubStream.forRegion(region, firstEpoch));
     return messages.flatMap(({ sequence, data }) => {
       const batch = RegionBatch.decode(data);
       if (batch.sequence !== sequence) throw new Error(`message ${sequence} says it is ${batch.sequence}`);
@@ -148,8 +155,15 @@ export class CapitalUnderTest {
     });
   }
 
+  async #messages(stream: string) {
+    return (await lastOf(this.nats, stream)) === 0 ? [] : readAll(this.nats, stream);
+  }
+
   /** A screening replica's receipt for everything that NATIONAL holds now. */
-  async sendReceipt(region: string, change: { sequence?: number; digest?: Uint8Array; atMs?: number } = {}): Promise<void> {
+  async sendReceipt(
+    region: string,
+    change: { sequence?: number; digest?: Uint8Array; atMs?: number } = {},
+  ): Promise<void> {
     const { batches } = await this.national();
     const sequence = change.sequence ?? batches.length;
     const atMs = change.atMs ?? Date.now();
@@ -192,7 +206,13 @@ export class CapitalUnderTest {
   }
 
   get #databaseAddress() {
-    return { host: "127.0.0.1", port: this.#ports.port("postgres"), user: "qalqan", database: "qalqan", password };
+    return {
+      host: "127.0.0.1",
+      port: this.#ports.port("postgres"),
+      user: "qalqan",
+      database: "qalqan",
+      password,
+    };
   }
 
   log(name = "coordination"): string {
@@ -232,7 +252,11 @@ async function prepare(more: Record<string, string>): Promise<CapitalParts> {
   await authority.prepare();
   const identity = prepareIdentity(folder.identity);
   const hubFiles = await authority.ensure(join(folder.root, "hub"), "nats.capital", "workload");
-  const ownFiles = await authority.ensure(join(folder.root, "coordination"), "coordination.capital", "workload");
+  const ownFiles = await authority.ensure(
+    join(folder.root, "coordination"),
+    "coordination.capital",
+    "workload",
+  );
 
   const seedFile = join(folder.root, "coordination.seed");
   const user = nkeys.createUser();
@@ -321,10 +345,12 @@ function runLogged(
   parameters: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ) {
-  const child = spawn(file, parameters, { env: { PATH: process.env["PATH"] ?? "", ...environment } });
-  const output = join(folder.logs, `${name}.log`);
-  const write = (chunk: Buffer) => writeFileSync(output, chunk, { flag: "a" });
-  child.stdout.on("data", write);
-  child.stderr.on("data", write);
+  // The file is handed over: it takes what the process and its children say until the last of them ends.
+  const output = openSync(join(folder.logs, `${name}.log`), "a");
+  const child = spawn(file, parameters, {
+    env: { PATH: process.env["PATH"] ?? "", ...environment },
+    stdio: ["ignore", output, output],
+  });
+  closeSync(output);
   return child;
 }

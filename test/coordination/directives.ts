@@ -46,7 +46,12 @@ export function revokedOf(directive: Directive): Directive {
 }
 
 /** A member of an import, waiting for a second person. */
-export function memberOf(region: string, batch: string, index: number, change: Partial<Directive> = {}): Directive {
+export function memberOf(
+  region: string,
+  batch: string,
+  index: number,
+  change: Partial<Directive> = {},
+): Directive {
   return directiveOf(region, index, { batch, action: "warn", missing: ["second-person"], ...change });
 }
 

@@ -19,13 +19,21 @@ test("an opinion becomes a row of the national table, with its decision in the s
   expect(batches[0]?.decisions).toMatchObject([
     { region: "astana", directive: opinion.id, revision: 1, decision: "accepted", reason: "" },
   ]);
-  expect(table.entriesOf(opinion.target).measure).toMatchObject({ action: "block", soleSupport: opinion.id, revision: 1 });
+  expect(table.entriesOf(opinion.target).measure).toMatchObject({
+    action: "block",
+    soleSupport: opinion.id,
+    revision: 1,
+  });
 });
 
 test("a revocation takes the row away", async () => {
   const opinion = directiveOf("astana", 2);
   await capital.send("astana", "urgent", directives(opinion), directives(revokedOf(opinion)));
-  await until(async () => (await capital.national()).batches.some(({ decisions }) => decisions.some(({ decision }) => decision === "revoked")));
+  await until(async () =>
+    (await capital.national()).batches.some(({ decisions }) =>
+      decisions.some(({ decision }) => decision === "revoked"),
+    ),
+  );
   const { table } = await capital.national();
   expect(table.entriesOf(opinion.target).measure).toBeUndefined();
 });
@@ -38,9 +46,14 @@ test("two regions support one row until the last of them withdraws", async () =>
   await capital.send("almaty", "urgent", directives(theirs));
   await until(async () => (await capital.national()).table.entriesOf(target).measure?.soleSupport === "");
   await capital.send("astana", "urgent", directives(revokedOf(ours)));
-  await until(async () => (await capital.national()).table.entriesOf(target).measure?.soleSupport === theirs.id);
+  await until(
+    async () => (await capital.national()).table.entriesOf(target).measure?.soleSupport === theirs.id,
+  );
   await capital.send("almaty", "urgent", directives(revokedOf(theirs)));
   await until(async () => (await capital.national()).table.entriesOf(target).measure === undefined);
+  const rows = (await capital.national()).batches.flatMap((batch) => batch.rows);
+  const removed = rows.flatMap(({ row }) => (row?.$case === "removed" ? [row.value] : []));
+  expect(removed.filter((key) => key === `measure|${target}`)).toHaveLength(1);
 });
 
 test("what a region says for another region is refused, counted and audited", async () => {
@@ -50,16 +63,23 @@ test("what a region says for another region is refused, counted and audited", as
     "urgent",
     directives(stolen, directiveOf("astana", 4)),
     { $case: "approval", value: approvalOf("almaty", { directive: idOf("almaty", 4) }) },
-    { $case: "batchRevocation", value: { batch: idOf("almaty", 9), person: "x", role: "operator", reason: "mistake", atMs: 1 } },
+    {
+      $case: "batchRevocation",
+      value: { batch: idOf("almaty", 9), person: "x", role: "operator", reason: "mistake", atMs: 1 },
+    },
   );
   await capital.sendBytes("astana", "urgent", "directives", Buffer.from("no event at all"));
   await until(async () => (await capital.query("select from audit where what = 'refused'")).length >= 2);
   const { table, batches } = await capital.national();
   expect(table.entriesOf(stolen.target).measure?.directive).toBe(idOf("astana", 4));
-  expect(batches.flatMap(({ decisions }) => decisions).some(({ directive }) => directive === stolen.id)).toBe(false);
+  expect(batches.flatMap(({ decisions }) => decisions).some(({ directive }) => directive === stolen.id)).toBe(
+    false,
+  );
   const refused = await capital.query<{ detail: string }>("select detail from audit where what = 'refused'");
-  const reasons = refused.map(({ detail }) => (JSON.parse(detail) as { reason: string; count: number }));
-  expect(reasons.filter(({ reason }) => reason === "other-region").reduce((sum, { count }) => sum + count, 0)).toBe(3);
+  const reasons = refused.map(({ detail }) => JSON.parse(detail) as { reason: string; count: number });
+  expect(
+    reasons.filter(({ reason }) => reason === "other-region").reduce((sum, { count }) => sum + count, 0),
+  ).toBe(3);
   expect(reasons.some(({ reason }) => reason === "unreadable")).toBe(true);
 });
 
@@ -75,20 +95,35 @@ test("a directive that ends leaves the table by a message of the capital", async
   await until(async () => (await capital.national()).table.entriesOf(opinion.target).measure !== undefined);
   await until(async () => (await capital.national()).table.entriesOf(opinion.target).measure === undefined);
   const { batches } = await capital.national();
-  expect(batches.flatMap(({ decisions }) => decisions).filter(({ directive }) => directive === opinion.id).map(({ decision }) => decision)).toEqual(["accepted", "expired"]);
+  expect(
+    batches
+      .flatMap(({ decisions }) => decisions)
+      .filter(({ directive }) => directive === opinion.id)
+      .map(({ decision }) => decision),
+  ).toEqual(["accepted", "expired"]);
 });
 
 test("a held directive counts from its approval on, whichever came first", async () => {
   const first = directiveOf("astana", 6, { authorRole: "analyst", missing: ["second-person"] });
   const second = directiveOf("astana", 7, { authorRole: "analyst", missing: ["second-person"] });
   await capital.send("astana", "urgent", directives(first));
-  await capital.send("astana", "urgent", { $case: "approval", value: approvalOf("astana", { directive: second.id }) });
-  await capital.send("astana", "urgent", { $case: "approval", value: approvalOf("astana", { directive: first.id }) });
+  await capital.send("astana", "urgent", {
+    $case: "approval",
+    value: approvalOf("astana", { directive: second.id }),
+  });
+  await capital.send("astana", "urgent", {
+    $case: "approval",
+    value: approvalOf("astana", { directive: first.id }),
+  });
   await capital.send("astana", "urgent", directives(second));
   await until(async () => (await capital.national()).table.entriesOf(second.target).measure !== undefined);
   const { batches, table } = await capital.national();
   expect(table.entriesOf(first.target).measure?.directive).toBe(first.id);
-  const words = (id: string) => batches.flatMap(({ decisions }) => decisions).filter(({ directive }) => directive === id).map(({ decision }) => decision);
+  const words = (id: string) =>
+    batches
+      .flatMap(({ decisions }) => decisions)
+      .filter(({ directive }) => directive === id)
+      .map(({ decision }) => decision);
   expect(words(first.id).at(-1)).toBe("accepted");
   expect(words(second.id)).toEqual(["accepted"]);
 });
@@ -96,9 +131,26 @@ test("a held directive counts from its approval on, whichever came first", async
 test("members of a batch that was revoked never come alive, whichever lane was first", async () => {
   const batch = idOf("astana", 800);
   await capital.send("astana", "urgent", { $case: "approval", value: approvalOf("astana", { batch }) });
-  await capital.send("astana", "urgent", { $case: "batchRevocation", value: { batch, person: "prosecutor-1.astana", role: "regional-prosecutor", reason: "mistake", atMs: Date.now() } });
-  await capital.send("astana", "events", directives(memberOf("astana", batch, 8), memberOf("astana", batch, 9)));
-  await until(async () => (await capital.national()).batches.flatMap(({ decisions }) => decisions).some(({ directive }) => directive === idOf("astana", 9)));
+  await capital.send("astana", "urgent", {
+    $case: "batchRevocation",
+    value: {
+      batch,
+      person: "prosecutor-1.astana",
+      role: "regional-prosecutor",
+      reason: "mistake",
+      atMs: Date.now(),
+    },
+  });
+  await capital.send(
+    "astana",
+    "events",
+    directives(memberOf("astana", batch, 8), memberOf("astana", batch, 9)),
+  );
+  await until(async () =>
+    (await capital.national()).batches
+      .flatMap(({ decisions }) => decisions)
+      .some(({ directive }) => directive === idOf("astana", 9)),
+  );
   const { batches, table } = await capital.national();
   expect(batches.flatMap(({ revokedBatches }) => revokedBatches)).toEqual([batch]);
   expect(table.isRevokedBatch(batch)).toBe(true);
@@ -114,5 +166,7 @@ test("a directive is shown with its decision", async () => {
     ["almaty", "waiting"],
     ["astana", "waiting"],
   ]);
-  await expect(call(client.getDirective.bind(client), { id: "astana-none" }, { metadata })).rejects.toMatchObject({ code: "not-found" });
+  await expect(
+    call(client.getDirective.bind(client), { id: "astana-none" }, { metadata }),
+  ).rejects.toMatchObject({ code: "not-found" });
 });

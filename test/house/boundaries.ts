@@ -11,7 +11,7 @@ const mayImport: Record<string, readonly string[]> = {
 const anyOtherService = ["services/domain", "services/platform", "proto"];
 
 /** What the domain may have from outside: what computes, nothing that reads, writes, listens or asks. */
-const domainPackages = ["node:buffer", "node:crypto", "libphonenumber-js"];
+const domainPackages = ["node:buffer", "node:crypto", "zod"];
 
 /** The room of a file: `services/centre`, `infra`, `proto` …; `undefined` for the tests and the root. */
 function roomOf(file: string): string | undefined {

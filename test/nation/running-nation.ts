@@ -1,15 +1,16 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const checkout = fileURLToPath(new URL("../..", import.meta.url));
 const cliMain = path.join(checkout, "services/cli/main.ts");
 const startWaitMs = 240_000;
-const commandWaitMs = 120_000;
+const commandWaitMs = 240_000;
 
 /** What a command of `qalqan` gave back. */
 export interface CommandResult {
@@ -56,12 +57,21 @@ export class RunningNation implements AsyncDisposable {
 
   /** Runs one command and waits for its end. */
   async run(...words: string[]): Promise<CommandResult> {
+    return this.begin(...words).ended;
+  }
+
+  /** Runs a command that goes on until it is interrupted, as by Ctrl-C. */
+  begin(...words: string[]): { ended: Promise<CommandResult>; interrupt: () => void } {
     const child = spawn(process.execPath, [cliMain, ...words], {
       cwd: checkout,
       env: { ...process.env, QALQAN_DATA: this.dataFolder },
       stdio: ["ignore", "pipe", "pipe"],
       timeout: commandWaitMs,
     });
+    return { ended: this.#resultOf(child), interrupt: () => child.kill("SIGINT") };
+  }
+
+  async #resultOf(child: ChildProcessByStdio<null, Readable, Readable>): Promise<CommandResult> {
     const [stdout, stderr, [code]] = await Promise.all([
       textOf(child.stdout),
       textOf(child.stderr),

@@ -338,7 +338,7 @@ export async function until(condition: () => Promise<boolean> | boolean, waitMs 
 export async function readAll(connection: NatsConnection, stream: string): Promise<CopiedMessage[]> {
   const { first, last } = await streamRange(connection, `$JS.API.STREAM.INFO.${stream}`);
   const messages: CopiedMessage[] = [];
-  for (let next = first; next <= last; next = (messages.at(-1)?.sequence ?? last) + 1) {
+  for (let next = Math.max(first, 1); next <= last; next = (messages.at(-1)?.sequence ?? last) + 1) {
     messages.push(...(await batchGet(connection, `$JS.API.DIRECT.GET.${stream}`, next)));
   }
   return messages;

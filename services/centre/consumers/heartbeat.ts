@@ -15,6 +15,8 @@ export class CapitalHearing {
   async listen(connection: NatsConnection, signal: AbortSignal): Promise<void> {
     const subscription = connection.subscribe(hubSubject.heartbeat);
     signal.addEventListener("abort", () => subscription.unsubscribe(), { once: true });
-    for await (const _heartbeat of subscription) this.#heardAtMs = Date.now();
+    for await (const heartbeat of subscription) {
+      if (heartbeat.subject === hubSubject.heartbeat) this.#heardAtMs = Date.now();
+    }
   }
 }

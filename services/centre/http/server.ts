@@ -22,7 +22,7 @@ import { answerProblem, sendProblem } from "./problem.ts";
 import * as schemas from "./schemas.ts";
 
 type IdOf = FastifyRequest<{ Params: { id: string } }>;
-type Act = (person: Person, request: FastifyRequest) => Promise<DirectiveView>;
+type Act<Answer> = (person: Person, request: FastifyRequest) => Promise<Answer>;
 
 /** Serves the HTTP interface beside the probes; the same handlers as the RPCs stand behind it. */
 export async function serveHttp(centre: Centre, verify: TokenVerifier, log: Log): Promise<FastifyInstance> {
@@ -55,7 +55,8 @@ export async function serveHttp(centre: Centre, verify: TokenVerifier, log: Log)
       security: [{ bearer: [] }],
     },
     refResolver: {
-      buildLocalReference: (json, _base, _fragment, index) => String(json["$id"] ?? `schema-${index}`),
+      buildLocalReference: (json, _base, _fragment, index) =>
+        typeof json["$id"] === "string" ? json["$id"] : `schema-${index}`,
     },
   });
   server.addSchema(schemas.directive);
@@ -90,8 +91,10 @@ const answers = {
 } as const;
 
 function addDirectiveRoutes(server: FastifyInstance, centre: Centre, verify: TokenVerifier): void {
-  const acting = (act: Act) => async (request: FastifyRequest) =>
-    act(await verify(request.headers.authorization), request);
+  const acting =
+    <Answer>(act: Act<Answer>) =>
+    async (request: FastifyRequest) =>
+      act(await verify(request.headers.authorization), request);
   const answer = (description: string, ok: 200 | 201) => ({
     description,
     response: { [ok]: { $ref: "Directive#" }, ...answers },
@@ -116,13 +119,12 @@ function addDirectiveRoutes(server: FastifyInstance, centre: Centre, verify: Tok
         response: { 200: { type: "array", items: { $ref: "Directive#" } }, ...answers },
       },
     },
-    async (request) => {
-      const person = await verify(request.headers.authorization);
+    acting(async (person, request) => {
       const asked = ListDirectivesRequest.fromPartial(request.query as object);
       const views: DirectiveView[] = [];
       for await (const view of listDirectives(centre, asked, person)) views.push(view);
       return views;
-    },
+    }),
   );
   server.get(
     "/v1/directives/:id",

@@ -6,7 +6,7 @@ import { noEffects, type Centre, type Effects } from "../centre.ts";
 import { insertApproval, readApprovals } from "../store/approvals.ts";
 import type { CentreTransaction } from "../store/schema.ts";
 import { lock } from "../store/transaction.ts";
-import { approvalEffects, approvalEvent } from "./decide-approval.ts";
+import { approvalEffects, approvalEvent } from "./approval-effects.ts";
 import { notFound } from "./not-found.ts";
 
 /**

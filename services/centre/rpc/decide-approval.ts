@@ -14,13 +14,12 @@ import { noEffects, type Centre, type Effects } from "../centre.ts";
 import { knownBatchOf } from "../domain/batch-view.ts";
 import { standingOf } from "../domain/directive-view.ts";
 import { insertApproval, readApprovals } from "../store/approvals.ts";
-import type { AuditEntry } from "../store/audit.ts";
 import { batchViewOf, readBatch } from "../store/batches.ts";
 import { latestRevision, opinionOf, readTrunkDirections } from "../store/directives.ts";
-import { outgoing, type Outgoing } from "../store/outbox.ts";
 import type { CentreTransaction } from "../store/schema.ts";
 import { lock } from "../store/transaction.ts";
 import { viewOf } from "../store/views.ts";
+import { approvalEffects, approvalEvent } from "./approval-effects.ts";
 import { approveForeign } from "./approve-foreign.ts";
 import { notFound } from "./not-found.ts";
 import { requireHere } from "./people.ts";
@@ -174,27 +173,4 @@ function repeats(
     earlier.approved === request.approve &&
     (request.kind === "" || earlier.kind === request.kind)
   );
-}
-
-/** An approval overtakes the import that it may be about: overlays keep it until the members come. */
-export function approvalEvent(approval: Approval): Outgoing {
-  return outgoing("urgent", { $case: "approval", value: approval }, approval.atMs);
-}
-
-/** What every approval leaves: one line of the audit, one event. */
-export function approvalEffects<Result>(
-  approval: Approval,
-  sent: Outgoing,
-  subject: string,
-  result: Result,
-): Effects<Result> {
-  const audit: AuditEntry = {
-    atMs: approval.atMs,
-    person: approval.person,
-    role: approval.role,
-    what: approval.approved ? "approved" : "refused",
-    subject,
-    detail: { revision: approval.revision, kind: approval.kind, complete: approval.complete },
-  };
-  return { result, audit: [audit], events: [sent] };
 }

@@ -1,23 +1,17 @@
-import { decideIssue, type IssueCommand, type WritingContext } from "#domain/directive.ts";
+import { decideIssue, type WritingContext } from "#domain/directive.ts";
 import { InvalidInput } from "#domain/invalid-input.ts";
 import { Refusal } from "#domain/refusal.ts";
-import { parseAction, parseScope, type Action, type Person, type Scope } from "#domain/vocabulary.ts";
-import type { ImportHeader, ImportProgress, ImportRequest } from "#proto/qalqan/centre/v1/centre.ts";
+import { parseAction, parseScope, type Person } from "#domain/vocabulary.ts";
+import type { ImportProgress, ImportRequest } from "#proto/qalqan/centre/v1/centre.ts";
 import type { Centre } from "../centre.ts";
 import { importEntriesMax } from "../config.ts";
 import { EntryCollector } from "../domain/import-entries.ts";
+import { commandFor, type ImportWish } from "../domain/import-wish.ts";
 import { readTrunkDirections } from "../store/directives.ts";
 import { readProtected } from "../store/imports.ts";
 import type { BatchRow } from "../store/schema.ts";
 import { requireHere, writers } from "./people.ts";
 import { batchOfContent, stateOfBatch, writeImport } from "./write-import.ts";
-
-/** What is the same for every entry of an import. */
-export interface ImportWish {
-  readonly header: ImportHeader;
-  readonly action: Action;
-  readonly scope: Scope | undefined;
-}
 
 /** Refused entries in one progress message. */
 const refusedPerMessageMax = 5_000;
@@ -111,26 +105,6 @@ function readHeader(part: ImportRequest["part"]): ImportWish {
     header,
     action: parseAction("action", header.action),
     scope: header.scope === "" ? undefined : parseScope("scope", header.scope),
-  };
-}
-
-/** The directive that an entry would become. */
-export function commandFor(
-  wish: ImportWish,
-  of: Pick<IssueCommand, "id" | "target" | "batch">,
-): IssueCommand {
-  const { basis, reason, expiresAtMs } = wish.header;
-  const { action, scope } = wish;
-  return {
-    ...of,
-    action,
-    scope,
-    basis,
-    reason,
-    expiresAtMs,
-    overrideRevision: 0,
-    evidence: [],
-    falseStopOf: "",
   };
 }
 

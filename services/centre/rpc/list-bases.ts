@@ -1,4 +1,4 @@
-import { legalBases, type Title } from "#domain/catalogue.ts";
+import { catalogueVersion, legalBases, type Title } from "#domain/catalogue.ts";
 import type { Catalogue } from "#proto/qalqan/centre/v1/centre.ts";
 
 /** The legal bases that a directive may rest on. */
@@ -8,5 +8,5 @@ export function listBases(): Catalogue {
 
 /** Codes with their English titles. */
 export function catalogueOf(items: readonly { readonly code: string; readonly title: Title }[]): Catalogue {
-  return { items: items.map(({ code, title }) => ({ code, title: title.en })) };
+  return { version: catalogueVersion, items: items.map(({ code, title }) => ({ code, title: title.en })) };
 }

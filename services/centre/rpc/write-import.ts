@@ -10,12 +10,12 @@ import { noEffects, type Centre, type Effects } from "../centre.ts";
 import { directivesPerMessageMax } from "../config.ts";
 import { knownBatchOf } from "../domain/batch-view.ts";
 import type { CollectedEntry, EntryCollector } from "../domain/import-entries.ts";
+import { commandFor, type ImportWish } from "../domain/import-wish.ts";
 import { readTrunkDirections } from "../store/directives.ts";
 import { insertMembers, readFirsts, readProtected } from "../store/imports.ts";
 import { outgoing, type Outgoing } from "../store/outbox.ts";
 import type { BatchRow, CentreTransaction, Reader } from "../store/schema.ts";
 import { lock } from "../store/transaction.ts";
-import { commandFor, type ImportWish } from "./import.ts";
 
 /** What became of a whole import. */
 export type WrittenImport =

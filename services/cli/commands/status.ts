@@ -52,14 +52,17 @@ async function regionLines(session: Session): Promise<RegionLine[]> {
 async function asCapitalSees(session: Session): Promise<RegionLine[]> {
   const coordination = await session.coordination(first("central-prosecutor", ""));
   const { regions } = await coordination.call("getStatus", {}, askWaitMs);
+  // Right after a stop the capital has not missed it yet; the runner knows.
+  const { nation, regions: running } = session.place;
+  const isDown = (region: string) => nation.includes(region) && !running.includes(region);
   const known = regions.map(({ region, state, sequence, digest, stalenessMs }) => ({
     region,
-    state,
+    state: isDown(region) ? "cut-off" : state,
     sequence,
     digest: hex(digest),
     stalenessMs: stalenessMs < 0 ? null : stalenessMs,
   }));
-  const missing = session.place.nation.filter((region) => !known.some((line) => line.region === region));
+  const missing = nation.filter((region) => !known.some((line) => line.region === region));
   return [...known, ...missing.map(unheard)];
 }
 

@@ -18,6 +18,7 @@ export function trafficDocument(state: TrafficState, seed: number, regions: read
     unansweredBy: { late, lost, unsent },
     questionsPerSecond: seconds > 0 ? (answered + late) / seconds : 0,
     byVerdict: ledger.verdicts,
+    byReason: ledger.reasons,
     byKind: ledger.byKind,
     /** What `qalqan statistics` must say about these calls, and how far it may be off after outages. */
     expected: ledger.expected(),

@@ -19,6 +19,8 @@ export interface Answer {
   readonly reason: string;
 }
 
+type RegionAnswer = Answer & { readonly region: string };
+
 /** How the calls of one kind fared. Calls, not questions: the strictest answer in time counts. */
 export interface KindCounts {
   calls: number;
@@ -88,6 +90,9 @@ export class TruthLedger {
   readonly #byVerdict: Record<Verdict, number> = { allow: 0, warn: 0, divert: 0, block: 0 };
   readonly #byRegion = new Map<string, RegionFigures>();
   readonly #total: RegionFigures = { calls: 0, intercepted: 0, forged: 0 };
+  /** Answers by their reason. */
+  readonly reasons: Record<string, number> = {};
+  /** `region calling called` */
   readonly #interceptedToday = new Set<string>();
   #day = 0;
   #fallbackCalls = 0;
@@ -97,7 +102,9 @@ export class TruthLedger {
   record(call: Call, outcomes: readonly Outcome[], nowMs: number): void {
     for (const outcome of outcomes) this.#countQuestion(outcome);
     this.#judge(call, outcomes);
-    const answers = outcomes.flatMap((outcome) => ("answer" in outcome ? [outcome.answer] : []));
+    const answers = outcomes.flatMap((outcome) =>
+      "answer" in outcome ? [{ ...outcome.answer, region: outcome.region }] : [],
+    );
     if (answers.length === 0 && outcomes.some(({ kind }) => kind === "lost")) this.uncertainCalls++;
     // Without an id the regions cannot join their questions: each counts a call of its own.
     const counted = call.identifier === "none" ? answers.map((answer) => [answer]) : [answers];
@@ -119,7 +126,8 @@ export class TruthLedger {
   #countQuestion(outcome: Outcome): void {
     this.questions[outcome.kind]++;
     if (!("answer" in outcome)) return;
-    const { verdict, decision } = outcome.answer;
+    const { verdict, decision, reason } = outcome.answer;
+    this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
     if (outcome.kind === "answered") this.verdicts[verdict]++;
     if (verdict === "allow" && (decision === "block" || decision === "divert")) this.#shadowStopped++;
   }
@@ -140,7 +148,7 @@ export class TruthLedger {
     else if (verdict === "warn") counts.wronglyWarned++;
   }
 
-  #count(call: Call, answers: readonly Answer[], nowMs: number): void {
+  #count(call: Call, answers: readonly RegionAnswer[], nowMs: number): void {
     const strictest = strictestOf(answers);
     if (strictest === undefined) return;
     this.#byVerdict[strictest.verdict]++;
@@ -148,9 +156,7 @@ export class TruthLedger {
     const region = this.#figuresOf(call.attributedTo === "" ? unattributed : call.attributedTo);
     const forged = strictest.verdict === "block" && isForgedReason(strictest.reason);
     const intercepted =
-      isStop(strictest.verdict) &&
-      isDirectiveReason(strictest.reason) &&
-      this.#firstInterception(call, nowMs);
+      isInterception(strictest) && this.#firstInterception(call, answers, strictest.verdict, nowMs);
     for (const figures of [this.#total, region]) {
       figures.calls++;
       if (forged) figures.forged++;
@@ -158,14 +164,27 @@ export class TruthLedger {
     }
   }
 
-  /** Redials of one pair on one day are one intercepted call. */
-  #firstInterception({ calling, called }: Call, nowMs: number): boolean {
+  /**
+   * Redials of one pair on one day are one intercepted call. They are recognised
+   * within one region (domain.md, "Whose call is it"), so each region that
+   * stopped the call must know of no earlier one.
+   */
+  #firstInterception(
+    { calling, called }: Call,
+    answers: readonly RegionAnswer[],
+    verdict: Verdict,
+    nowMs: number,
+  ): boolean {
     const day = Math.floor((nowMs + utcOffsetMs) / dayMs);
     if (day !== this.#day) this.#interceptedToday.clear();
     this.#day = day;
-    const pair = `${calling} ${called}`;
-    const first = !this.#interceptedToday.has(pair);
-    this.#interceptedToday.add(pair);
+    const stoppedBy = answers.filter((answer) => isInterception(answer));
+    const pairs = stoppedBy.map((answer) => ({
+      strictest: answer.verdict === verdict,
+      pair: `${answer.region} ${calling} ${called}`,
+    }));
+    const first = pairs.every(({ strictest, pair }) => !strictest || !this.#interceptedToday.has(pair));
+    for (const { pair } of pairs) this.#interceptedToday.add(pair);
     return first;
   }
 
@@ -191,10 +210,14 @@ function noCalls(): KindCounts {
   };
 }
 
+function isInterception({ verdict, reason }: Answer): boolean {
+  return isStop(verdict) && isDirectiveReason(reason);
+}
+
 function isStop(verdict: Verdict): boolean {
   return verdict === "block" || verdict === "divert";
 }
 
-function strictestOf(answers: readonly Answer[]): Answer | undefined {
+function strictestOf<Given extends Answer>(answers: readonly Given[]): Given | undefined {
   return answers.toSorted((left, right) => compareStrictness(right.verdict, left.verdict))[0];
 }

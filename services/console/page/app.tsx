@@ -10,7 +10,8 @@ import { Loading } from "./parts/loading.tsx";
 import { NationPage } from "./parts/nation-page.tsx";
 import { NothingKnown } from "./parts/nothing-known.tsx";
 import { StopNotice } from "./parts/stop-notice.tsx";
-import { useLanguage, type Language } from "./texts/language.tsx";
+import { useLanguage } from "./texts/language.tsx";
+import type { Language } from "./texts/languages.ts";
 import { useFeed, useMedia } from "./view/nation-view.tsx";
 
 const antdLocales: Record<Language, typeof enUS> = { kk: kkKZ, ru: ruRU, en: enUS };
@@ -54,7 +55,7 @@ function Content() {
     <main className="page" data-line={feed.line}>
       <ConnectionNotice />
       {feed.nation.stopped && <StopNotice />}
-      <NationPage nation={feed.nation} receivedAtMs={feed.receivedAtMs} chosen={chosen} choose={choose} />
+      <NationPage nation={feed.nation} chosen={chosen} choose={choose} />
       <footer className="footer">{texts.footer}</footer>
     </main>
   );

@@ -1,5 +1,3 @@
-import "./style/page.css";
-import "./style/parts.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";

@@ -64,7 +64,16 @@ export class Lanes {
     for await (const { sequence, data, storedAtMs } of follow(this.#connection, stream, after, signal)) {
       const event = this.#decode(data, stream, sequence);
       const rows = rowsOf(event);
-      const message = { region, lane, epoch, stream, sequence, event, rows, heardAtMs: Math.floor(storedAtMs) };
+      const message = {
+        region,
+        lane,
+        epoch,
+        stream,
+        sequence,
+        event,
+        rows,
+        heardAtMs: Math.floor(storedAtMs),
+      };
       queue.messages.push({ message, bytes: data.length });
       queue.bytes += data.length;
       this.#arrived();
@@ -109,7 +118,8 @@ export class Lanes {
   /** Messages that wait to be taken. */
   get waiting(): number {
     let waiting = 0;
-    for (const lane of lanes) for (const queue of this.#queues[lane].values()) waiting += queue.messages.length;
+    for (const lane of lanes)
+      for (const queue of this.#queues[lane].values()) waiting += queue.messages.length;
     return waiting;
   }
 
@@ -144,12 +154,7 @@ function drop(queue: Queue): void {
 }
 
 function rowsOf(event: Event | undefined): number {
-  switch (event?.body?.$case) {
-    case "directives":
-      return Math.max(1, event.body.value.directives.length);
-    case "counters":
-      return Math.max(1, event.body.value.calls.length);
-    default:
-      return 1;
-  }
+  const body = event?.body;
+  if (body?.$case === "directives") return Math.max(1, body.value.directives.length);
+  return body?.$case === "counters" ? Math.max(1, body.value.calls.length) : 1;
 }

@@ -52,7 +52,8 @@ export function acceptApprovals(intake: Intake, stored: readonly Approval[], cha
     if (known.has(key)) continue;
     known.add(key);
     changes.approvals.push(approval);
-    if (approval.directive === "") changes.newJobs.push({ kind: "batch", key: approval.batch, urgent: false });
+    if (approval.directive === "")
+      changes.newJobs.push({ kind: "batch", key: approval.batch, urgent: false });
   }
 }
 

@@ -26,7 +26,11 @@ export interface DirectiveKnowledge {
 /** What the capital sees of the nation at the moment of a view. */
 export interface ViewMoment {
   readonly nowMs: number;
-  readonly regions: readonly { readonly region: string; readonly isAwaited: boolean; readonly isCutOff: boolean }[];
+  readonly regions: readonly {
+    readonly region: string;
+    readonly isAwaited: boolean;
+    readonly isCutOff: boolean;
+  }[];
 }
 
 /** A directive as the capital knows it, with the receipts of all regions. */
@@ -75,7 +79,10 @@ export function directiveView(known: DirectiveKnowledge, moment: ViewMoment): Di
 }
 
 /** Whether a decision speaks of what is true now: of this revision, and of the end of its batch. */
-function isAbout(decision: StoredDecision | undefined, { directive, batchRevoked }: DirectiveKnowledge): boolean {
+function isAbout(
+  decision: StoredDecision | undefined,
+  { directive, batchRevoked }: DirectiveKnowledge,
+): boolean {
   if (decision?.revision !== directive.revision) return false;
   return !batchRevoked || (decision.decision !== "accepted" && decision.decision !== "held");
 }
@@ -87,7 +94,9 @@ function missingNow(
   approvals: readonly Approval[],
 ): readonly string[] {
   if (decided !== undefined) return decided.decision === "held" ? decided.missing : [];
-  const isComplete = approvals.some(({ complete, revision, directive: id }) => complete && (id === "" || revision === directive.revision));
+  const isComplete = approvals.some(
+    ({ complete, revision, directive: id }) => complete && (id === "" || revision === directive.revision),
+  );
   return isComplete ? [] : directive.missing;
 }
 
@@ -104,7 +113,10 @@ function waitingReceipts(moment: ViewMoment): EnforcementReceipt[] {
   }));
 }
 
-function receiptsOf({ directive, enforcedAtMs }: DirectiveKnowledge, moment: ViewMoment): EnforcementReceipt[] {
+function receiptsOf(
+  { directive, enforcedAtMs }: DirectiveKnowledge,
+  moment: ViewMoment,
+): EnforcementReceipt[] {
   return waitingReceipts(moment).map((receipt) => {
     const atMs = enforcedAtMs.get(receipt.region);
     if (atMs === undefined) return receipt;

@@ -19,13 +19,17 @@ export interface Intake {
   readonly trunks: { readonly region: string; readonly trunk: TrunkSet }[];
   readonly receipts: { readonly region: string; readonly receipt: Receipt; readonly heardAtMs: number }[];
   readonly counters: Counters[];
-  readonly intelligence: { readonly region: string; readonly piece: Intelligence }[];
-  readonly withdrawn: { readonly region: string; readonly piece: IntelligenceWithdrawn }[];
+  /** Pieces shared and withdrawn, in the order in which they came. */
+  readonly intelligence: IntelligenceNews[];
   /** What was not accepted, by region and reason. */
   readonly refused: Map<string, RefusedEvents>;
   /** Events whose kind only another release knows: kept in their stream, counted. */
   unknown: number;
 }
+
+export type IntelligenceNews =
+  | { readonly kind: "shared"; readonly region: string; readonly piece: Intelligence }
+  | { readonly kind: "withdrawn"; readonly region: string; readonly piece: IntelligenceWithdrawn };
 
 /** Events of one region that were refused for one reason. */
 export interface RefusedEvents {
@@ -62,7 +66,6 @@ export function emptyIntake(): Intake {
     receipts: [],
     counters: [],
     intelligence: [],
-    withdrawn: [],
     refused: new Map(),
     unknown: 0,
   };
@@ -85,7 +88,9 @@ export function admit(intake: Intake, event: Event | undefined, place: Place): v
       }
       return;
     case "approval":
-      return addIf(intake, place, body.value.region, isApproval(body.value), () => intake.approvals.push(body.value));
+      return addIf(intake, place, body.value.region, isApproval(body.value), () =>
+        intake.approvals.push(body.value),
+      );
     case "batchRevocation":
       return addIf(intake, place, regionOfId(body.value.batch), isBatchRevocation(body.value), () =>
         intake.batchRevocations.push(body.value),
@@ -99,17 +104,19 @@ export function admit(intake: Intake, event: Event | undefined, place: Place): v
         intake.receipts.push({ region: place.region, receipt: body.value, heardAtMs: place.heardAtMs }),
       );
     case "counters":
-      return addIf(intake, place, body.value.region, isCounters(body.value), () => intake.counters.push(body.value));
+      return addIf(intake, place, body.value.region, isCounters(body.value), () =>
+        intake.counters.push(body.value),
+      );
     case "intelligence": {
       const piece = body.value.intelligence;
       const fits = piece !== undefined && isId(piece.id);
       return addIf(intake, place, fits ? regionOfId(piece.id) : place.region, fits, () => {
-        if (piece !== undefined) intake.intelligence.push({ region: place.region, piece });
+        if (piece !== undefined) intake.intelligence.push({ kind: "shared", region: place.region, piece });
       });
     }
     case "intelligenceWithdrawn":
       return addIf(intake, place, regionOfId(body.value.id), isId(body.value.id), () =>
-        intake.withdrawn.push({ region: place.region, piece: body.value }),
+        intake.intelligence.push({ kind: "withdrawn", region: place.region, piece: body.value }),
       );
     case "heartbeat":
       return addIf(intake, place, body.value.region, true, () => undefined);
@@ -156,7 +163,12 @@ const isWord = (text: string): boolean => wordPattern.test(text);
 const isBatch = (text: string): boolean => text === "" || isId(text);
 
 function isDirective(directive: Directive): boolean {
-  return isId(directive.id) && directive.revision > 0 && targetPattern.test(directive.target) && isBatch(directive.batch);
+  return (
+    isId(directive.id) &&
+    directive.revision > 0 &&
+    targetPattern.test(directive.target) &&
+    isBatch(directive.batch)
+  );
 }
 
 function isApproval(approval: Approval): boolean {

@@ -65,9 +65,15 @@ export interface NationalPosition {
  * The state of a region: silent for 15 s → cut off; a digest that is not ours
  * at its sequence → diverged; where the latest heartbeat was → in sync.
  */
-export function judgeRegion(knowledge: RegionKnowledge, position: NationalPosition, nowMs: number): RegionState {
+export function judgeRegion(
+  knowledge: RegionKnowledge,
+  position: NationalPosition,
+  nowMs: number,
+): RegionState {
   if (knowledge.isCutOff(nowMs)) return "cut-off";
-  const heard = knowledge.book.replicas().filter((replica) => nowMs - replica.heardAtMs <= replicaSilenceMaxMs);
+  const heard = knowledge.book
+    .replicas()
+    .filter((replica) => nowMs - replica.heardAtMs <= replicaSilenceMaxMs);
   for (const { nationalSequence, digest } of heard) {
     const ours = position.digests.at(nationalSequence);
     const isAhead = nationalSequence > position.committed;

@@ -74,12 +74,21 @@ export function refold(
   return refolded;
 }
 
-function removeRow(draft: NationalBatchDraft, target: string, slot: Slot, before: FoldedEntry | undefined): void {
+function removeRow(
+  draft: NationalBatchDraft,
+  target: string,
+  slot: Slot,
+  before: FoldedEntry | undefined,
+): void {
   if (before === undefined) return;
   draft.addRow({ row: { $case: "removed", value: entryRowKey(slot, target) } }, entryText(before), undefined);
 }
 
-function putRow(draft: NationalBatchDraft, before: FoldedEntry | undefined, after: FoldedEntry | undefined): void {
+function putRow(
+  draft: NationalBatchDraft,
+  before: FoldedEntry | undefined,
+  after: FoldedEntry | undefined,
+): void {
   if (after === undefined) return;
   const textBefore = before === undefined ? undefined : entryText(before);
   draft.addRow({ row: { $case: "entry", value: after } }, textBefore, entryText(after));

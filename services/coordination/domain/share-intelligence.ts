@@ -1,7 +1,7 @@
 import { Intelligence } from "#proto/qalqan/events/v1/events.ts";
 import type { CapitalState } from "./capital-state.ts";
 import type { Changes } from "./changes.ts";
-import { refuse, type Intake } from "./intake.ts";
+import { refuse, type Intake, type IntelligenceNews } from "./intake.ts";
 import type { NationalBatchDraft } from "./national-batch.ts";
 import type { RegionBatchesDraft } from "./region-batch.ts";
 
@@ -30,30 +30,48 @@ export function shareIntelligence(
   step: Step,
 ): void {
   const known = new Map(stored);
-  for (const { region, piece } of intake.intelligence) {
-    const { id, revision, audience } = piece;
-    const before = known.get(id);
-    if (audience === "" || audience === "region") {
-      refuse(intake, { region, stream: `of ${region}`, sequence: 0, heardAtMs: 0 }, "malformed");
-      continue;
-    }
-    if (before !== undefined && (before.withdrawn || before.revision >= revision)) continue;
-    known.set(id, { revision, withdrawn: false, audience });
-    const body = Intelligence.encode(piece).finish();
-    step.changes.intelligence.push({ id, region, revision, withdrawn: false, audience, body });
-    if (audience === "all") step.national.addIntelligence({ intelligence: piece }, body.length);
-    else for (const each of readers(audience, state)) step.regional.addIntelligence(each, { intelligence: piece });
-  }
-  for (const { region, piece } of intake.withdrawn) {
-    const before = known.get(piece.id);
+  for (const news of intake.intelligence) {
+    const before = known.get(news.piece.id);
     if (before?.withdrawn === true) continue;
-    const audience = before?.audience ?? piece.audience;
-    known.set(piece.id, { revision: piece.revision, withdrawn: true, audience });
-    const { id, revision } = piece;
-    step.changes.intelligence.push({ id, region, revision, withdrawn: true, audience, body: undefined });
-    if (audience === "all") step.national.addWithdrawn(piece);
-    else for (const each of readers(audience, state)) step.regional.addWithdrawn(each, piece);
+    const after =
+      news.kind === "shared" ? share(intake, news, before, state, step) : withdraw(news, before, state, step);
+    if (after !== undefined) known.set(news.piece.id, after);
   }
+}
+
+function share(
+  intake: Intake,
+  { region, piece }: IntelligenceNews & { kind: "shared" },
+  before: KnownPiece | undefined,
+  state: CapitalState,
+  { changes, national, regional }: Step,
+): KnownPiece | undefined {
+  const { id, revision, audience } = piece;
+  if (audience === "" || audience === "region") {
+    refuse(intake, { region, stream: `of ${region}`, sequence: 0, heardAtMs: 0 }, "malformed");
+    return undefined;
+  }
+  if (before !== undefined && before.revision >= revision) return undefined;
+  const body = Intelligence.encode(piece).finish();
+  changes.intelligence.push({ id, region, revision, withdrawn: false, audience, body });
+  if (audience === "all") national.addIntelligence({ intelligence: piece }, body.length);
+  else
+    for (const reader of readers(audience, state)) regional.addIntelligence(reader, { intelligence: piece });
+  return { revision, withdrawn: false, audience };
+}
+
+function withdraw(
+  { region, piece }: IntelligenceNews & { kind: "withdrawn" },
+  before: KnownPiece | undefined,
+  state: CapitalState,
+  { changes, national, regional }: Step,
+): KnownPiece {
+  const { id, revision } = piece;
+  const audience = before?.audience ?? piece.audience;
+  changes.intelligence.push({ id, region, revision, withdrawn: true, audience, body: undefined });
+  if (audience === "all") national.addWithdrawn(piece);
+  else for (const reader of readers(audience, state)) regional.addWithdrawn(reader, piece);
+  return { revision, withdrawn: true, audience };
 }
 
 /** Regions of the nation that an audience names. */

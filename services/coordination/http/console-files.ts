@@ -21,7 +21,8 @@ const contentTypes: Readonly<Record<string, string>> = {
 export function serveConsole(server: FastifyInstance, folder: string): void {
   server.get("/*", async (request, reply) => {
     const path = decodePath(request.url);
-    const file = (path === undefined ? undefined : await fileWithin(folder, path)) ?? join(folder, "index.html");
+    const file =
+      (path === undefined ? undefined : await fileWithin(folder, path)) ?? join(folder, "index.html");
     // File names with a hash of their content never change.
     const isHashed = file.includes(`${sep}assets${sep}`);
     return reply

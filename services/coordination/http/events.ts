@@ -32,7 +32,9 @@ export class NationEvents {
   /** Takes over the connection of a request and writes to it until it ends. */
   send(request: FastifyRequest, reply: FastifyReply): void {
     if (this.#readers.size >= readersMax) {
-      void reply.status(503).send({ code: "exhausted", message: "too many pages are open", remedy: "close some" });
+      void reply
+        .status(503)
+        .send({ code: "exhausted", message: "too many pages are open", remedy: "close some" });
       return;
     }
     reply.hijack();

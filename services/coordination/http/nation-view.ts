@@ -22,10 +22,7 @@ export async function statusJson(capital: Capital) {
   };
 }
 
-function regionJson(
-  region: NationStatus["regions"][number],
-  place: Capital["regions"][number] | undefined,
-) {
+function regionJson(region: NationStatus["regions"][number], place: Capital["regions"][number] | undefined) {
   const names = place === undefined ? undefined : { en: place.en, kk: place.kk, ru: place.ru };
   const coordinates = place === undefined ? undefined : { latitude: place.lat, longitude: place.lon };
   return { ...region, digest: region.digest.toString("hex"), iso: place?.iso, names, coordinates };

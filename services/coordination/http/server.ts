@@ -29,10 +29,15 @@ export async function serveHttp(
   signal: AbortSignal,
 ): Promise<FastifyInstance> {
   const server = fastify({ bodyLimit: bodyBytesMax, forceCloseConnections: true });
+  // Before the routes: those registered later inherit it.
+  server.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, log));
   for (const path of ["/live", "/ready"]) {
     server.get(path, async (_, reply) => {
       const answer = answerProbe(path, readiness);
-      return reply.status(answer?.status ?? 404).type("application/json").send(answer?.body ?? "");
+      return reply
+        .status(answer?.status ?? 404)
+        .type("application/json")
+        .send(answer?.body ?? "");
     });
   }
   const authorise = async (request: FastifyRequest): Promise<void> => {
@@ -43,14 +48,14 @@ export async function serveHttp(
   await server.register(async (national) => {
     national.addHook("onRequest", authorise);
     national.get("/v1/status", async () => statusJson(capital));
-    national.get("/v1/statistics", async (request) => {
-      const { region, sinceMs } = parseQuery(request.query);
+    const statistics = async ({ query }: FastifyRequest) => {
+      const { region, sinceMs } = parseQuery(query);
       return statisticsJson(await capital.statistics(region, sinceMs));
-    });
+    };
+    national.get("/v1/statistics", statistics);
     national.get("/v1/directives", async () => latestJson(capital));
     national.get("/v1/events", (request, reply) => events.send(request, reply));
   });
-  server.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, log));
   if (settings.consoleDirectory !== undefined) serveConsole(server, settings.consoleDirectory);
   const { host, port } = splitAddress(settings.listen);
   await server.listen({ host, port });
@@ -71,7 +76,7 @@ function parseQuery(query: unknown): { region: string; sinceMs: number } {
   throw new InvalidInput({
     code: "invalid-time",
     field: "sinceMs",
-    value: String(since),
+    value: JSON.stringify(since),
     message: "is not a time",
     remedy: "Give milliseconds since 1970, for example 1767225600000.",
   });
@@ -82,9 +87,15 @@ async function answerProblem(error: unknown, request: FastifyRequest, reply: Fas
   const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : undefined;
   if (status !== undefined && status < 500) {
     const message = error instanceof Error ? error.message : "";
-    return reply.status(status).type("application/problem+json").send({ status, code: "invalid-request", message });
+    return reply
+      .status(status)
+      .type("application/problem+json")
+      .send({ status, code: "invalid-request", message });
   }
   const { httpStatus, detail, internal } = translateError(error);
   if (internal) log.error({ path: request.routeOptions.url, err: error }, "a request failed");
-  return reply.status(httpStatus).type("application/problem+json").send({ status: httpStatus, ...detail });
+  return reply
+    .status(httpStatus)
+    .type("application/problem+json")
+    .send({ status: httpStatus, ...detail });
 }

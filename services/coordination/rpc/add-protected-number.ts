@@ -2,7 +2,10 @@ import { InvalidInput } from "#domain/invalid-input.ts";
 import { parseE164 } from "#domain/number.ts";
 import { internationalWord, parseTrunkId } from "#domain/trunk.ts";
 import type { CallContext } from "#platform/grpc-server.ts";
-import type { AddProtectedNumberRequest, ProtectedNumberView } from "#proto/qalqan/coordination/v1/coordination.ts";
+import type {
+  AddProtectedNumberRequest,
+  ProtectedNumberView,
+} from "#proto/qalqan/coordination/v1/coordination.ts";
 import type { Capital } from "../capital.ts";
 import { protectNumber } from "../domain/commands.ts";
 
@@ -17,7 +20,10 @@ export const addProtectedNumber =
     const number = parseE164("number", request.number);
     const originatesFrom = parseTrunks(request.originatesFrom);
     const holder = parseHolder(request.holder);
-    const { revision } = await capital.carryOut(person, protectNumber(person, number, originatesFrom, holder));
+    const { revision } = await capital.carryOut(
+      person,
+      protectNumber(person, number, originatesFrom, holder),
+    );
     return { number, originatesFrom, holder, nationalRevision: revision };
   };
 
@@ -31,7 +37,9 @@ function parseTrunks(trunks: readonly string[]): string[] {
       remedy: `Give at most ${trunksMax} trunks.`,
     });
   }
-  return trunks.map((trunk) => (trunk === internationalWord ? trunk : parseTrunkId("originates_from", trunk)));
+  return trunks.map((trunk) =>
+    trunk === internationalWord ? trunk : parseTrunkId("originates_from", trunk),
+  );
 }
 
 function parseHolder(text: string): string {

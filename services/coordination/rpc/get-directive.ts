@@ -17,7 +17,8 @@ export const getDirective =
         field: "id",
         value: id,
         message: "the capital knows no directive of this id",
-        remedy: "ask the centre of the region that the id begins with; one that is cut off has not told the capital yet",
+        remedy:
+          "ask the centre of the region that the id begins with; one that is cut off has not told the capital yet",
       });
     }
     return directiveView(known, await capital.moment());

@@ -1,5 +1,8 @@
 import type { CallContext } from "#platform/grpc-server.ts";
-import type { SetNationalStopRequest, SetNationalStopResponse } from "#proto/qalqan/coordination/v1/coordination.ts";
+import type {
+  SetNationalStopRequest,
+  SetNationalStopResponse,
+} from "#proto/qalqan/coordination/v1/coordination.ts";
 import type { Capital } from "../capital.ts";
 import { setStop } from "../domain/commands.ts";
 

@@ -30,6 +30,10 @@ function substance(status: NationStatus): string {
     ...status,
     atMs: 0,
     digest: status.digest.toString("hex"),
-    regions: status.regions.map((region) => ({ ...region, stalenessMs: 0, digest: region.digest.toString("hex") })),
+    regions: status.regions.map((region) => ({
+      ...region,
+      stalenessMs: 0,
+      digest: region.digest.toString("hex"),
+    })),
   });
 }

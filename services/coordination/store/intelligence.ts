@@ -1,4 +1,5 @@
 import { sql, type Transaction } from "#platform/database.ts";
+import { Intelligence } from "#proto/qalqan/events/v1/events.ts";
 import type { Changes } from "../domain/changes.ts";
 import type { Database } from "./load.ts";
 
@@ -20,7 +21,19 @@ export async function loadIntelligence(
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-export async function writeIntelligence(transaction: Transaction<unknown>, { intelligence }: Changes): Promise<void> {
+/** Pieces for a region by name that are not withdrawn: for one that has just joined the nation. */
+export async function intelligenceFor(database: Database, region: string): Promise<Intelligence[]> {
+  const { rows } = await sql<{ body: Buffer }>`
+    select body from intelligence
+    where not withdrawn and body is not null and ${region} = any(string_to_array(audience, ',')) order by id
+  `.execute(database);
+  return rows.map(({ body }) => Intelligence.decode(body));
+}
+
+export async function writeIntelligence(
+  transaction: Transaction<unknown>,
+  { intelligence }: Changes,
+): Promise<void> {
   for (const { id, region, revision, withdrawn, audience, body } of intelligence) {
     await sql`
       insert into intelligence (id, region, revision, withdrawn, audience, body)

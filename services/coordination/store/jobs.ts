@@ -64,11 +64,18 @@ async function membersOf(
     number: sql`(target = ${key} or (target >= ${`${key}@`} and target < ${`${key}A`}))`,
     target: sql`target = ${key}`,
   }[job.kind];
-  const { rows } = await sql<{ directive: string; target: string }>`
-    select directive, target from opinion where ${about} and directive > ${job.cursor}
-    order by directive limit ${limit}
-  `.execute(database);
-  return rows;
+  return database.transaction().execute(async (transaction) => {
+    // In the order of an index, from the cursor on. Without statistics (the batch came in seconds ago)
+    // PostgreSQL would rather read and sort all 76,000 members for each portion of 1,000.
+    await sql`select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)`.execute(
+      transaction,
+    );
+    const { rows } = await sql<{ directive: string; target: string }>`
+      select directive, target from opinion where ${about} and directive > ${job.cursor}
+      order by directive limit ${limit}
+    `.execute(transaction);
+    return rows;
+  });
 }
 
 /** Targets of opinions that ended after the cursor and until now. */

@@ -41,8 +41,13 @@ export async function loadTargets(
   batches: readonly string[],
 ): Promise<LoadedTargets> {
   const [ofTargets, ofIds, folded, approvals] = await Promise.all([
-    opinionsOf(database, targets, sql`target = wanted.key`, sql`
-      d.directive is null or d.revision <> o.revision or d.decision not in ('revoked', 'expired')`),
+    opinionsOf(
+      database,
+      targets,
+      sql`target = wanted.key`,
+      sql`
+      d.directive is null or d.revision <> o.revision or d.decision not in ('revoked', 'expired')`,
+    ),
     opinionsOf(database, directives, sql`directive = wanted.key`, sql`true`),
     sql<{ target: string; memory: FoldMemory }>`
       select target, memory from folded where target = any(${targets}::text[])
@@ -69,7 +74,10 @@ export async function loadTargets(
     memories: new Map(folded.rows.map(({ target, memory }) => [target, memory])),
     approvals: [
       ...approvals.rows.map(({ body }) => Approval.decode(body)),
-      ...(await approvalsOfBatches(database, [...allBatches].filter((batch) => batch !== ""))),
+      ...(await approvalsOfBatches(
+        database,
+        [...allBatches].filter((batch) => batch !== ""),
+      )),
     ],
   };
 }
@@ -95,7 +103,10 @@ async function approvalsOfBatches(database: Database, batches: readonly string[]
 }
 
 /** Targets of directives that an approval names. */
-export async function targetsOfDirectives(database: Database, directives: readonly string[]): Promise<string[]> {
+export async function targetsOfDirectives(
+  database: Database,
+  directives: readonly string[],
+): Promise<string[]> {
   if (directives.length === 0) return [];
   const { rows } = await sql<{ target: string }>`
     select distinct target from opinion where directive = any(${directives}::text[])

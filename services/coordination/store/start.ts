@@ -33,7 +33,9 @@ export async function loadState(database: Database): Promise<CapitalState> {
   const state = new CapitalState();
   const [national, trunks, numbers, stops, batches, regions, replicas, digests] = await Promise.all([
     sql<StateRow>`select * from national_state`.execute(database),
-    sql<{ trunk: string; region: string; revision: number; direction: string }>`select * from trunk`.execute(database),
+    sql<{ trunk: string; region: string; revision: number; direction: string }>`select * from trunk`.execute(
+      database,
+    ),
     sql<{ number: string; originates_from: string[]; holder: string; revision: number }>`
       select * from protected_number`.execute(database),
     sql<{ stopped: boolean; person: string; at_ms: number; revision: number }>`
@@ -49,14 +51,16 @@ export async function loadState(database: Database): Promise<CapitalState> {
   ]);
   const [row] = national.rows;
   if (row === undefined) throw new Error("national_state has no row");
-  if (row.epoch !== capitalEpoch) throw new Error(`PostgreSQL is in epoch ${row.epoch}, this release writes ${capitalEpoch}`);
+  if (row.epoch !== capitalEpoch)
+    throw new Error(`PostgreSQL is in epoch ${row.epoch}, this release writes ${capitalEpoch}`);
   state.digests.add(0, new Uint8Array(32));
   for (const { sequence, digest } of digests.rows.toReversed()) state.digests.add(sequence, digest);
   state.moved(row.sequence, row.digest);
   state.heartbeat = row.sequence;
   state.introduced = row.introduced_sequence;
   state.expiry = { ms: row.expiry_ms, directive: row.expiry_directive };
-  for (const { trunk, region, revision, direction } of trunks.rows) state.trunks.set(region, trunk, revision, direction);
+  for (const { trunk, region, revision, direction } of trunks.rows)
+    state.trunks.set(region, trunk, revision, direction);
   for (const { number, originates_from: originatesFrom, holder, revision } of numbers.rows) {
     state.protectedNumbers.set(number, { number, originatesFrom, holder, revision });
   }
@@ -101,7 +105,11 @@ export async function enrolRegions(
 }
 
 /** Bytes of messages of NATIONAL as they were committed, from a sequence on. */
-export async function readNationalLog(database: Database, from: number, limit: number): Promise<Uint8Array[]> {
+export async function readNationalLog(
+  database: Database,
+  from: number,
+  limit: number,
+): Promise<Uint8Array[]> {
   const { rows } = await sql<{ bytes: Buffer }>`
     select bytes from national_log where epoch = ${capitalEpoch} and sequence >= ${from} order by sequence limit ${limit}
   `.execute(database);

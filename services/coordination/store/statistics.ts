@@ -62,7 +62,11 @@ export async function writeStatistics(transaction: Transaction<unknown>, changes
   if (questionDeltas.length > 0) await addQuestionDeltas(transaction, questionDeltas);
 }
 
-async function writeMinutes(transaction: Transaction<unknown>, minutes: readonly MinuteState[], nowMs: number) {
+async function writeMinutes(
+  transaction: Transaction<unknown>,
+  minutes: readonly MinuteState[],
+  nowMs: number,
+) {
   await sql`
     insert into minute_counts (region, source, minute, flush, counts, at_ms)
     select region, source, minute, flush, counts::json, ${nowMs} from unnest(

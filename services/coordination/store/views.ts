@@ -69,7 +69,8 @@ export async function readDirectives(
     order by o.accepted_at_ms desc, o.directive limit ${limit}
   `.execute(database);
   const last = rows.at(-1);
-  const position = last === undefined ? undefined : { acceptedAtMs: last.accepted_at_ms, directive: last.directive };
+  const position =
+    last === undefined ? undefined : { acceptedAtMs: last.accepted_at_ms, directive: last.directive };
   return { known: await complete(database, rows), position: rows.length < limit ? undefined : position };
 }
 
@@ -106,7 +107,14 @@ async function complete(database: Database, rows: readonly ViewRow[]): Promise<D
   });
 }
 
-function decisionOf({ revision, decision, reason, missing, sequence, at_ms }: ViewRow): StoredDecision | undefined {
+function decisionOf({
+  revision,
+  decision,
+  reason,
+  missing,
+  sequence,
+  at_ms,
+}: ViewRow): StoredDecision | undefined {
   if (revision === null || decision === null || sequence === null || at_ms === null) return undefined;
   return { revision, decision, reason: reason ?? "", missing: words(missing ?? ""), sequence, atMs: at_ms };
 }

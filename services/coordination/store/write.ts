@@ -23,6 +23,8 @@ type Part = (transaction: Transaction<unknown>, changes: Changes) => Promise<unk
  */
 export async function writeChanges(database: Database, changes: Changes, audit: AuditChain): Promise<void> {
   await database.transaction().execute(async (transaction) => {
+    // Nothing was promised or goes down: after a crash the same messages are taken in again.
+    if (!goesDown(changes)) await sql`set local synchronous_commit = off`.execute(transaction);
     // First, so that a replaced leader stops before it does work.
     await moveLanes(transaction, changes);
     for (const part of parts) await part(transaction, changes);
@@ -30,6 +32,11 @@ export async function writeChanges(database: Database, changes: Changes, audit: 
     if (changes.batch !== undefined) await appendNational(transaction, changes);
   });
   audit.committed();
+}
+
+/** Whether somebody hears of this step: then it must be on the disk before. */
+function goesDown({ batch, regionMessages, audit }: Changes): boolean {
+  return batch !== undefined || regionMessages.length > 0 || audit.length > 0;
 }
 
 async function moveLanes(transaction: Transaction<unknown>, { lanes, nowMs }: Changes): Promise<void> {
@@ -47,7 +54,9 @@ async function moveLanes(transaction: Transaction<unknown>, { lanes, nowMs }: Ch
       and inbox.sequence = moved.origin
   `.execute(transaction);
   if (numAffectedRows !== BigInt(lanes.length)) {
-    throw new LeaderReplaced(`${lanes.length} lanes were to be moved, and ${String(numAffectedRows)} stood where we left them`);
+    throw new LeaderReplaced(
+      `${lanes.length} lanes were to be moved, and ${String(numAffectedRows)} stood where we left them`,
+    );
   }
 }
 
@@ -184,7 +193,9 @@ async function writeProtectedNumbers(transaction: Transaction<unknown>, changes:
     `.execute(transaction);
   }
   if (changes.unprotectedNumbers.length > 0) {
-    await sql`delete from protected_number where number = any(${changes.unprotectedNumbers}::text[])`.execute(transaction);
+    await sql`delete from protected_number where number = any(${changes.unprotectedNumbers}::text[])`.execute(
+      transaction,
+    );
   }
 }
 
@@ -207,7 +218,10 @@ async function writeMemories(transaction: Transaction<unknown>, { memories }: Ch
   `.execute(transaction);
 }
 
-async function writeDecisions(transaction: Transaction<unknown>, { decisions, batch }: Changes): Promise<void> {
+async function writeDecisions(
+  transaction: Transaction<unknown>,
+  { decisions, batch }: Changes,
+): Promise<void> {
   if (decisions.length === 0 || batch === undefined) return;
   await sql`
     insert into decision (directive, region, revision, decision, reason, missing, single, sequence, at_ms)
@@ -238,7 +252,9 @@ async function writeJobs(transaction: Transaction<unknown>, changes: Changes): P
   }
   if (advancedJob !== undefined) {
     const { kind, key, cursor } = advancedJob;
-    await sql`update refold_job set cursor = ${cursor} where kind = ${kind} and key = ${key}`.execute(transaction);
+    await sql`update refold_job set cursor = ${cursor} where kind = ${kind} and key = ${key}`.execute(
+      transaction,
+    );
   }
   for (const { kind, key, urgent } of newJobs) {
     await sql`
@@ -247,7 +263,9 @@ async function writeJobs(transaction: Transaction<unknown>, changes: Changes): P
     `.execute(transaction);
   }
   if (expiry !== undefined) {
-    await sql`update national_state set expiry_ms = ${expiry.ms}, expiry_directive = ${expiry.directive}`.execute(transaction);
+    await sql`update national_state set expiry_ms = ${expiry.ms}, expiry_directive = ${expiry.directive}`.execute(
+      transaction,
+    );
   }
 }
 

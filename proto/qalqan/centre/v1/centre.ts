@@ -212,6 +212,8 @@ export interface ListReasonsRequest {
 
 export interface Catalogue {
   items: CatalogueItem[];
+  /** Grows with each change of the catalogue. */
+  version: number;
 }
 
 export interface CatalogueItem {
@@ -3103,13 +3105,16 @@ export const ListReasonsRequest: MessageFns<ListReasonsRequest> = {
 };
 
 function createBaseCatalogue(): Catalogue {
-  return { items: [] };
+  return { items: [], version: 0 };
 }
 
 export const Catalogue: MessageFns<Catalogue> = {
   encode(message: Catalogue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.items) {
       CatalogueItem.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).uint32(message.version);
     }
     return writer;
   },
@@ -3135,6 +3140,14 @@ export const Catalogue: MessageFns<Catalogue> = {
             message.items.push(CatalogueItem.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3150,6 +3163,7 @@ export const Catalogue: MessageFns<Catalogue> = {
   fromJSON(object: any): Catalogue {
     return {
       items: globalThis.Array.isArray(object?.items) ? object.items.map((e: any) => CatalogueItem.fromJSON(e)) : [],
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
     };
   },
 
@@ -3157,6 +3171,9 @@ export const Catalogue: MessageFns<Catalogue> = {
     const obj: any = {};
     if (message.items?.length) {
       obj.items = message.items.map((e) => CatalogueItem.toJSON(e));
+    }
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
     }
     return obj;
   },
@@ -3167,6 +3184,7 @@ export const Catalogue: MessageFns<Catalogue> = {
   fromPartial<I extends Exact<DeepPartial<Catalogue>, I>>(object: I): Catalogue {
     const message = createBaseCatalogue();
     message.items = object.items?.map((e) => CatalogueItem.fromPartial(e)) || [];
+    message.version = object.version ?? 0;
     return message;
   },
 };

@@ -29,7 +29,7 @@ const kinds: readonly Kind[] = ["calls", "intercepted"];
 const minutesBetweenTimes = 15;
 
 /** Draws into the element, in the colours that the page's style gives it there, and follows its size. */
-export function drawMinutes(element: HTMLElement, isCalm: boolean): MinutesDrawing {
+export function drawMinutes(element: HTMLElement): MinutesDrawing {
   const chart = init(element, undefined, { renderer: "svg" });
   const style = getComputedStyle(element);
   const colours = {
@@ -44,7 +44,7 @@ export function drawMinutes(element: HTMLElement, isCalm: boolean): MinutesDrawi
   follower.observe(element);
   return {
     show: (minutes, words, format) => {
-      chart.setOption(option(minutes, words, format, colours, style.fontFamily, isCalm));
+      chart.setOption(option(minutes, words, format, colours, style.fontFamily));
     },
     end: () => {
       follower.disconnect();
@@ -61,7 +61,6 @@ function option(
   format: Format,
   colours: Colours,
   fontFamily: string,
-  isCalm: boolean,
 ): Option {
   const times = minutes.map(({ minute }) => format.moment(minute, minute));
   const isTime = (index: number) => {
@@ -70,9 +69,8 @@ function option(
   };
   const small = { color: colours.text, fontSize: 11, fontFamily };
   return {
-    animation: !isCalm,
-    animationDuration: 300,
-    animationDurationUpdate: 300,
+    // A bar that grows each second needs no film of it, and a page that is open all day no load.
+    animation: false,
     title: kinds.map((kind, index) => ({
       text: words[kind],
       left: 0,

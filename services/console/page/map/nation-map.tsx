@@ -11,7 +11,7 @@ import { plane, project } from "./projection.ts";
 
 interface Given {
   readonly regions: readonly Region[];
-  /** Now, by the capital's clock. */
+  /** By the capital's clock. */
   readonly nowMs: number;
   readonly chosen: string | undefined;
   readonly choose: (region: string) => void;

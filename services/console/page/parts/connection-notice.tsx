@@ -1,13 +1,13 @@
 import { Alert, Button } from "antd";
 import { ReloadOutlined } from "@ant-design/icons";
 import { useLanguage } from "../texts/language.tsx";
-import { retryNow, useFeed, useNow } from "../view/nation-view.tsx";
+import { retryNow, useAgeMs, useFeed, useRetryInMs } from "../view/nation-view.tsx";
 
 /** While the line is lost: why, how old everything below is, and when it is tried again. */
 export function ConnectionNotice() {
   const { texts, format } = useLanguage();
-  const { line, failure, receivedAtMs } = useFeed();
-  const now = useNow(receivedAtMs);
+  const { line, failure } = useFeed();
+  const ageMs = useAgeMs();
   if (line !== "lost" || failure === undefined) return null;
   return (
     <div className="notice">
@@ -18,8 +18,7 @@ export function ConnectionNotice() {
         description={
           <>
             <span>{texts.line.failures[failure]}</span>{" "}
-            <span aria-live="off">{texts.line.lostLong(format.duration(now - receivedAtMs))}</span>{" "}
-            <NextAttempt />
+            <span aria-live="off">{texts.line.lostLong(format.duration(ageMs))}</span> <NextAttempt />
           </>
         }
         action={<RetryButton />}
@@ -31,9 +30,7 @@ export function ConnectionNotice() {
 /** Counts down to the next attempt, without being read aloud each second. */
 export function NextAttempt() {
   const { texts, format } = useLanguage();
-  const { retryAtMs = 0 } = useFeed();
-  const leftMs = retryAtMs - useNow();
-  const seconds = Math.ceil(leftMs / 1_000);
+  const seconds = Math.ceil(useRetryInMs() / 1_000);
   return (
     <span aria-live="off">
       {seconds > 0 ? texts.line.retryIn(format.duration(seconds * 1_000)) : texts.line.retrying}

@@ -1,5 +1,6 @@
-import { useFeed, useNow } from "../view/nation-view.tsx";
-import { languages, useLanguage, type Language } from "../texts/language.tsx";
+import { useAgeMs, useFeed } from "../view/nation-view.tsx";
+import { useLanguage } from "../texts/language.tsx";
+import { languages, type Language } from "../texts/languages.ts";
 import { Shield } from "./shield.tsx";
 
 export function Header() {
@@ -22,16 +23,15 @@ export function Header() {
 /** Live, or how old the page's knowledge is. */
 function LineMark() {
   const { texts, format } = useLanguage();
-  const { line, nation, receivedAtMs } = useFeed();
-  const now = useNow(receivedAtMs);
+  const { line, nation } = useFeed();
+  const ageMs = useAgeMs();
   if (nation === undefined) return null;
-  const age = now - receivedAtMs;
   return (
     <p className="line-mark" data-line={line}>
       <span className="line-dot" aria-hidden="true" />
       <span>{line === "live" ? texts.line.live : texts.line.lost}</span>
       <time dateTime={new Date(nation.atMs).toISOString()}>{format.clock(nation.atMs)}</time>
-      {line === "lost" && <span>({texts.ago(format.duration(age))})</span>}
+      {line === "lost" && <span>({texts.ago(format.duration(ageMs))})</span>}
     </p>
   );
 }

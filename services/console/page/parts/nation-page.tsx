@@ -1,7 +1,7 @@
 import { lazy, Suspense } from "react";
 import type { Nation } from "../feed/nation.ts";
 import { NationMap } from "../map/nation-map.tsx";
-import { useMedia, useNow } from "../view/nation-view.tsx";
+import { useMedia } from "../view/nation-view.tsx";
 import { Directives } from "./directives.tsx";
 import { Figures } from "./figures.tsx";
 import { RegionDetails } from "./region-details.tsx";
@@ -15,38 +15,40 @@ const MinutesChart = lazy(() => import("../chart/minutes-chart.tsx"));
 
 interface Given {
   readonly nation: Nation;
-  /** Of the page's clock. */
-  readonly receivedAtMs: number;
   /** Slug of the region that is looked at. */
   readonly chosen: string | undefined;
   readonly choose: (region: string | undefined) => void;
 }
 
 /** The whole nation, from its figures down to each region. */
-export function NationPage({ nation, receivedAtMs, chosen, choose }: Given) {
+export function NationPage({ nation, chosen, choose }: Given) {
   const isWide = useMedia("(min-width: 1040px)");
-  const ageMs = useNow(receivedAtMs) - receivedAtMs;
   const region = nation.regions.find((each) => each.region === chosen);
-  const nowMs = nation.atMs + ageMs;
-  const shared = { nation, ageMs, chosen, choose };
+  const { atMs } = nation;
   return (
     <>
       <Figures lastHour={nation.lastHour} />
       <div className="overview">
-        <NationMap regions={nation.regions} nowMs={nowMs} chosen={chosen} choose={choose} />
+        <NationMap regions={nation.regions} nowMs={atMs} chosen={chosen} choose={choose} />
         <div className="side">
           {region === undefined ? (
             <SyncSummary nation={nation} choose={choose} />
           ) : (
-            <RegionDetails region={region} ageMs={ageMs} nowMs={nowMs} choose={choose} />
+            <RegionDetails region={region} atMs={atMs} choose={choose} />
           )}
           <Suspense fallback={<section className="card chart-card" />}>
             <MinutesChart minutes={nation.minutes} />
           </Suspense>
         </div>
       </div>
-      <Directives directives={nation.directives} regions={nation.regions} nowMs={nowMs} />
-      <RegionsSection>{isWide ? <RegionsTable {...shared} /> : <RegionsList {...shared} />}</RegionsSection>
+      <Directives directives={nation.directives} regions={nation.regions} nowMs={atMs} />
+      <RegionsSection>
+        {isWide ? (
+          <RegionsTable nation={nation} chosen={chosen} choose={choose} />
+        ) : (
+          <RegionsList nation={nation} />
+        )}
+      </RegionsSection>
     </>
   );
 }

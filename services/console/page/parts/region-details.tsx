@@ -2,24 +2,24 @@ import { CloseOutlined } from "@ant-design/icons";
 import { Button } from "antd";
 import type { Region } from "../feed/nation.ts";
 import { useLanguage } from "../texts/language.tsx";
+import { useAgeMs } from "../view/nation-view.tsx";
 import { Digest } from "./digest.tsx";
-import { heardText } from "./heard-text.ts";
+import { Heard } from "./heard.tsx";
 import { MovingCount } from "./moving-count.tsx";
 import { StateMark } from "./state-mark.tsx";
 
 interface Given {
   readonly region: Region;
-  /** Since the capital said this. */
-  readonly ageMs: number;
-  /** Now, by the capital's clock. */
-  readonly nowMs: number;
+  /** When the capital said this, by its own clock. */
+  readonly atMs: number;
   readonly choose: (region: undefined) => void;
 }
 
 /** Everything about one region. */
-export function RegionDetails({ region, ageMs, nowMs, choose }: Given) {
+export function RegionDetails({ region, atMs, choose }: Given) {
   const { texts, format, language } = useLanguage();
-  const { names, iso, state, sinceMs, sequence, digest } = region;
+  const nowMs = atMs + useAgeMs();
+  const { names, iso, state, sinceMs, sequence, digest, stalenessMs } = region;
   return (
     <section className="card region" aria-labelledby="region" data-testid="region-details">
       <div className="region-head">
@@ -63,7 +63,9 @@ export function RegionDetails({ region, ageMs, nowMs, choose }: Given) {
         </div>
         <div>
           <dt>{texts.regions.heard}</dt>
-          <dd>{heardText(region, ageMs, texts, format)}</dd>
+          <dd>
+            <Heard stalenessMs={stalenessMs} />
+          </dd>
         </div>
       </dl>
     </section>

@@ -1,20 +1,19 @@
 import type { Nation } from "../feed/nation.ts";
 import { useLanguage } from "../texts/language.tsx";
 import { Digest } from "./digest.tsx";
-import { heardText } from "./heard-text.ts";
+import { Heard } from "./heard.tsx";
 import { MovingCount } from "./moving-count.tsx";
 import { StateMark } from "./state-mark.tsx";
 import { unattributedOf } from "./unattributed.ts";
 
 interface Given {
   readonly nation: Nation;
-  readonly ageMs: number;
 }
 
 const kinds = ["calls", "intercepted", "forged"] as const;
 
 /** The regions one below the other, for narrow screens: all that the table has. */
-export function RegionsList({ nation, ageMs }: Given) {
+export function RegionsList({ nation }: Given) {
   const { texts, format, language } = useLanguage();
   const unattributed = unattributedOf(nation);
   if (nation.regions.length === 0) {
@@ -27,12 +26,12 @@ export function RegionsList({ nation, ageMs }: Given) {
           <h3>{region.names[language]}</h3>
           <p className="state-since">
             <StateMark state={region.state} />{" "}
-            <span className="quiet">{texts.since(format.moment(region.sinceMs, nation.atMs + ageMs))}</span>
+            <span className="quiet">{texts.since(format.moment(region.sinceMs, nation.atMs))}</span>
           </p>
           <Counts counts={region} />
           <p className="quiet fine">
             {texts.sync.sequence} {format.count(region.sequence)} · <Digest digest={region.digest} /> ·{" "}
-            {heardText(region, ageMs, texts, format)}
+            <Heard stalenessMs={region.stalenessMs} />
           </p>
         </li>
       ))}

@@ -2,14 +2,13 @@ import { Table, type TableColumnsType } from "antd";
 import { regionStates, type Nation, type Region } from "../feed/nation.ts";
 import { useLanguage } from "../texts/language.tsx";
 import { Digest } from "./digest.tsx";
-import { heardText } from "./heard-text.ts";
+import { Heard } from "./heard.tsx";
 import { MovingCount } from "./moving-count.tsx";
 import { StateMark } from "./state-mark.tsx";
 import { unattributedOf } from "./unattributed.ts";
 
 interface Given {
   readonly nation: Nation;
-  readonly ageMs: number;
   readonly chosen: string | undefined;
   readonly choose: (region: string) => void;
 }
@@ -17,10 +16,11 @@ interface Given {
 const kinds = ["calls", "intercepted", "forged"] as const;
 
 /** The regions as a table that can be sorted. */
-export function RegionsTable({ nation, ageMs, chosen, choose }: Given) {
+export function RegionsTable({ nation, chosen, choose }: Given) {
   const { texts } = useLanguage();
-  const columns = useColumns(nation.atMs + ageMs, ageMs, chosen, choose);
+  const columns = useColumns(nation.atMs, chosen, choose);
   const unattributed = unattributedOf(nation);
+  const summary = unattributed.calls === 0 ? null : <UnattributedRow counts={unattributed} />;
   return (
     <Table<Region>
       columns={columns}
@@ -32,27 +32,29 @@ export function RegionsTable({ nation, ageMs, chosen, choose }: Given) {
       scroll={{ x: "max-content" }}
       rowClassName={({ region }) => (region === chosen ? "chosen" : "")}
       locale={{ emptyText: texts.regions.empty }}
-      summary={() =>
-        unattributed.calls === 0 ? null : (
-          <Table.Summary.Row>
-            <Table.Summary.Cell index={0} colSpan={6}>
-              {texts.regions.unattributed} <span className="quiet">({texts.regions.unattributedNote})</span>
-            </Table.Summary.Cell>
-            {kinds.map((kind, index) => (
-              <Table.Summary.Cell key={kind} index={index + 6} align="right">
-                <MovingCount value={unattributed[kind]} />
-              </Table.Summary.Cell>
-            ))}
-          </Table.Summary.Row>
-        )
-      }
+      summary={() => summary}
     />
+  );
+}
+
+function UnattributedRow({ counts }: { readonly counts: ReturnType<typeof unattributedOf> }) {
+  const { texts } = useLanguage();
+  return (
+    <Table.Summary.Row>
+      <Table.Summary.Cell index={0} colSpan={6}>
+        {texts.regions.unattributed} <span className="quiet">({texts.regions.unattributedNote})</span>
+      </Table.Summary.Cell>
+      {kinds.map((kind, index) => (
+        <Table.Summary.Cell key={kind} index={index + 6} align="right">
+          <MovingCount value={counts[kind]} />
+        </Table.Summary.Cell>
+      ))}
+    </Table.Summary.Row>
   );
 }
 
 function useColumns(
   nowMs: number,
-  ageMs: number,
   chosen: string | undefined,
   choose: (region: string) => void,
 ): TableColumnsType<Region> {
@@ -95,7 +97,7 @@ function useColumns(
     {
       title: texts.regions.heard,
       key: "heard",
-      render: (_, region) => <span className="heard">{heardText(region, ageMs, texts, format)}</span>,
+      render: (_, { stalenessMs }) => <Heard stalenessMs={stalenessMs} />,
     },
     ...kinds.map((kind) => ({
       title: texts.regions[kind],

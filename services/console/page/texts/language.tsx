@@ -2,11 +2,8 @@ import { createContext, useContext, useEffect, useMemo, useState, type ReactNode
 import { createFormat, type Format } from "../view/format.ts";
 import { en, type Texts } from "./en.ts";
 import { kk } from "./kk.ts";
+import { languages, type Language } from "./languages.ts";
 import { ru } from "./ru.ts";
-
-/** The languages of the page, each by its own name. */
-export const languages = { kk: "Қазақша", ru: "Русский", en: "English" } as const;
-export type Language = keyof typeof languages;
 
 const allTexts: Record<Language, Texts> = { kk, ru, en };
 const storageKey = "qalqan-language";

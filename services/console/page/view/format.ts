@@ -1,5 +1,5 @@
 import type { Texts } from "../texts/en.ts";
-import type { Language } from "../texts/language.tsx";
+import type { Language } from "../texts/languages.ts";
 
 /** How a language writes numbers, moments and lengths of time. */
 export interface Format {

@@ -13,6 +13,12 @@ export const retryNow = feed.retryNow;
 
 const Now = createContext(0);
 
+/** How long until the next attempt, while the line is lost; never below zero. */
+export function useRetryInMs(): number {
+  const { retryAtMs = 0 } = useFeed();
+  return Math.max(0, retryAtMs - useNow(0));
+}
+
 /** Gives the page one clock: milliseconds of `performance.now`, once a second. */
 export function NowProvider({ children }: { readonly children: ReactNode }) {
   const [now, setNow] = useState(() => performance.now());
@@ -24,8 +30,14 @@ export function NowProvider({ children }: { readonly children: ReactNode }) {
 }
 
 /** The page's clock, never before what was just received. */
-export function useNow(notBeforeMs = 0): number {
+function useNow(notBeforeMs: number): number {
   return Math.max(useContext(Now), notBeforeMs);
+}
+
+/** How long ago the capital said what the page shows; only who needs it is drawn anew each second. */
+export function useAgeMs(): number {
+  const { receivedAtMs } = useFeed();
+  return useNow(receivedAtMs) - receivedAtMs;
 }
 
 /** Whether a media query holds now. */

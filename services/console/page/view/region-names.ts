@@ -1,5 +1,5 @@
 import type { Region } from "../feed/nation.ts";
-import type { Language } from "../texts/language.tsx";
+import type { Language } from "../texts/languages.ts";
 import type { Texts } from "../texts/en.ts";
 
 /** Names for labels on the map: without the word that most share, unless two would become the same. */
