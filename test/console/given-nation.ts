@@ -108,12 +108,12 @@ function directives(atMs: number, regions: readonly string[]) {
   const given: [string, string, string, number | null][] = [
     ["+447911123456", "block", "national", 38],
     ["+74950000000-+74959999999", "divert", "national", 112],
-    ["+77172551100@international", "block", "national", 41],
+    ["+7717•••••00@international", "block", "national", 41],
     ["+37512340000-+37512340099", "block", "held", null],
     ["trunk:intl-2", "observe", "regional", 6],
     ["+12025550143", "warn", "revoked", 44],
     ["+380441234567", "block", "national", 35],
-    ["+77011234567@intl-1", "allow", "national", 52],
+    ["+7701•••••67@intl-1", "allow", "national", 52],
     ["+4420700000", "warn", "expired", null],
     ["+15005550006", "warn", "rejected", null],
   ];

@@ -35,10 +35,20 @@ interface Opening {
   /** Of the browser. */
   readonly locale?: string;
   readonly reducedMotion?: "reduce" | "no-preference";
-  readonly colorScheme?: "light" | "dark";
 }
 
-/** The page in a browser of its own, and the capital that it listens to. */
+/** A window of its own: no cookies, no storage, nothing kept from another. */
+export async function openWindow(opening: Opening = {}): Promise<Page> {
+  if (browser === undefined) throw new Error("useBrowser is not in this file");
+  const context = await browser.newContext({
+    viewport: { width: opening.width ?? 1_440, height: 900 },
+    locale: opening.locale ?? "en-US",
+    reducedMotion: opening.reducedMotion ?? "no-preference",
+  });
+  return context.newPage();
+}
+
+/** The page in a window of its own, and the capital that it listens to. */
 export class OpenPage implements AsyncDisposable {
   readonly page: Page;
   readonly capital: FakeCapital;
@@ -48,31 +58,23 @@ export class OpenPage implements AsyncDisposable {
   private constructor(page: Page, capital: FakeCapital) {
     this.page = page;
     this.capital = capital;
-  }
-
-  static async open(opening: Opening = {}): Promise<OpenPage> {
-    if (browser === undefined) throw new Error("useBrowser is not in this file");
-    const capital = await FakeCapital.start();
-    if (opening.nation !== undefined) capital.tell(opening.nation);
-    const context = await browser.newContext({
-      viewport: { width: opening.width ?? 1_440, height: 900 },
-      locale: opening.locale ?? "en-US",
-      reducedMotion: opening.reducedMotion ?? "no-preference",
-      colorScheme: opening.colorScheme ?? "light",
-    });
-    const page = await context.newPage();
-    const open = new OpenPage(page, capital);
-    page.on("pageerror", ({ message }) => open.complaints.push(message));
+    page.on("pageerror", ({ message }) => this.complaints.push(message));
     page.on("console", (message) => {
       // A line that breaks is what some tests are about; the browser says so, and the page may not.
       const isOfTheLine = message.location().url.endsWith("/v1/events");
-      if (["error", "warning"].includes(message.type()) && !isOfTheLine) open.complaints.push(message.text());
+      if (["error", "warning"].includes(message.type()) && !isOfTheLine) this.complaints.push(message.text());
     });
     page.on("request", (request) => {
       const url = request.url();
-      if (!url.startsWith(capital.url) && !url.startsWith("data:")) open.complaints.push(`asked ${url}`);
+      if (!url.startsWith(capital.url) && !url.startsWith("data:")) this.complaints.push(`asked ${url}`);
     });
-    await page.goto(capital.url);
+  }
+
+  static async open(opening: Opening = {}): Promise<OpenPage> {
+    const capital = await FakeCapital.start();
+    if (opening.nation !== undefined) capital.tell(opening.nation);
+    const open = new OpenPage(await openWindow(opening), capital);
+    await open.page.goto(capital.url);
     return open;
   }
 

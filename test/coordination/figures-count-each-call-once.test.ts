@@ -118,7 +118,7 @@ describe("at the capital", () => {
     let text = "";
     await until(async () => {
       text += (await reader?.read())?.value ?? "";
-      return text.includes('"byRegion"') && text.includes('"regions"');
+      return text.includes('"lastHour"') && text.includes('"regions"');
     });
     await reader?.cancel();
     const bad = await fetch(`http://${capital.http}/v1/statistics?sinceMs=yesterday`);

@@ -23,24 +23,32 @@ export function forRegionSource(region: string, changed: () => void): InboxSourc
   };
 }
 
-/** One row per directive and region: the latest revision and decision that was spoken of. */
+/** One row per decided batch of NATIONAL and region; what is said last about them is true. */
 async function applyEnforcements(
   transaction: CentreTransaction,
-  rows: readonly Enforcement[],
+  enforcements: readonly Enforcement[],
 ): Promise<void> {
-  const last = [...new Map(rows.map((row) => [`${row.directive} ${row.region}`, row])).values()];
-  if (last.length === 0) return;
+  if (enforcements.length === 0) return;
+  const rows = [
+    ...new Map(enforcements.map((each) => [`${each.nationalSequence} ${each.region}`, each])).values(),
+  ].toSorted((left, right) => left.nationalSequence - right.nationalSequence);
   await sql`
-    insert into enforcements (directive, region, revision, state, enforced_at_ms, national_sequence)
+    insert into enforcements (national_sequence, region, state, enforced_at_ms)
     select * from unnest(
-      ${last.map((row) => row.directive)}::text[],
-      ${last.map((row) => row.region)}::text[],
-      ${last.map((row) => row.revision)}::integer[],
-      ${last.map((row) => row.state)}::text[],
-      ${last.map((row) => row.enforcedAtMs)}::bigint[],
-      ${last.map((row) => row.nationalSequence)}::bigint[])
-    on conflict (directive, region) do update set revision = excluded.revision, state = excluded.state,
-      enforced_at_ms = excluded.enforced_at_ms, national_sequence = excluded.national_sequence
-    where (excluded.revision, excluded.national_sequence)
-      >= (enforcements.revision, enforcements.national_sequence)`.execute(transaction);
+      ${rows.map((row) => row.nationalSequence)}::bigint[],
+      ${rows.map((row) => row.region)}::text[],
+      ${rows.map((row) => row.state)}::text[],
+      ${rows.map((row) => row.enforcedAtMs)}::bigint[])
+    on conflict (national_sequence, region) do update
+      set state = excluded.state, enforced_at_ms = excluded.enforced_at_ms`.execute(transaction);
+  const latest = [...new Map(rows.map((row) => [row.region, row])).values()];
+  await sql`
+    insert into nation_regions (region, state, national_sequence)
+    select * from unnest(
+      ${latest.map((row) => row.region)}::text[],
+      ${latest.map((row) => row.state)}::text[],
+      ${latest.map((row) => row.nationalSequence)}::bigint[])
+    on conflict (region) do update
+      set state = excluded.state, national_sequence = excluded.national_sequence
+      where excluded.national_sequence >= nation_regions.national_sequence`.execute(transaction);
 }

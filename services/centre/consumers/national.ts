@@ -1,5 +1,5 @@
 import { protectedRowKey, rowKey } from "#domain/national-rows.ts";
-import { regionOfId } from "#domain/vocabulary.ts";
+import { regionOfId, type ApprovalKind } from "#domain/vocabulary.ts";
 import { sql } from "#platform/database.ts";
 import { firstEpoch, regionStream } from "#proto/names.ts";
 import { NationalBatch, type Decision, type NationalRow } from "#proto/qalqan/events/v1/events.ts";
@@ -75,22 +75,22 @@ async function applyOwn(
     where directives.id = decided.id and directives.revision = decided.revision`.execute(transaction);
 }
 
-/** Keeps those that wait for approvals; forgets what was decided otherwise. */
+/** Kinds of approval that another region than the directive's own can give. */
+const givenElsewhere: readonly string[] = ["second-region", "carrier"] satisfies ApprovalKind[];
+
+/** Keeps those that wait for such an approval; forgets what was decided otherwise. */
 async function rememberForeign(
   transaction: CentreTransaction,
   decisions: readonly Decision[],
   sequence: number,
 ): Promise<void> {
   if (decisions.length === 0) return;
-  await transaction
-    .deleteFrom("foreign_held")
-    .where(
-      "directive",
-      "in",
-      decisions.map((each) => each.directive),
-    )
-    .execute();
-  const held = decisions.filter((each) => each.decision === "held" && each.missing.length > 0);
+  await sql`delete from foreign_held where directive = any(${decisions.map((each) => each.directive)})`.execute(
+    transaction,
+  );
+  const held = decisions.filter(
+    (each) => each.decision === "held" && each.missing.some((kind) => givenElsewhere.includes(kind)),
+  );
   if (held.length === 0) return;
   await transaction
     .insertInto("foreign_held")

@@ -1,7 +1,7 @@
 import { stateOf, type DirectiveStanding } from "#domain/directive-state.ts";
 import { batchRevision } from "#domain/opinion.ts";
 import type { DirectiveView, EnforcementReceipt, StoryLine } from "#proto/qalqan/centre/v1/centre.ts";
-import type { ApprovalRow, BatchRow, DirectiveRow, EnforcementRow } from "../store/schema.ts";
+import type { ApprovalRow, BatchRow, DirectiveRow, EnforcementRow, NationRegionRow } from "../store/schema.ts";
 import { opinionOf } from "../store/directives.ts";
 
 /** When this region's screening had applied an event or a national batch; undefined: not yet. */
@@ -14,14 +14,20 @@ export interface OwnTimes {
 export interface DirectiveKnowledge {
   readonly row: DirectiveRow;
   readonly batch: BatchRow | undefined;
+  /** Of the batch of NATIONAL that decided the row. */
   readonly enforcements: readonly EnforcementRow[];
+  /** Every region that coordination has spoken of. */
+  readonly nation: readonly NationRegionRow[];
   readonly own: OwnTimes;
 }
 
 /** Of a revision that was accepted just now nothing else can be known. */
-export function freshKnowledge(row: DirectiveRow): DirectiveKnowledge {
+export function freshKnowledge(
+  row: DirectiveRow,
+  nation: readonly NationRegionRow[],
+): DirectiveKnowledge {
   const own: OwnTimes = { ofEvent: () => undefined, ofNational: () => undefined };
-  return { row, batch: undefined, enforcements: [], own };
+  return { row, batch: undefined, enforcements: [], nation, own };
 }
 
 /** What is the same for every view of one moment. */
@@ -122,34 +128,20 @@ function receiptsOf(
   moment: ViewMoment,
 ): EnforcementReceipt[] {
   if (standing.state === "held" || standing.state === "rejected") return [];
-  const { row, batch } = known;
+  const { row, batch, enforcements } = known;
   const sinceMs = Math.max(row.accepted_at_ms, batch?.revoked_at_ms ?? 0);
-  const ofOthers = known.enforcements.filter((each) => each.region !== moment.region);
-  const ofUs = known.enforcements.find((each) => each.region === moment.region && isCurrent(each, row));
-  const ownMs = ownTime(known) ?? (ofUs?.state === "enforced" ? ofUs.enforced_at_ms : undefined);
-  return [
-    receipt(moment.region, ownMs === undefined ? "waiting" : "enforced", ownMs, sinceMs),
-    ...ofOthers.map((each) => {
-      // A row about an earlier decision proves nothing about this one, but who is cut off still is.
-      if (isCurrent(each, row)) {
-        return receipt(
-          each.region,
-          each.state,
-          each.state === "enforced" ? each.enforced_at_ms : undefined,
-          sinceMs,
-        );
-      }
-      return receipt(each.region, each.state === "cut-off" ? "cut-off" : "waiting", undefined, sinceMs);
-    }),
-  ].toSorted((left, right) => (left.region < right.region ? -1 : 1));
-}
-
-function isCurrent(enforcement: EnforcementRow, row: DirectiveRow): boolean {
-  return (
-    row.national_revision > 0 &&
-    enforcement.revision === row.revision &&
-    enforcement.national_sequence >= row.national_revision
-  );
+  const enforcedIn = (region: string) =>
+    enforcements.find((each) => each.region === region && each.state === "enforced")?.enforced_at_ms;
+  const ownMs = ownTime(known) ?? enforcedIn(moment.region);
+  const ownReceipt = receipt(moment.region, ownMs === undefined ? "waiting" : "enforced", ownMs, sinceMs);
+  if (row.scope === "region") return [ownReceipt];
+  const others = new Map(known.nation.map(({ region, state }) => [region, state]));
+  // What was told about an earlier decision proves nothing about this one; but who was cut off still is.
+  for (const [region, state] of others) others.set(region, state === "cut-off" ? state : "waiting");
+  for (const { region, state } of enforcements) others.set(region, state);
+  others.delete(moment.region);
+  const receipts = [...others].map(([region, state]) => receipt(region, state, enforcedIn(region), sinceMs));
+  return [ownReceipt, ...receipts].toSorted((left, right) => (left.region < right.region ? -1 : 1));
 }
 
 function receipt(
@@ -185,7 +177,7 @@ function isSettled(
   if (known.row.scope === "region" || moment.cutOff) return true;
   return (
     isDecided(known.row, (known.batch?.revoked_at_ms ?? 0) > 0) &&
-    known.enforcements.some((each) => isCurrent(each, known.row)) &&
+    known.enforcements.length > 0 &&
     receipts.every((each) => each.state !== "waiting")
   );
 }

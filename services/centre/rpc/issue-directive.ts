@@ -110,7 +110,7 @@ async function issue(
   const sent = events.map((each) => outgoing(each.lane, each.body, nowMs));
   const row = newRow(directive, eventOf(sent));
   const view = {
-    ...directiveView(freshKnowledge(row), centre.moment()),
+    ...directiveView(freshKnowledge(row, facts.nation), centre.moment()),
     story: storyOf([row], [], undefined),
   };
   // A trial ends here: the transaction commits nothing.

@@ -3,7 +3,7 @@ import type { BatchView } from "#proto/qalqan/centre/v1/centre.ts";
 import { batchView, type BatchTally } from "../domain/batch-view.ts";
 import type { ViewMoment } from "../domain/directive-view.ts";
 import type { BatchRow, Reader } from "./schema.ts";
-import { readOwnTimes } from "./views.ts";
+import { knowledgeOf } from "./views.ts";
 
 export async function readBatch(database: Reader, id: string): Promise<BatchRow | undefined> {
   return database.selectFrom("batches").selectAll().where("id", "=", id).executeTakeFirst();
@@ -48,9 +48,6 @@ async function readTally(database: Reader, batch: BatchRow): Promise<BatchTally>
     .executeTakeFirst();
   const counts = rows[0] ?? { members: 0, accepted: 0, rejected: 0, decided: 0 };
   if (last === undefined) return { ...counts, last: undefined };
-  const [own, enforcements] = await Promise.all([
-    readOwnTimes(database, [last], [batch]),
-    database.selectFrom("enforcements").selectAll().where("directive", "=", last.id).execute(),
-  ]);
-  return { ...counts, last: { row: last, batch, enforcements, own } };
+  const [knowledge] = await knowledgeOf(database, [last], new Map([[batch.id, batch]]));
+  return { ...counts, last: knowledge };
 }

@@ -5,7 +5,7 @@ import type { TrunkDirection } from "#domain/trunk.ts";
 import { parseTrunkDirection } from "#domain/trunk.ts";
 import { actions, slotOf, type Action } from "#domain/vocabulary.ts";
 import { sql } from "#platform/database.ts";
-import type { CentreTransaction, DirectiveRow, Reader } from "./schema.ts";
+import type { CentreTransaction, DirectiveRow, NationRegionRow, Reader } from "./schema.ts";
 
 /** The revision as the event has it. */
 export function opinionOf(row: DirectiveRow): Opinion {
@@ -96,6 +96,8 @@ export interface WritingFacts {
   readonly protectedTrunksOf: (number: string) => readonly string[] | undefined;
   /** The directive that the person's idempotency key stands for already. */
   readonly known: { readonly subject: string; readonly fingerprint: string } | undefined;
+  /** Every region that coordination has spoken of. */
+  readonly nation: readonly NationRegionRow[];
 }
 
 interface FactsRow {
@@ -104,6 +106,7 @@ interface FactsRow {
   trunks: Record<string, string> | null;
   protected: Record<string, string[]> | null;
   known: { subject: string; fingerprint: string } | null;
+  nation: NationRegionRow[] | null;
 }
 
 /**
@@ -136,7 +139,8 @@ export async function readFacts(
       (select json_object_agg(number, originates_from) from protected_numbers
         where number = any(${about.numbers})) as protected,
       (select json_build_object('subject', subject, 'fingerprint', fingerprint) from idempotency_keys
-        where person = ${about.author} and key = ${about.idempotencyKey}) as known`.execute(database);
+        where person = ${about.author} and key = ${about.idempotencyKey}) as known,
+      (select json_agg(nation_regions) from nation_regions) as nation`.execute(database);
   const [row] = rows;
   if (row === undefined) throw new Error("a select without a from gave no row");
   return {
@@ -145,6 +149,7 @@ export async function readFacts(
     trunkDirection: (trunk) => directionIn(row.trunks ?? {}, trunk),
     protectedTrunksOf: (number) => row.protected?.[number],
     known: row.known ?? undefined,
+    nation: row.nation ?? [],
   };
 }
 

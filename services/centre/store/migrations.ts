@@ -176,13 +176,14 @@ const national = [
     directive text primary key, revision integer not null, missing text[] not null, sequence bigint not null
   )`,
   `create table enforcements (
-    directive text not null,
+    national_sequence bigint not null,
     region text not null,
-    revision integer not null,
     state text not null,
     enforced_at_ms bigint not null,
-    national_sequence bigint not null,
-    primary key (directive, region)
+    primary key (national_sequence, region)
+  )`,
+  `create table nation_regions (
+    region text primary key, state text not null, national_sequence bigint not null
   )`,
 ];
 

@@ -139,6 +139,7 @@ export interface Schema {
   /** Held directives of other regions, which a person here may approve as the second region. */
   foreign_held: { directive: string; revision: number; missing: string[]; sequence: number };
   enforcements: EnforcementRow;
+  nation_regions: NationRegionRow;
   intelligence: IntelligenceRow;
 }
 
@@ -162,13 +163,23 @@ export interface StopRow {
   at_ms: number;
 }
 
-/** Since when another region enforces what was decided last, as coordination says. */
+/**
+ * Since when a region enforces a batch of NATIONAL, as coordination says. It
+ * speaks per directive; all that one batch decided has the same time, so one
+ * row stands for the thousand members of an import.
+ */
 export interface EnforcementRow {
-  directive: string;
+  national_sequence: number;
   region: string;
-  revision: number;
+  /** enforced | waiting | cut-off */
   state: string;
   enforced_at_ms: number;
+}
+
+/** A region of the nation, with the state that was told last about it. */
+export interface NationRegionRow {
+  region: string;
+  state: string;
   national_sequence: number;
 }
 

@@ -1,6 +1,12 @@
-import { directiveView, storyOf, type OwnTimes, type ViewMoment } from "../domain/directive-view.ts";
+import {
+  directiveView,
+  storyOf,
+  type DirectiveKnowledge,
+  type OwnTimes,
+  type ViewMoment,
+} from "../domain/directive-view.ts";
 import type { DirectiveView } from "#proto/qalqan/centre/v1/centre.ts";
-import type { BatchRow, DirectiveRow, EnforcementRow, Reader } from "./schema.ts";
+import type { BatchRow, DirectiveRow, EnforcementRow, NationRegionRow, Reader } from "./schema.ts";
 
 /** Views of directives, without their stories; what belongs to them is read for all at once. */
 export async function viewsOf(
@@ -10,16 +16,26 @@ export async function viewsOf(
 ): Promise<DirectiveView[]> {
   if (rows.length === 0) return [];
   const batches = await readBatches(database, rows);
-  const [own, enforcements] = await Promise.all([
+  const known = await knowledgeOf(database, rows, batches);
+  return known.map((each) => directiveView(each, moment));
+}
+
+/** All that views of these rows are made of. */
+export async function knowledgeOf(
+  database: Reader,
+  rows: readonly DirectiveRow[],
+  batches: ReadonlyMap<string, BatchRow>,
+): Promise<DirectiveKnowledge[]> {
+  const [own, enforcements, nation] = await Promise.all([
     readOwnTimes(database, rows, [...batches.values()]),
     readEnforcements(database, rows),
+    readNation(database),
   ]);
-  return rows.map((row) =>
-    directiveView(
-      { row, batch: batches.get(row.batch), enforcements: enforcements.get(row.id) ?? [], own },
-      moment,
-    ),
-  );
+  return rows.map((row) => ({
+    ...{ row, own, nation },
+    batch: batches.get(row.batch),
+    enforcements: enforcements.get(row.national_revision) ?? [],
+  }));
 }
 
 /** The view of one directive with its story; undefined: there is none of that id. */
@@ -62,25 +78,34 @@ async function readBatches(database: Reader, rows: readonly DirectiveRow[]): Pro
   return new Map(batches.map((batch) => [batch.id, batch]));
 }
 
+/** By sequence of the batch of NATIONAL that decided the rows. */
 async function readEnforcements(
   database: Reader,
   rows: readonly DirectiveRow[],
-): Promise<Map<string, EnforcementRow[]>> {
-  const national = rows.filter((row) => row.scope === "nation").map((row) => row.id);
-  const byDirective = new Map<string, EnforcementRow[]>();
-  if (national.length === 0) return byDirective;
+): Promise<Map<number, EnforcementRow[]>> {
+  const sequences = new Set(rows.map((row) => row.national_revision).filter((sequence) => sequence > 0));
+  const bySequence = new Map<number, EnforcementRow[]>();
+  if (sequences.size === 0) return bySequence;
   const found = await database
     .selectFrom("enforcements")
     .selectAll()
-    .where("directive", "in", national)
+    .where("national_sequence", "in", [...sequences])
     .execute();
-  for (const each of found)
-    byDirective.set(each.directive, [...(byDirective.get(each.directive) ?? []), each]);
-  return byDirective;
+  for (const each of found) {
+    const known = bySequence.get(each.national_sequence);
+    if (known === undefined) bySequence.set(each.national_sequence, [each]);
+    else known.push(each);
+  }
+  return bySequence;
+}
+
+/** Every region that coordination has spoken of. */
+export async function readNation(database: Reader): Promise<NationRegionRow[]> {
+  return database.selectFrom("nation_regions").selectAll().execute();
 }
 
 /** When this region had applied what the rows depend on. */
-export async function readOwnTimes(
+async function readOwnTimes(
   database: Reader,
   rows: readonly DirectiveRow[],
   batches: readonly BatchRow[],

@@ -3,17 +3,18 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { Capital } from "../capital.ts";
-import { nationJson } from "./nation-view.ts";
+import { pageView } from "./page-view.ts";
 
 const intervalMs = 1_000;
-/** A comment that keeps the connection through proxies, and shows that it lives. */
-const keepAliveMs = 10_000;
+/** Ages in a picture are as of its making: it is told anew also when nothing but time has changed. */
+const unchangedMs = 5_000;
 const readersMax = 200;
 
 /**
- * Server-sent events for the console: the whole picture, at once and again at
- * most once a second when it has changed. It is made once for all readers, and
- * only while there are any.
+ * Server-sent events for the console: the whole picture, at once, again at most
+ * once a second when it has changed, and at least every five seconds. It is made
+ * once for all readers, and only while there are any. While it cannot be made,
+ * nothing is said: the page takes a silent line for a lost one.
  */
 export class NationEvents {
   readonly #capital: Capital;
@@ -57,16 +58,17 @@ export class NationEvents {
     let sentAtMs = 0;
     while (this.#readers.size > 0 && !this.#signal.aborted) {
       const data = await this.#read();
-      const nowMs = Date.now();
-      const substance = data === undefined ? before : withoutTime(data);
-      if (data !== undefined && substance !== before) {
-        before = substance;
-        sentAtMs = nowMs;
-        this.#latest = `event: nation\ndata: ${JSON.stringify(data)}\n\n`;
-        this.#write(this.#latest);
-      } else if (nowMs - sentAtMs >= keepAliveMs) {
-        sentAtMs = nowMs;
-        this.#write(": alive\n\n");
+      if (data === undefined) {
+        this.#latest = "";
+      } else {
+        const substance = withoutTime(data);
+        const nowMs = Date.now();
+        if (substance !== before || nowMs - sentAtMs >= unchangedMs) {
+          before = substance;
+          sentAtMs = nowMs;
+          this.#latest = `event: nation\ndata: ${JSON.stringify(data)}\n\n`;
+          this.#write(this.#latest);
+        }
       }
       await pause(intervalMs, this.#signal);
     }
@@ -77,7 +79,7 @@ export class NationEvents {
 
   async #read() {
     try {
-      return await nationJson(this.#capital);
+      return await pageView(this.#capital);
     } catch (error) {
       this.#log.warn({ reason: String(error) }, "the picture of the nation could not be read");
       return undefined;
@@ -93,7 +95,7 @@ export class NationEvents {
 }
 
 /** What is a change: not that time goes by. */
-function withoutTime(data: Awaited<ReturnType<typeof nationJson>>): string {
-  const regions = data.status.regions.map((region) => ({ ...region, stalenessMs: 0 }));
-  return JSON.stringify({ ...data, status: { ...data.status, atMs: 0, regions } });
+function withoutTime(data: Awaited<ReturnType<typeof pageView>>): string {
+  const regions = data.regions.map((region) => ({ ...region, stalenessMs: 0 }));
+  return JSON.stringify({ ...data, atMs: 0, regions });
 }

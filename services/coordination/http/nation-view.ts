@@ -4,7 +4,6 @@ import type { Capital } from "../capital.ts";
 import { directiveView } from "../domain/directive-view.ts";
 import { readDirectives } from "../store/views.ts";
 
-const hourMs = 3_600_000;
 const latestDirectives = 20;
 
 /** The nation's status as the page reads it: with names and places of the regions, digests as hex. */
@@ -78,14 +77,4 @@ function kindOf(target: string): string {
   if (target.startsWith("trunk:")) return "trunk";
   if (target.includes("@")) return "number-on-trunk";
   return target.includes("-") ? "range" : "number";
-}
-
-/** All that the page shows, at one moment. */
-export async function nationJson(capital: Capital) {
-  const [status, statistics, directives] = await Promise.all([
-    statusJson(capital),
-    capital.statistics("", Date.now() - hourMs),
-    latestJson(capital),
-  ]);
-  return { status, statistics: statisticsJson(statistics), directives };
 }

@@ -93,12 +93,18 @@ const parts: readonly Part[] = [
   writeStatistics,
 ];
 
+/** The bodies go as one value and are cut apart there: as an array each would be written out in hexadecimal. */
 async function writeDirectives(transaction: Transaction<unknown>, { directives }: Changes): Promise<void> {
   if (directives.length === 0) return;
+  const bodies = directives.map((directive) => Directive.encode(directive).finish());
+  let end = 0;
+  const starts = bodies.map(({ length }) => (end += length) - length + 1);
   await sql`
     insert into opinion (directive, region, revision, revoked, scope, target, trunk, batch,
                          accepted_at_ms, expires_at_ms, body)
-    select * from unnest(
+    select directive, region, revision, revoked, scope, target, trunk, batch, accepted, expires,
+           substring(${Buffer.concat(bodies)}::bytea from start for size)
+    from unnest(
       ${directives.map(({ id }) => id)}::text[],
       ${directives.map(({ id }) => regionOfId(id))}::text[],
       ${directives.map(({ revision }) => revision)}::bigint[],
@@ -109,8 +115,9 @@ async function writeDirectives(transaction: Transaction<unknown>, { directives }
       ${directives.map(({ batch }) => batch)}::text[],
       ${directives.map(({ acceptedAtMs }) => acceptedAtMs)}::bigint[],
       ${directives.map(({ expiresAtMs }) => expiresAtMs)}::bigint[],
-      ${directives.map((directive) => Buffer.from(Directive.encode(directive).finish()))}::bytea[]
-    )
+      ${starts}::integer[],
+      ${bodies.map(({ length }) => length)}::integer[]
+    ) given (directive, region, revision, revoked, scope, target, trunk, batch, accepted, expires, start, size)
     on conflict (directive) do update set
       revision = excluded.revision, revoked = excluded.revoked, scope = excluded.scope,
       accepted_at_ms = excluded.accepted_at_ms, expires_at_ms = excluded.expires_at_ms, body = excluded.body

@@ -11,5 +11,8 @@ export function targetText(key: string, { directives }: Texts): string {
 
 /** Numbers of the own country code in the groups that people here read; others have groupings of their own. */
 function grouped(number: string): string {
-  return number.replace(/^\+7(\d{3})(\d{3})(\d{2})(\d{2})$/, "+7\u00A0$1\u00A0$2\u00A0$3\u00A0$4");
+  return number.replace(
+    /^\+7([\d•]{3})([\d•]{3})([\d•]{2})([\d•]{2})$/,
+    "+7\u00A0$1\u00A0$2\u00A0$3\u00A0$4",
+  );
 }
