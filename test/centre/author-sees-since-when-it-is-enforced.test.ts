@@ -87,6 +87,7 @@ describe("the author of a directive", () => {
       receipts: [
         { region: "almaty", state: "waiting" },
         { region: "astana", state: "waiting" },
+        { region: "mangystau", state: "cut-off" },
       ],
     });
     const ended = await service.decide([{ directive: issued.id, revision: 2, decision: "revoked" }]);

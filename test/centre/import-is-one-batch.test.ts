@@ -112,7 +112,14 @@ describe("an import", () => {
 
   test("is revoked as one by its author or a prosecutor", async () => {
     const revoked = await service.as(operator, "revokeBatch", { batch, reason: "mistake" });
-    expect(revoked).toMatchObject({ state: "revoked", settled: false });
+    expect(revoked).toMatchObject({
+      state: "revoked",
+      settled: false,
+      receipts: [
+        { region: "almaty", state: "waiting" },
+        { region: "astana", state: "waiting" },
+      ],
+    });
     expect(await service.as(prosecutor, "revokeBatch", { batch, reason: "mistake" })).toMatchObject({
       state: "revoked",
     });

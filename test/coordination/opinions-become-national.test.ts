@@ -83,6 +83,45 @@ test("what a region says for another region is refused, counted and audited", as
   expect(reasons.some(({ reason }) => reason === "unreadable")).toBe(true);
 });
 
+test("what no release writes is refused, and the lane goes on behind it", async () => {
+  const nul = "a\0b";
+  const far = Number.MAX_SAFE_INTEGER;
+  const count = { verdict: nul, reason: "", trunk: "", mode: "", decision: "", questions: far };
+  const call = { key: Buffer.alloc(8), minute: far, verdict: "block", reason: "", attributedTo: "" };
+  const counters = { region: "astana", source: "screening-0:boot", flush: 1 };
+  await capital.send(
+    "astana",
+    "urgent",
+    directives(directiveOf("astana", 11, { target: nul }), directiveOf("astana", 12, { batch: "no batch" })),
+    directives(directiveOf("astana", 13, { reason: nul }), directiveOf("astana", 14, { expiresAtMs: far })),
+    directives(directiveOf("astana", 15, { target: "a target of a later release" })),
+    { $case: "approval", value: approvalOf("astana", { directive: idOf("astana", 1), person: nul }) },
+    {
+      $case: "batchRevocation",
+      value: { batch: idOf("astana", 9), person: nul, role: "", reason: "", atMs: far },
+    },
+    {
+      $case: "trunkSet",
+      value: {
+        ...{ trunk: "intl-1", revision: far, direction: nul, operator: nul },
+        sbcAddress: "",
+        mode: "",
+        percent: 0,
+      },
+    },
+    { $case: "counters", value: { ...counters, minutes: [{ minute: 1, counts: [count] }], calls: [] } },
+    {
+      $case: "counters",
+      value: { ...counters, minutes: [], calls: [{ ...call, firstOfPairToday: true, fallbackKey: false }] },
+    },
+    { $case: "intelligenceWithdrawn", value: { id: idOf("astana", 1), revision: 1, audience: nul, atMs: 1 } },
+    directives(directiveOf("astana", 16)),
+  );
+  const { target } = directiveOf("astana", 16);
+  await until(async () => (await capital.national()).table.entriesOf(target).measure !== undefined);
+  expect(capital.log()).not.toContain('"level":"fatal"');
+});
+
 test("the audit cannot be changed afterwards", async () => {
   await expect(capital.query("update audit set actor = 'nobody'")).rejects.toThrow("append-only");
   await expect(capital.query("delete from audit")).rejects.toThrow("append-only");

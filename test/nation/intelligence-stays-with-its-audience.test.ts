@@ -39,6 +39,12 @@ describe("a piece of intelligence", () => {
 
   beforeAll(async () => {
     nation = await RunningNation.start();
+  });
+  afterAll(async () => {
+    await nation[Symbol.asyncDispose]();
+  });
+
+  it("reaches its audience", async () => {
     ids.region = (await add("region", wallets.region)).id;
     ids.named = (await add("almaty", wallets.named)).id;
     ids.all = (await add("all", wallets.all)).id;
@@ -46,9 +52,6 @@ describe("a piece of intelligence", () => {
       await expect.poll(async () => listed(region), { timeout: 15_000 }).toContain(ids.all);
     }
     await expect.poll(async () => listed("almaty"), { timeout: 15_000 }).toContain(ids.named);
-  });
-  afterAll(async () => {
-    await nation[Symbol.asyncDispose]();
   });
 
   it("is listed in the regions of its audience and in no other", async () => {

@@ -58,7 +58,9 @@ describe("the capital's statistics beside the truth of the switch simulator", ()
       ...["traffic", "--seed", String(seed), "--at", "11:00", "--json"],
       ...["--calls-per-second", String(callsPerSecond)],
     );
-    await sleep(5 * seconds);
+    await expect
+      .poll(async () => (await statistics()).calls, { timeout: 60 * seconds, interval: 500 })
+      .toBeGreaterThan(before.calls + callsPerSecond);
     await meanwhile();
     await sleep(3 * seconds);
     asking.interrupt();
@@ -101,7 +103,7 @@ describe("the capital's statistics beside the truth of the switch simulator", ()
   });
 
   it("are equal in every figure when nothing happens", async () => {
-    const { truth, counted } = await compare(1, () => sleep(7 * seconds));
+    const { truth, counted } = await compare(1, () => sleep(8 * seconds));
     console.info(`  answers by reason: ${JSON.stringify(truth.byReason)}`);
     expect(truth).toMatchObject({ outages: [], uncertainCalls: 0 });
     expect(truth.calls).toBeGreaterThan(1_000);

@@ -1,7 +1,13 @@
 import { stateOf, type DirectiveStanding } from "#domain/directive-state.ts";
 import { batchRevision } from "#domain/opinion.ts";
 import type { DirectiveView, EnforcementReceipt, StoryLine } from "#proto/qalqan/centre/v1/centre.ts";
-import type { ApprovalRow, BatchRow, DirectiveRow, EnforcementRow, NationRegionRow } from "../store/schema.ts";
+import type {
+  ApprovalRow,
+  BatchRow,
+  DirectiveRow,
+  EnforcementRow,
+  NationRegionRow,
+} from "../store/schema.ts";
 import { opinionOf } from "../store/directives.ts";
 
 /** When this region's screening had applied an event or a national batch; undefined: not yet. */
@@ -22,10 +28,7 @@ export interface DirectiveKnowledge {
 }
 
 /** Of a revision that was accepted just now nothing else can be known. */
-export function freshKnowledge(
-  row: DirectiveRow,
-  nation: readonly NationRegionRow[],
-): DirectiveKnowledge {
+export function freshKnowledge(row: DirectiveRow, nation: readonly NationRegionRow[]): DirectiveKnowledge {
   const own: OwnTimes = { ofEvent: () => undefined, ofNational: () => undefined };
   return { row, batch: undefined, enforcements: [], nation, own };
 }
@@ -128,7 +131,8 @@ function receiptsOf(
   moment: ViewMoment,
 ): EnforcementReceipt[] {
   if (standing.state === "held" || standing.state === "rejected") return [];
-  const { row, batch, enforcements } = known;
+  const { row, batch } = known;
+  const enforcements = isDecided(row, (batch?.revoked_at_ms ?? 0) > 0) ? known.enforcements : [];
   const sinceMs = Math.max(row.accepted_at_ms, batch?.revoked_at_ms ?? 0);
   const enforcedIn = (region: string) =>
     enforcements.find((each) => each.region === region && each.state === "enforced")?.enforced_at_ms;

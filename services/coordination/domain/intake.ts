@@ -2,6 +2,7 @@ import { regionOfId } from "#domain/vocabulary.ts";
 import type {
   Approval,
   BatchRevocation,
+  Count,
   Counters,
   Directive,
   Event,
@@ -96,7 +97,7 @@ export function admit(intake: Intake, event: Event | undefined, place: Place): v
         intake.batchRevocations.push(body.value),
       );
     case "trunkSet":
-      return addIf(intake, place, place.region, isWord(body.value.trunk), () =>
+      return addIf(intake, place, place.region, [body.value.trunk, body.value.direction].every(isWord), () =>
         intake.trunks.push({ region: place.region, trunk: body.value }),
       );
     case "receipt":
@@ -109,13 +110,13 @@ export function admit(intake: Intake, event: Event | undefined, place: Place): v
       );
     case "intelligence": {
       const piece = body.value.intelligence;
-      const fits = piece !== undefined && isId(piece.id);
-      return addIf(intake, place, fits ? regionOfId(piece.id) : place.region, fits, () => {
+      const fits = piece !== undefined && isId(piece.id) && isAudience(piece.audience);
+      return addIf(intake, place, regionOfId(piece?.id ?? ""), fits, () => {
         if (piece !== undefined) intake.intelligence.push({ kind: "shared", region: place.region, piece });
       });
     }
     case "intelligenceWithdrawn":
-      return addIf(intake, place, regionOfId(body.value.id), isId(body.value.id), () =>
+      return addIf(intake, place, regionOfId(body.value.id), isWithdrawal(body.value), () =>
         intake.intelligence.push({ kind: "withdrawn", region: place.region, piece: body.value }),
       );
     case "heartbeat":
@@ -160,14 +161,18 @@ const wordPattern = /^[\x20-\x7e]{1,200}$/;
 
 const isId = (text: string): boolean => idPattern.test(text);
 const isWord = (text: string): boolean => wordPattern.test(text);
+const isWordOrEmpty = (text: string): boolean => text === "" || isWord(text);
 const isBatch = (text: string): boolean => text === "" || isId(text);
+/** `all`, or slugs with commas between them. */
+const isAudience = (text: string): boolean => /^[a-z,-]{0,1000}$/.test(text);
 
 function isDirective(directive: Directive): boolean {
   return (
     isId(directive.id) &&
     directive.revision > 0 &&
     targetPattern.test(directive.target) &&
-    isBatch(directive.batch)
+    isBatch(directive.batch) &&
+    [directive.action, directive.reason, directive.authorRole, directive.falseStopOf].every(isWordOrEmpty)
   );
 }
 
@@ -177,22 +182,36 @@ function isApproval(approval: Approval): boolean {
 }
 
 function isBatchRevocation(revocation: BatchRevocation): boolean {
-  return isId(revocation.batch);
+  return (
+    isId(revocation.batch) && [revocation.person, revocation.role, revocation.reason].every(isWordOrEmpty)
+  );
+}
+
+function isWithdrawal({ id, audience }: IntelligenceWithdrawn): boolean {
+  return isId(id) && isAudience(audience);
 }
 
 const answeredKeyBytes = 8;
+/** Year 3871; far beyond it a minute is no date. */
+const minuteMax = 1e9;
+/** More than a switch can ask in a minute, and sums of it stay exact. */
+const questionsMax = 1e9;
+
+const isMinute = (minute: number): boolean => minute >= 0 && minute <= minuteMax;
 
 function isCounters(counters: Counters): boolean {
   return (
     isWord(counters.source) &&
-    counters.calls.every(({ key, verdict, reason, attributedTo }) => {
-      const words = [verdict, reason].every(isWord) && (attributedTo === "" || isWord(attributedTo));
-      return key.length === answeredKeyBytes && words;
-    }) &&
-    counters.minutes.every(({ counts }) =>
-      counts.every(({ verdict, reason, trunk, mode, decision }) =>
-        [verdict, reason, trunk, mode, decision].every((text) => text === "" || isWord(text)),
-      ),
-    )
+    counters.calls.every(
+      ({ key, minute, verdict, reason, attributedTo }) =>
+        key.length === answeredKeyBytes &&
+        isMinute(minute) &&
+        [verdict, reason, attributedTo].every(isWordOrEmpty),
+    ) &&
+    counters.minutes.every(({ minute, counts }) => isMinute(minute) && counts.every(isCount))
   );
+}
+
+function isCount({ verdict, reason, trunk, mode, decision, questions }: Count): boolean {
+  return questions <= questionsMax && [verdict, reason, trunk, mode, decision].every(isWordOrEmpty);
 }
