@@ -73,6 +73,8 @@ const coordination: Workload = service(capitalSite, "coordination", {
     ...databaseEnvironment,
     GRPC_LISTEN: { kind: "listen", port: "grpc" },
     REGIONS_FILE: { kind: "nation" },
+    CONSOLE_DIRECTORY: { kind: "setting", setting: "console" },
+    CONSOLE_OPEN_ON_LOOPBACK: { kind: "setting", setting: "consoleOpenOnLoopback" },
   },
   ports: [{ name: "grpc", protocol: "grpc" }],
   secrets: [secretName.postgresPassword],

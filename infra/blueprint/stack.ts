@@ -73,11 +73,11 @@ export type Value =
   | { readonly kind: "nation" }
   /** Path of a file that lists every region of the country with its area codes (JSON), running or not. */
   | { readonly kind: "country" }
-  /** Something that the whole run is told: release, level of the log, folder for compiled code. */
+  /** Something that the whole run is told: release, level of the log, folders for compiled code and for the page. */
   | { readonly kind: "setting"; readonly setting: Setting };
 
 export type CertificatePart = "ca" | "certificate" | "key";
-export type Setting = "release" | "logLevel" | "compileCache";
+export type Setting = "release" | "logLevel" | "compileCache" | "console" | "consoleOpenOnLoopback";
 
 export interface Port {
   readonly name: string;

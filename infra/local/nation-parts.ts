@@ -10,7 +10,7 @@ import { compileCacheFolder } from "../toolchain/tools.ts";
 import { Authority, type CertificateFiles } from "./authority.ts";
 import { writeWhole, type DataFolder } from "./data-folder.ts";
 import { prepareIdentity, type IdentityFiles } from "./identity.ts";
-import { hubAccountsFile, type LaunchContext } from "./launch.ts";
+import { checkoutFolder, hubAccountsFile, type LaunchContext } from "./launch.ts";
 import { nameProcess } from "./own-process.ts";
 import { portKey, portKeys, Ports } from "./ports.ts";
 import type { RunFile } from "./run-file.ts";
@@ -55,7 +55,7 @@ export class NationParts {
 
   static async prepare(
     folder: DataFolder,
-    settings: Omit<Record<Setting, string>, "compileCache">,
+    settings: Pick<Record<Setting, string>, "release" | "logLevel">,
   ): Promise<NationParts> {
     const authority = new Authority(folder.authority);
     await authority.prepare();
@@ -63,7 +63,13 @@ export class NationParts {
       cli: await authority.ensure(join(folder.authority, "cli"), "cli", "client"),
       switch: await authority.ensure(join(folder.authority, "switch"), "switch", "client"),
     };
-    return new NationParts(folder, authority, clients, { ...settings, compileCache: compileCacheFolder() });
+    return new NationParts(folder, authority, clients, {
+      ...settings,
+      compileCache: compileCacheFolder(),
+      console: join(checkoutFolder, "services", "console", "dist"),
+      // Whoever is on this machine may see the nation's figures: they name nobody.
+      consoleOpenOnLoopback: "true",
+    });
   }
 
   /**

@@ -87,7 +87,7 @@ test("what no release writes is refused, and the lane goes on behind it", async 
   const nul = "a\0b";
   const far = Number.MAX_SAFE_INTEGER;
   const count = { verdict: nul, reason: "", trunk: "", mode: "", decision: "", questions: far };
-  const call = { key: Buffer.alloc(8), minute: far, verdict: "block", reason: "", attributedTo: "" };
+  const answered = { key: Buffer.alloc(8), minute: far, verdict: "block", reason: "", attributedTo: "" };
   const counters = { region: "astana", source: "screening-0:boot", flush: 1 };
   await capital.send(
     "astana",
@@ -112,7 +112,11 @@ test("what no release writes is refused, and the lane goes on behind it", async 
     { $case: "counters", value: { ...counters, minutes: [{ minute: 1, counts: [count] }], calls: [] } },
     {
       $case: "counters",
-      value: { ...counters, minutes: [], calls: [{ ...call, firstOfPairToday: true, fallbackKey: false }] },
+      value: {
+        ...counters,
+        minutes: [],
+        calls: [{ ...answered, firstOfPairToday: true, fallbackKey: false }],
+      },
     },
     { $case: "intelligenceWithdrawn", value: { id: idOf("astana", 1), revision: 1, audience: nul, atMs: 1 } },
     directives(directiveOf("astana", 16)),

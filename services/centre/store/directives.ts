@@ -1,6 +1,6 @@
 import type { Opinion } from "#domain/opinion.ts";
 import type { TargetUse } from "#domain/powers.ts";
-import { dayMs } from "#domain/powers-table.ts";
+import { dailyTargetsMax, dayMs } from "#domain/powers-table.ts";
 import type { TrunkDirection } from "#domain/trunk.ts";
 import { parseTrunkDirection } from "#domain/trunk.ts";
 import { actions, slotOf, type Action } from "#domain/vocabulary.ts";
@@ -90,6 +90,7 @@ export async function latestRevision(database: Reader, id: string): Promise<Dire
 
 /** What powers and limits look at, read after the locks of the author are held. */
 export interface WritingFacts {
+  /** As many as can make a difference: the target itself, and one more than are allowed. */
   readonly uses: TargetUse[];
   readonly firstOnTargetMs: number | undefined;
   readonly trunkDirection: (trunk: string) => TrunkDirection | undefined;
@@ -131,7 +132,8 @@ export async function readFacts(
       (select json_agg(json_build_object('target', target, 'acceptedAtMs', at)) from (
         select target, max(accepted_at_ms) as at from directives
         where author = ${about.author} and batch = '' and not revoked
-          and accepted_at_ms >= ${about.nowMs - dayMs} group by target) as used) as uses,
+          and accepted_at_ms >= ${about.nowMs - dayMs}
+        group by target order by target = ${about.target} desc limit ${dailyTargetsMax + 2}) as used) as uses,
       (select min(accepted_at_ms) from directives
         where author = ${about.author} and target = ${about.target}
           and action = any(${slot}) and not revoked) as first,

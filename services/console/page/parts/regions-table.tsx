@@ -31,7 +31,7 @@ export function RegionsTable({ nation, chosen, choose }: Given) {
       showSorterTooltip={false}
       scroll={{ x: "max-content" }}
       rowClassName={({ region }) => (region === chosen ? "chosen" : "")}
-      locale={{ emptyText: texts.regions.empty }}
+      locale={{ emptyText: <span className="quiet">{texts.regions.empty}</span> }}
       summary={() => summary}
     />
   );
