@@ -11,6 +11,15 @@ import { readOutbox, recordSequences, withOutboxNumber } from "./store/outbox.ts
 import type { CentreDatabase } from "./store/schema.ts";
 import { throughOutages } from "./store/transaction.ts";
 
+const recordRowsMax = 100;
+const recordEveryMs = 200;
+
+/** Where an outbox row is in its lane. */
+interface StoredRow {
+  readonly number: number;
+  readonly sequence: number;
+}
+
 /** The stream holds events of this centre that its database does not know: one of the two came from a backup. */
 export class OutboxBehindStream extends Error {
   override readonly name = "OutboxBehindStream";
@@ -45,23 +54,36 @@ export class OutboxPump {
       const producer = await LaneProducer.open(connection, this.#lane, firstEpoch, producerName, signal);
       await this.#checkOutbox(producer.lastOutbox);
       await this.#recordUnrecorded(connection, producer.lastOutbox, signal);
+      let recordedAtMs = Date.now();
+      let stored: StoredRow[] = [];
       while (!signal.aborted) {
-        if ((await this.#carry(producer, signal)) === 0) await this.#wake.wait(pumpPollMs, signal);
+        const carried = await this.#carry(producer, signal);
+        stored.push(...carried);
+        // Noting where rows were stored costs a commit each time, and can wait: a new start finds it in the stream.
+        if (
+          stored.length >= recordRowsMax ||
+          (stored.length > 0 && Date.now() - recordedAtMs >= recordEveryMs)
+        ) {
+          await recordSequences(this.#database, this.#lane, stored);
+          stored = [];
+          recordedAtMs = Date.now();
+        }
+        if (carried.length === 0)
+          await this.#wake.wait(stored.length > 0 ? recordEveryMs : pumpPollMs, signal);
       }
     });
   }
 
-  /** Stores what waits; the number of rows that it was. */
-  async #carry(producer: LaneProducer, signal: AbortSignal): Promise<number> {
+  /** Stores what waits, and says where. */
+  async #carry(producer: LaneProducer, signal: AbortSignal): Promise<StoredRow[]> {
     const rows = await readOutbox(this.#database, this.#lane, producer.lastOutbox);
-    const stored: { number: number; sequence: number }[] = [];
+    const stored: StoredRow[] = [];
     for (const { number, type, bytes } of rows) {
       const sequence = await producer.appendBytes(type, number, withOutboxNumber(bytes, number), signal);
       stored.push({ number, sequence });
       this.#ledger.await({ stream: this.#lane === "urgent" ? "URGENT" : "EVENTS", sequence, outbox: number });
     }
-    await recordSequences(this.#database, this.#lane, stored);
-    return rows.length;
+    return stored;
   }
 
   async #checkOutbox(lastStored: number): Promise<void> {
@@ -101,12 +123,12 @@ export class OutboxPump {
       .executeTakeFirst();
     const own = regionSubject.laneOfProducer(this.#lane, firstEpoch, producerName);
     const stream = regionStream.lane(this.#lane, firstEpoch);
-    let found: { number: number; sequence: number }[] = [];
+    let found: StoredRow[] = [];
     for await (const message of follow(connection, stream, before?.sequence ?? 0, signal, own)) {
       const number = Event.decode(message.data).outbox;
       found.push({ number, sequence: message.sequence });
       const isLast = number >= lastStored;
-      if (isLast || found.length >= 100) {
+      if (isLast || found.length >= recordRowsMax) {
         await recordSequences(this.#database, this.#lane, found);
         found = [];
       }

@@ -21,7 +21,10 @@ export function withMalformedMessages(definition: ServiceDefinition): ServiceDef
   return Object.fromEntries(
     Object.entries(definition).map(([name, method]) => [
       name,
-      { ...method, requestDeserialize: (bytes: Buffer): unknown => decodeOr(method.requestDeserialize, bytes) },
+      {
+        ...method,
+        requestDeserialize: (bytes: Buffer): unknown => decodeOr(method.requestDeserialize, bytes),
+      },
     ]),
   );
 }

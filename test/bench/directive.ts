@@ -17,7 +17,7 @@ import { legOf, shown, type Leg } from "./percentiles.ts";
 
 const directives = 1_000;
 /** Between two directives of one region's client: people, not a load test. */
-const gapMs = 10;
+const gapMs = 80;
 const perOperator = 45;
 const targets = { p50Ms: 20, p99Ms: 100 };
 const settleWaitMs = 30_000;
