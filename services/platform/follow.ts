@@ -25,6 +25,8 @@ export class StreamGap extends Error {
 
 const fetchedMessagesMax = 500;
 const retryWaitMs = 200;
+/** A server that is being started again has this long to answer; then it is asked again. */
+const askWaitMs = 1_500;
 
 /**
  * Reads a stream in order, from the message after a sequence, for ever:
@@ -79,7 +81,7 @@ async function consume(
   last: number,
   filter: string | undefined,
 ): Promise<ConsumerMessages> {
-  const consumer = await connection.jetstream().consumers.get(stream, {
+  const consumer = await connection.jetstream({ timeout: askWaitMs }).consumers.get(stream, {
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: last + 1,
     ...(filter === undefined ? {} : { filterSubjects: filter }),
