@@ -1,8 +1,11 @@
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectControl } from "#infra/local/control.ts";
+import { addressIn, readRunFile } from "#infra/local/run-file.ts";
 import { loadRegions } from "#infra/blueprint/regions.ts";
+import { openWindow, useBrowser } from "../console/open-page.ts";
 import {
   RunningNation,
   type DirectiveDocument,
@@ -14,12 +17,16 @@ import {
 const targets = { readyMs: 120_000, memoryMebibytes: 12 * 1024 };
 const citizen = "+77172551111";
 
+/** Where a person who wants to look finds the pages afterwards. */
+const screenshots = process.env["QALQAN_SCREENSHOTS"];
+
 describe("the nation with all of its regions", () => {
+  useBrowser();
   let nation: RunningNation;
   const slugs = loadRegions().map(({ slug }) => slug);
 
   beforeAll(async () => {
-    nation = await RunningNation.start({ regions: "all" });
+    nation = await RunningNation.start({ regions: "all", traffic: "100" });
     console.info(
       `${slugs.length} regions ready in ${Math.round(nation.startedInMs)} ms: ${(nation.startedInMs / targets.readyMs).toFixed(2)} of the target`,
     );
@@ -59,6 +66,27 @@ describe("the nation with all of its regions", () => {
     }
   });
 
+  it("shows a browser the same, live", async () => {
+    const page = await openWindow();
+    await page.goto(
+      `http://${addressIn(readRunFile(nation.dataFolder), "capital", "coordination", "http")}/`,
+    );
+    await page.getByText("20 of 20 regions in sync").waitFor();
+    const directives = page.getByRole("region", { name: "Latest directives" });
+    await directives.getByText("Enforced in 20 of 20").first().waitFor();
+    expect(await page.getByRole("table").getByRole("rowheader").count()).toBe(20);
+    await shoot(page, "nation");
+    await connectControl(nation.dataFolder).cut("mangystau");
+    await page
+      .getByRole("row", { name: /Mangystau/ })
+      .getByText("Cut off")
+      .waitFor({ timeout: 40_000 });
+    await shoot(page, "nation-with-a-region-cut-off");
+    await connectControl(nation.dataFolder).heal("mangystau");
+    await page.getByText("20 of 20 regions in sync").waitFor({ timeout: 40_000 });
+    await page.context().close();
+  });
+
   it("fits into the memory of one machine", async () => {
     const { services } = await connectControl(nation.dataFolder).status();
     const roots = services.flatMap(({ pid }) => (pid === null ? [] : [pid]));
@@ -70,6 +98,12 @@ describe("the nation with all of its regions", () => {
     expect(mebibytes).toBeGreaterThan(1_000);
   });
 });
+
+async function shoot(page: Page, name: string): Promise<void> {
+  if (screenshots !== undefined) {
+    await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true });
+  }
+}
 
 /** Proportional set size (proc(5), smaps_rollup) of processes and all that they have started, KiB. */
 function proportionalKibibytes(roots: readonly number[]): number {
