@@ -10,9 +10,10 @@ export const loopback = "127.0.0.1";
 
 /**
  * Below the range from which Linux takes the ports of outgoing connections:
- * one of those could otherwise hold a service's port while it restarts.
+ * one of those could otherwise hold a service's port while it restarts. Above
+ * 10080, the last port that browsers refuse (WHATWG Fetch, "bad port").
  */
-const portMin = 10_000;
+const portMin = 10_081;
 const portMax = 31_999;
 
 /** `<site>/<workload>/<port>`, or `<site>/line` for the near end of a region's line to the hub. */

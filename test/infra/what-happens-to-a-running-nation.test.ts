@@ -22,12 +22,12 @@ const connected = async (region: string) =>
 test("a line that is cut carries nothing, and again everything once it is healed", async () => {
   const control = connectControl(folder.path);
   await using coordination = await connectAs(nation, "capital", "coordination");
-  await using replication = await connectAs(nation, "astana", "replication");
+  await using line = await connectAs(nation, "astana", "line");
   const hub = await coordination.jetstreamManager();
   await hub.streams.add({ name: hubStream.up("events", "astana", 1), subjects: ["up.astana.1.>"] });
   const subject = hubSubject.up("events", "astana", 1, "centre.directive");
   const arrives = () =>
-    replication.request(subject, "one", { timeout: 1_000 }).then(
+    line.request(subject, "one", { timeout: 1_000 }).then(
       () => true,
       () => false,
     );
