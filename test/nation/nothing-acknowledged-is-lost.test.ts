@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectControl } from "#infra/local/control.ts";
 import { accessNation } from "../../services/cli/faults/access.ts";
+import { checkNation } from "../../services/cli/faults/checker.ts";
+import { Ledger } from "../../services/cli/faults/ledger.ts";
 import { runFaults, type FaultRunResult } from "../../services/cli/faults/runner.ts";
 import { RunningNation } from "./running-nation.ts";
 
@@ -50,6 +52,16 @@ describe(`a nation whose processes are killed under load (QALQAN_SEED=${seed})`,
 
   it("comes back to one table in all regions", () => {
     expect(result.diverged).toEqual([]);
+  });
+
+  it("would be found out: a promise that nobody kept is lost and missing at the capital", async () => {
+    using access = await accessNation(nation.dataFolder);
+    const invented = new Ledger();
+    const entry = invented.open("astana", "+447999999999", "invented");
+    entry.directive = "astana-01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    const verdict = await checkNation(access, invented);
+    expect(verdict.lost).toHaveLength(access.regions.length);
+    expect(verdict.doubled).toHaveLength(1);
   });
 
   it("refuses nothing but for an outage, and stops no ordinary call", () => {
