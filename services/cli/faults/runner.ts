@@ -1,3 +1,4 @@
+import { LocalRunError } from "#infra/local/errors.ts";
 import { pause } from "#platform/lifecycle.ts";
 import { checkNation, type NationAccess, type Verdict } from "./checker.ts";
 import { Ledger } from "./ledger.ts";
@@ -44,18 +45,21 @@ export async function runFaults(
   const ledger = new Ledger();
   const stopLoad = new AbortController();
   const load = runLoad(nation.regions, ledger, { ...run.load, seed: schedule.seed }, stopLoad.signal);
-  const healing: Promise<void>[] = [];
   const faults = scheduleOf(schedule);
-  for (const { afterMs, fault } of faults) {
-    await pause(afterMs, stopLoad.signal);
-    report(describeFault(fault));
-    healing.push((await inflict(control, fault)).over);
+  try {
+    const healing: Promise<void>[] = [];
+    for (const { afterMs, fault } of faults) {
+      await pause(afterMs, stopLoad.signal);
+      report(describeFault(fault));
+      healing.push((await inflict(control, fault)).over);
+    }
+    await Promise.all(healing);
+    report("every fault is over; the load goes on for two seconds");
+    await pause(2_000, stopLoad.signal);
+  } finally {
+    stopLoad.abort();
+    await load;
   }
-  await Promise.all(healing);
-  report("every fault is over; the load goes on for two seconds");
-  await pause(2_000, stopLoad.signal);
-  stopLoad.abort();
-  await load;
   report(
     `${ledger.acknowledged.length} directives acknowledged, ${ledger.revoked.length} revoked; comparing`,
   );
@@ -78,14 +82,31 @@ export async function runFaults(
 async function inflict(control: FaultControl, fault: Fault): Promise<{ over: Promise<void> }> {
   switch (fault.kind) {
     case "kill":
-      await control.kill(fault.stack, fault.service);
+      await onceItRuns(() => control.kill(fault.stack, fault.service));
       return { over: Promise.resolve() };
     case "pause":
-      await control.pause(fault.stack, fault.service);
-      return { over: later(fault.forMs, () => control.resume(fault.stack, fault.service)) };
+      await onceItRuns(() => control.pause(fault.stack, fault.service));
+      return { over: later(fault.forMs, () => onceItRuns(() => control.resume(fault.stack, fault.service))) };
     case "cut":
       await control.cut(fault.stack);
       return { over: later(fault.forMs, () => control.heal(fault.stack)) };
+  }
+}
+
+const restartWaitMs = 30_000;
+const askAgainMs = 100;
+
+/** A process that is just being started again cannot be hit: the fault waits until it is there. */
+async function onceItRuns(hit: () => Promise<unknown>): Promise<void> {
+  for (const endMs = Date.now() + restartWaitMs; ;) {
+    try {
+      await hit();
+      return;
+    } catch (error) {
+      const isRestarting = error instanceof LocalRunError && error.code === "wrong-state";
+      if (!isRestarting || Date.now() > endMs) throw error;
+    }
+    await pause(askAgainMs, AbortSignal.timeout(restartWaitMs));
   }
 }
 
