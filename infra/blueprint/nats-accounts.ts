@@ -1,4 +1,4 @@
-import { firstEpoch, hubAsk, hubStream, hubSubject, lanes, type Lane } from "#proto/names.ts";
+import { firstEpoch, hubAsk, hubStream, hubSubject, lanes, regionStream, type Lane } from "#proto/names.ts";
 import { secretName } from "./parts.ts";
 import type { Stack } from "./stack.ts";
 
@@ -64,12 +64,21 @@ const ownLanes = (producer: string): readonly string[] => lanes.map((lane) => `$
 const ownLocal = (producer: string): string => `local.${producer}.>`;
 const lanesAndCopies: readonly string[] = ["events.>", "urgent.>", "national.>", "for.>", "snapshot.>"];
 
+/** Reading `LOCAL`, which names victims: whatever gives more than the last message of a named subject. */
+const readLocal: readonly string[] = [
+  `$JS.API.STREAM.MSG.GET.${regionStream.local}`,
+  `$JS.API.DIRECT.GET.${regionStream.local}`,
+  `$JS.API.CONSUMER.CREATE.${regionStream.local}`,
+  `$JS.API.CONSUMER.CREATE.${regionStream.local}.>`,
+  `$JS.API.CONSUMER.MSG.NEXT.${regionStream.local}.>`,
+];
+
 /**
  * The users of a region's own account. Replication alone crosses the line and
  * changes streams, and cannot read `LOCAL`; the others write their own
  * producer's subjects only.
  */
-export function regionUsers(stack: Stack): readonly NatsUser[] {
+export function regionUsers(stack: Stack, epochs: Epochs = firstEpochs): readonly NatsUser[] {
   const screening = stack.workloads.find(({ name }) => name === "screening");
   const replicas = Array.from({ length: screening?.replicas ?? 0 }, (_, ordinal) => `screening-${ordinal}`);
   return [
@@ -82,6 +91,8 @@ export function regionUsers(stack: Stack): readonly NatsUser[] {
             ...replicas.flatMap((replica) => [...ownLanes(replica), ownLocal(replica)]),
             ...readStreams,
           ],
+          // It looks for the last message of its own, and needs nobody's calls of thirty days.
+          deny: readLocal,
         },
         subscribe: { allow: [inbox, ...lanesAndCopies, hubSubject.liveNationalAll] },
       },
@@ -102,12 +113,24 @@ export function regionUsers(stack: Stack): readonly NatsUser[] {
         },
       },
     },
-    replicationUser(),
+    replicationUser(stack.site, epochs),
   ];
 }
 
-function replicationUser(): NatsUser {
-  const change = ["CREATE", "UPDATE", "PURGE", "DELETE"];
+/**
+ * Replication makes the streams by name, and changes none afterwards: a stream
+ * of another name, or one whose sources are changed, could take `LOCAL` in and
+ * carry it across the line (tried). It deletes what the capital can give again.
+ */
+function replicationUser(region: string, epochs: Epochs): NatsUser {
+  const own = epochsFrom(epochs.region(region)).flatMap((epoch) =>
+    lanes.map((lane) => regionStream.lane(lane, epoch)),
+  );
+  const copies = epochsFrom(epochs.capital).flatMap((epoch) => [
+    regionStream.national(epoch),
+    regionStream.forRegion(epoch),
+    regionStream.snapshot(epoch),
+  ]);
   return {
     name: "replication",
     secret: secretName.natsUser("replication"),
@@ -119,17 +142,15 @@ function replicationUser(): NatsUser {
           "for.>",
           "snapshot.>",
           ...readStreams,
-          ...change.map((verb) => `$JS.API.STREAM.${verb}.*`),
+          ...[regionStream.local, ...own, ...copies].map((stream) => `$JS.API.STREAM.CREATE.${stream}`),
+          "$JS.API.STREAM.PURGE.*",
+          ...copies.map((stream) => `$JS.API.STREAM.DELETE.${stream}`),
         ],
         // It makes LOCAL, then neither reads it nor shortens it: LOCAL is trimmed by age alone.
         deny: [
-          ...change.slice(1).map((verb) => `$JS.API.STREAM.${verb}.LOCAL`),
-          "$JS.API.STREAM.MSG.GET.LOCAL",
-          "$JS.API.DIRECT.GET.LOCAL",
-          "$JS.API.DIRECT.GET.LOCAL.>",
-          "$JS.API.CONSUMER.CREATE.LOCAL",
-          "$JS.API.CONSUMER.CREATE.LOCAL.>",
-          "$JS.API.CONSUMER.MSG.NEXT.LOCAL.>",
+          `$JS.API.STREAM.PURGE.${regionStream.local}`,
+          ...readLocal,
+          `$JS.API.DIRECT.GET.${regionStream.local}.>`,
         ],
       },
       subscribe: { allow: [inbox, ...lanesAndCopies] },

@@ -1,8 +1,8 @@
-import { Wake } from "#platform/lifecycle.ts";
+import { pause, Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import { follow } from "#platform/follow.ts";
 import type { NatsConnection } from "#platform/nats.ts";
-import { LaneProducer } from "#platform/producer.ts";
+import { LaneProducer, ProducerReplaced } from "#platform/producer.ts";
 import { firstEpoch, regionStream, regionSubject, type Lane } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { producerName, pumpPollMs } from "./config.ts";
@@ -13,6 +13,8 @@ import { throughOutages } from "./store/transaction.ts";
 
 const recordRowsMax = 100;
 const recordEveryMs = 200;
+/** How often it is looked whether the lane takes what it is given (ms). */
+const troubleLookMs = 2_000;
 
 /** Where an outbox row is in its lane. */
 interface StoredRow {
@@ -52,26 +54,63 @@ export class OutboxPump {
   async run(connection: NatsConnection, signal: AbortSignal): Promise<void> {
     await throughOutages(`outbox ${this.#lane}`, this.#log, signal, async () => {
       const producer = await LaneProducer.open(connection, this.#lane, firstEpoch, producerName, signal);
-      await this.#checkOutbox(producer.lastOutbox);
-      await this.#recordUnrecorded(connection, producer.lastOutbox, signal);
-      let recordedAtMs = Date.now();
-      let stored: StoredRow[] = [];
-      while (!signal.aborted) {
-        const carried = await this.#carry(producer, signal);
-        stored.push(...carried);
-        // Noting where rows were stored costs a commit each time, and can wait: a new start finds it in the stream.
-        if (
-          stored.length >= recordRowsMax ||
-          (stored.length > 0 && Date.now() - recordedAtMs >= recordEveryMs)
-        ) {
-          await recordSequences(this.#database, this.#lane, stored);
-          stored = [];
-          recordedAtMs = Date.now();
-        }
-        if (carried.length === 0)
-          await this.#wake.wait(stored.length > 0 ? recordEveryMs : pumpPollMs, signal);
+      const attempt = new AbortController();
+      const ends = AbortSignal.any([signal, attempt.signal]);
+      const lastStored = producer.lastOutbox;
+      // Side by side: a stop switch does not wait until it is noted where older rows are.
+      const parts = [
+        this.#carryOn(producer, ends),
+        this.#recordUnrecorded(connection, lastStored, ends),
+        this.#nameTrouble(producer, ends),
+      ];
+      try {
+        await Promise.all(parts);
+      } catch (error) {
+        if (!(error instanceof ProducerReplaced)) throw error;
+        // Another process carries the same rows: each is stored once whoever does it.
+        this.#log.warn({ lane: this.#lane, reason: error.message }, "another process carries this outbox");
+      } finally {
+        attempt.abort();
+        await Promise.allSettled(parts);
       }
     });
+  }
+
+  /** Carries rows as they are committed, and notes where they were stored. */
+  async #carryOn(producer: LaneProducer, signal: AbortSignal): Promise<void> {
+    await this.#checkOutbox(producer.lastOutbox);
+    let recordedAtMs = Date.now();
+    let stored: StoredRow[] = [];
+    while (!signal.aborted) {
+      const carried = await this.#carry(producer, signal);
+      stored.push(...carried);
+      // Noting where rows were stored costs a commit each time, and can wait: a new start finds it in the stream.
+      if (
+        stored.length >= recordRowsMax ||
+        (stored.length > 0 && Date.now() - recordedAtMs >= recordEveryMs)
+      ) {
+        await recordSequences(this.#database, this.#lane, stored);
+        stored = [];
+        recordedAtMs = Date.now();
+      }
+      if (carried.length === 0) await this.#wake.wait(stored.length > 0 ? recordEveryMs : pumpPollMs, signal);
+    }
+  }
+
+  /** A stream that takes nothing (it is full, or away) is named in the log: people wait for what is in it. */
+  async #nameTrouble(producer: LaneProducer, signal: AbortSignal): Promise<void> {
+    let named = "";
+    while (await pause(troubleLookMs, signal)) {
+      const { trouble } = producer;
+      if (trouble === named) continue;
+      named = trouble;
+      if (trouble === "") this.#log.info({ lane: this.#lane }, "the lane takes events again");
+      else
+        this.#log.error(
+          { event: "outbox-waits", lane: this.#lane, reason: trouble },
+          "the lane takes nothing",
+        );
+    }
   }
 
   /** Stores what waits, and says where. */

@@ -6,17 +6,14 @@ import {
   directiveLines,
   missingLines,
 } from "./directive-view.ts";
-import { parseCount } from "./durations.ts";
 import { endInVain, followReceipts, noteCutOff, receiptLine } from "./follow-receipts.ts";
 import { answer, type OutputOptions } from "./output.ts";
 import type { CentreRemote } from "./session.ts";
 
 interface AnswerOptions extends OutputOptions {
-  /** Seconds, as text; undefined: do not wait. */
-  readonly wait?: string;
+  /** Seconds; undefined: do not wait. */
+  readonly wait?: number;
 }
-
-const waitSecondsMax = 3_600;
 
 /** What has just been done to a directive or batch: it begins the first line. */
 export type Deed = "accepted" | "approved" | "rejected" | "extended" | "revoked";
@@ -72,8 +69,8 @@ async function waitFor<V extends DirectiveView | BatchView>(
   isCurrent: (view: V) => boolean,
   begun: V,
 ): Promise<V> {
-  if (options.wait === undefined || begun.state === "held") return begun;
-  const seconds = parseCount("wait", String(Math.ceil(Number(options.wait))), 1, waitSecondsMax);
+  const seconds = options.wait;
+  if (seconds === undefined || (begun.state === "held" && !isComplete(begun))) return begun;
   const onReceipt = (receipt: EnforcementReceipt) => answer(options, undefined, () => receiptLine(receipt));
   const { view, settled } = await followReceipts(
     open,
@@ -85,6 +82,11 @@ async function waitFor<V extends DirectiveView | BatchView>(
   if (settled) noteCutOff(last.receipts);
   else endInVain(last.receipts, seconds);
   return last;
+}
+
+/** Nothing is missing any more: another region has given it, and the capital's word is on its way. */
+function isComplete(held: DirectiveView | BatchView): boolean {
+  return held.missing.length === 0 && (!("stateReason" in held) || held.stateReason === "approval");
 }
 
 function withDeed(deed: Deed, [first = "", ...others]: readonly string[]): string[] {

@@ -10,7 +10,7 @@ import { subjectOf, type Subject } from "./subject.ts";
 interface Options {
   batch?: string;
   region?: string;
-  wait?: string;
+  wait?: number;
 }
 
 /** An approval given in another region takes the way through the capital. */

@@ -1,4 +1,5 @@
 import { CommanderError } from "commander";
+import { InvalidInput } from "#domain/invalid-input.ts";
 import type { ErrorDetail } from "#platform/errors.ts";
 
 /** What went wrong, and how the process ends: 1 failed, 2 wrong use. */
@@ -47,7 +48,9 @@ export class CommandFailed extends Error implements ErrorDetail {
  */
 export function failureOf(error: unknown, usage: string): Failure {
   if (error instanceof CommanderError) return { exitCode: 2, detail: detailOfCommander(error, usage) };
-  if (error instanceof WrongUse) return { exitCode: 2, detail: detailOf(error) };
+  // Bad input that a service was sent is a RemoteError; this one was seen here, before anything was asked.
+  if (error instanceof WrongUse || error instanceof InvalidInput)
+    return { exitCode: 2, detail: detailOf(error) };
   if (isDetailed(error)) return { exitCode: 1, detail: detailOf(error) };
   return {
     exitCode: 1,

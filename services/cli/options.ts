@@ -1,4 +1,4 @@
-import { Option, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 
 /** What every command understands. */
 export interface GlobalOptions {
@@ -41,26 +41,27 @@ export function addGlobalOptions(program: Command): Command {
     .option("--key <file>", "elsewhere: key of the own certificate (PEM)");
 }
 
-/**
- * An option with words that are shown and completed. The service judges the
- * value, so that a newer service's words work with this release.
- */
+/** An option with words that are shown and completed; another one is wrong use. */
 export function wordOption(flags: string, description: string, words: readonly string[]): Option {
-  const option = new Option(flags, description);
-  option.argChoices = [...words];
-  return option;
+  return new Option(flags, description).choices(words);
 }
 
 export function regionOption(description: string, mandatory: boolean): Option {
   return new Option("--region <region>", description).makeOptionMandatory(mandatory);
 }
 
-/** The value is the number of seconds, as text; `--wait` alone means 30. */
+const waitSecondsMax = 3_600;
+
+/** The value is a whole number of seconds; `--wait` alone means 30. It is judged before anything is asked. */
 export function waitOption(): Option {
   return new Option(
     "--wait [seconds]",
     "end when every region that was heard from enforces it; after SECONDS (30) with code 1",
-  );
+  ).argParser((text) => {
+    const seconds = Math.ceil(Number(text));
+    if (seconds >= 1 && seconds <= waitSecondsMax) return seconds;
+    throw new InvalidArgumentError(`Give seconds from 1 to ${waitSecondsMax}.`);
+  });
 }
 
 /** Adds the examples that end the help of a command. */

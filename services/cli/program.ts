@@ -85,7 +85,9 @@ async function fill(command: Command, entry: CommandEntry, words: readonly strin
     (await entry.load()).define(command);
     return command;
   }
-  command.addHelpText("after", `\n\`${commandPath(command)} COMMAND --help\` has options and an example.`);
+  command
+    .helpCommand(false)
+    .addHelpText("after", `\n\`${commandPath(command)} COMMAND --help\` has options and an example.`);
   return addCommands(command, entry.children ?? [], words);
 }
 

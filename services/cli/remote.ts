@@ -7,6 +7,9 @@ import type {
 } from "@grpc/grpc-js";
 import { call, read } from "#platform/grpc-client.ts";
 
+/** A list is read within this time; a service that hangs must not hang the command. */
+const listWaitMs = 30_000;
+
 type UnaryMethod<Request, Response> = (
   request: Request,
   metadata: Metadata,
@@ -64,14 +67,20 @@ export class Remote<Client extends { close(): void }> {
     return call(method, request, deadlineMs === undefined ? { metadata } : { metadata, deadlineMs });
   }
 
-  /** Leaving the loop, or the signal, ends the stream. @throws RemoteError */
+  /**
+   * Leaving the loop, or the signal, ends the stream; without a signal it is a
+   * list, and fails after 30 s.
+   *
+   * @throws RemoteError
+   */
   async *read<Name extends keyof StreamsOf<Client>>(
     name: Name,
     request: StreamsOf<Client>[Name]["request"],
     signal?: AbortSignal,
   ): AsyncGenerator<StreamsOf<Client>[Name]["response"]> {
     const method = this.#method(name) as StreamMethod<typeof request, StreamsOf<Client>[Name]["response"]>;
-    const stream = method(request, this.metadata);
+    const options = signal === undefined ? { deadline: Date.now() + listWaitMs } : {};
+    const stream = method(request, this.metadata, options);
     signal?.addEventListener("abort", () => stream.cancel(), { once: true });
     try {
       yield* read(stream);

@@ -5,7 +5,7 @@ import type { NationStatus, Statistics } from "#proto/qalqan/coordination/v1/coo
 import type { CapitalState } from "./domain/capital-state.ts";
 import type { Command } from "./domain/commands.ts";
 import type { ViewMoment } from "./domain/directive-view.ts";
-import { judgeRegion, slowestDigest } from "./domain/nation.ts";
+import { judgeRegion, slowestTable, type RegionKnowledge } from "./domain/nation.ts";
 import { statisticsOf } from "./domain/statistics-view.ts";
 import { capitalEpoch } from "./epochs.ts";
 import type { Leader } from "./leader.ts";
@@ -62,8 +62,7 @@ export class Capital {
         .map((region) => ({
           region: region.region,
           state: judgeRegion(region, position, nowMs),
-          sequence: region.book.enforcedSequence("NATIONAL", nowMs),
-          digest: Buffer.from(slowestDigest(region, nowMs)),
+          ...tableOf(region, nowMs),
           stalenessMs: region.heardAtMs === 0 ? -1 : Math.max(0, nowMs - region.heardAtMs),
           sinceMs: region.sinceMs,
           readyReplicas: region.book.readyReplicas(nowMs).length,
@@ -108,4 +107,9 @@ export class Capital {
     }
     return this.#followed.state;
   }
+}
+
+function tableOf(region: RegionKnowledge, nowMs: number): { sequence: number; digest: Buffer } {
+  const { sequence, digest } = slowestTable(region, nowMs);
+  return { sequence, digest: Buffer.from(digest) };
 }

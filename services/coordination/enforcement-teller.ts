@@ -1,3 +1,4 @@
+import { replicaSilenceMaxMs } from "#domain/receipts.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
 import type { Changes } from "./domain/changes.ts";
 import type { RegionKnowledge } from "./domain/nation.ts";
@@ -26,6 +27,7 @@ export class EnforcementTeller {
   /** Since when a decision waits to be introduced. */
   #introduceSinceMs: number | undefined;
   #toldAtMs = 0;
+  readonly #beganAtMs = Date.now();
   /** Regions that were heard within 30 s when they were last looked at. */
   readonly #awaited = new Set<string>();
 
@@ -33,6 +35,8 @@ export class EnforcementTeller {
     this.#database = database;
     this.#state = state;
     if (state.introduced < state.sequence) this.#introduceSinceMs = 0;
+    // A region that fell silent while nobody led was perhaps told to be waited for.
+    for (const region of state.regions.keys()) this.#awaited.add(region);
   }
 
   /** A message with decisions was committed. */
@@ -63,7 +67,7 @@ export class EnforcementTeller {
     }
     for (const region of this.#state.regions.values()) {
       if (region.isAwaited(nowMs)) this.#awaited.add(region.region);
-      else this.#awaited.delete(region.region);
+      else if (!this.#isStarting(nowMs)) this.#awaited.delete(region.region);
     }
   }
 
@@ -127,8 +131,14 @@ export class EnforcementTeller {
     return Math.min(region.book.enforcedSequence("NATIONAL", nowMs), this.#state.sequence);
   }
 
+  /** What regions sent while nobody led is still being read. */
+  #isStarting(nowMs: number): boolean {
+    return nowMs - this.#beganAtMs < replicaSilenceMaxMs;
+  }
+
   /** Regions that were awaited and are not any more. */
   #cutOff(nowMs: number): RegionKnowledge[] {
+    if (this.#isStarting(nowMs)) return [];
     return [...this.#state.regions.values()].filter(
       (region) => this.#awaited.has(region.region) && !region.isAwaited(nowMs),
     );

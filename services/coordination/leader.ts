@@ -56,7 +56,7 @@ export class Leader {
   readonly #regional = new Map<string, LogPublisher>();
   readonly #wake = new Wake();
   readonly #commands: WaitingCommand[] = [];
-  /** Regions that were told nothing yet: intelligence that names them waits for them. */
+  /** Regions that were told nothing yet: who belongs to the nation, and intelligence that names them. */
   readonly #joined: string[] = [];
   #steps = 0;
   #jobsPending = true;
@@ -112,12 +112,15 @@ export class Leader {
     const fresh = regions.filter((region) => !this.#regional.has(region));
     if (fresh.length === 0) return;
     const watermarks = await enrolRegions(this.#database, fresh, nowMs);
+    const joined = fresh.filter((region) => (this.state.forSequences.get(region) ?? 0) === 0);
     await Promise.all(fresh.map((region) => this.#openRegion(region, nowMs)));
+    this.#joined.push(...joined);
     for (const { region, lane, sequence } of watermarks) {
       this.#lifecycle.run(`read ${lane} of ${region}`, (signal) =>
         this.#lanes.read(region, lane, regionEpoch, sequence, signal),
       );
     }
+    this.#wake.notify();
     this.#log.info({ regions: fresh.length, lanes: fresh.length * laneNames.length }, "regions follow");
   }
 
@@ -132,7 +135,6 @@ export class Leader {
     const publisher = new LogPublisher(this.#connection, this.#log, source, committed, () => undefined);
     await publisher.align(this.#lifecycle.signal);
     this.#regional.set(region, publisher);
-    if (committed === 0) this.#joined.push(region);
     this.#lifecycle.run(`append to FOR of ${region}`, (signal) => publisher.run(signal));
   }
 
@@ -230,11 +232,23 @@ export class Leader {
     return isWritten || messages.length > 0 || portion !== undefined || this.#joined.length > 0;
   }
 
+  /**
+   * Tells new regions who belongs to the nation and what names them, and the
+   * others of the new ones: a region that is cut off right after its start
+   * knows all the same whose receipts it has to show. All in one step, since
+   * the first message of its FOR says that a region was welcomed.
+   */
   async #welcome({ regional }: StepDraft): Promise<void> {
-    const region = this.#joined.shift();
-    if (region === undefined) return;
-    for (const intelligence of await intelligenceFor(this.#database, region)) {
-      regional.addIntelligence(region, { intelligence });
+    const joined = this.#joined.splice(0);
+    if (joined.length === 0) return;
+    const nation = [...this.#regional.keys()];
+    for (const region of nation) {
+      for (const member of joined.includes(region) ? nation : joined) regional.addMember(region, member);
+    }
+    for (const region of joined) {
+      for (const intelligence of await intelligenceFor(this.#database, region)) {
+        regional.addIntelligence(region, { intelligence });
+      }
     }
   }
 

@@ -51,11 +51,14 @@ export async function startCoordination(
   ]);
   lifecycle.use("grpc", grpc, stopGrpc);
 
+  let unlock = async (): Promise<void> => undefined;
+  // Closed after leadership: whoever leads next finds the last step committed.
+  lifecycle.use("leader lock", undefined, () => unlock());
   lifecycle.run("leadership", async (signal) => {
     const waits = setTimeout(() => (readiness = { ready: true, why: "another replica leads" }), 1_000);
     const { lost, release } = await lead(config, leaderLockKey, signal);
     clearTimeout(waits);
-    lifecycle.use("leader lock", release, (each) => each());
+    unlock = release;
     lifecycle.run("leader lock", async (each) => {
       const aborted = new Promise<void>((resolve) =>
         each.addEventListener("abort", () => resolve(), { once: true }),

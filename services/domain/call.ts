@@ -64,8 +64,14 @@ function serviceOf(called: Dialled, appealLines: ReadonlySet<string>): Reachable
   if (called.kind === "short") {
     return emergencyCodes.has(called.code) ? "emergency" : "short-code";
   }
+  if (called.kind === "unknown" && sosUrn.test(called.text)) {
+    return "emergency";
+  }
   return called.kind === "e164" && appealLines.has(called.number) ? "appeal-line" : undefined;
 }
+
+/** Emergency services as a SIP telephone may dial them (RFC 5031): `urn:service:sos.ambulance`. */
+const sosUrn = /^\s*<?urn:service:sos(?:[.>;]|\s*$)/iu;
 
 /** What the key of a call is made of. */
 export interface CallTrace {

@@ -8,7 +8,7 @@ import type { CallPlace } from "./target-index.ts";
 import { specificity } from "./target-index.ts";
 import type { TargetKind } from "./target.ts";
 import type { Action } from "./vocabulary.ts";
-import { actions } from "./vocabulary.ts";
+import { actions, isProsecutor } from "./vocabulary.ts";
 
 /** Which of the two calling numbers; empty: neither. */
 export type Identity = "from" | "asserted" | "";
@@ -149,7 +149,8 @@ function addDirective(
 ): void {
   const action = readAction(opinion.action);
   if (action !== undefined) {
-    const { target, id: directive, reason, authorRole, falseStopOf } = opinion;
+    const { target, id: directive, reason, falseStopOf } = opinion;
+    const authorRole = authorityOf(opinion);
     const kind = kindOf(specific);
     const table = "overlay";
     matches.push({
@@ -166,6 +167,11 @@ function addDirective(
       width,
     });
   }
+}
+
+/** What is in force and waited for a second person has a prosecutor behind it: of those no other approves. */
+function authorityOf({ authorRole, missing }: OverlayDirective): string {
+  return missing.includes("second-person") && !isProsecutor(authorRole) ? "regional-prosecutor" : authorRole;
 }
 
 /** Undefined for an action that only a newer release knows: kept in the table, enforced nowhere. */

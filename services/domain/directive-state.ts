@@ -38,7 +38,12 @@ export function stateOf(directive: Opinion, known: KnownStanding, nowMs: number)
     return { state: directive.scope === "region" ? "regional" : "national", reason: "", missing: [] };
   }
   if (known.missing.length > 0) {
-    return { state: "held", reason: "approval", missing: [...known.missing] };
+    // Another region's approval is known to the capital alone, one given here just now to this region alone:
+    // what both miss is missing. When nothing is left, the capital's word is on its way.
+    const told =
+      decision?.decision === "held" && decision.reason === "approval" ? decision.missing : undefined;
+    const missing = known.missing.filter((kind) => told === undefined || told.includes(kind));
+    return { state: "held", reason: "approval", missing };
   }
   // "Held for an approval" may be older than the approval that this region has seen since. Where it never
   // asked for one, the capital sees the powers otherwise, and that holds.

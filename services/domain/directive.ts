@@ -1,5 +1,6 @@
 import { missingApprovals } from "./approval.ts";
 import { parseBasis, parseReason } from "./catalogue.ts";
+import { checkEvidence, checkStopped } from "./evidence.ts";
 import { InvalidInput } from "./invalid-input.ts";
 import type { Approval, BatchRevocation, Opinion } from "./opinion.ts";
 import type { PowersContext, Requirement, TargetUse } from "./powers.ts";
@@ -11,9 +12,6 @@ import type { Target } from "./target.ts";
 import { targetKey } from "./target.ts";
 import type { Action, ApprovalKind, DirectiveState, Person, Scope } from "./vocabulary.ts";
 import { isProsecutor, regionOfId } from "./vocabulary.ts";
-
-/** A directive rests on at most this many pieces of evidence. */
-const evidenceMax = 100;
 
 /** What is written to the outbox; a body is equal in structure to that of the event `Event`. */
 export interface DirectiveEvent {
@@ -309,15 +307,8 @@ function checkDetails(command: IssueCommand): void {
       remedy: "An override is national: leave the scope out.",
     });
   }
-  if (command.evidence.length > evidenceMax) {
-    throw new InvalidInput({
-      code: "too-many",
-      field: "evidence",
-      value: String(command.evidence.length),
-      message: "has too many ids",
-      remedy: `Give at most ${evidenceMax}.`,
-    });
-  }
+  checkStopped("falseStopOf", command.falseStopOf);
+  checkEvidence("evidence", command.evidence);
 }
 
 function checkProtected(directive: Opinion, context: WritingContext): void {

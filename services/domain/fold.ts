@@ -4,7 +4,7 @@ import { requirement } from "./powers.ts";
 import type { Standing, StandingContext } from "./standing.ts";
 import { standingOf } from "./standing.ts";
 import type { Action, Slot } from "./vocabulary.ts";
-import { actions, compareStrictness, regionOfId, slotOf, slots } from "./vocabulary.ts";
+import { actions, compareStrictness, isProsecutor, regionOfId, slotOf, slots } from "./vocabulary.ts";
 
 /** What the nation enforces on one target in one slot. Equal in structure to the event `Entry`. */
 export interface FoldedEntry {
@@ -111,7 +111,7 @@ export function fold(target: string, opinions: readonly Opinion[], context: Fold
     const inSlot = counting.filter((opinion) => slotOfOpinion(opinion) === slot);
     const previous = context.memory.entries[slot];
     const keys = inSlot.map(opinionKey);
-    const entry = entryOf(target, slot, inSlot, previous?.revision ?? 0);
+    const entry = entryOf(target, slot, inSlot, previous?.revision ?? 0, context);
     if (entry === undefined) {
       if (previous !== undefined) {
         removed.push(slot);
@@ -249,6 +249,7 @@ function entryOf(
   slot: Slot,
   opinions: readonly Opinion[],
   revision: number,
+  context: StandingContext,
 ): FoldedEntry | undefined {
   const action = strictestAction(slot, opinions);
   const supporters = opinions.filter((opinion) => opinion.action === action).toSorted(compareAge);
@@ -265,9 +266,23 @@ function entryOf(
     expiresAtMs: Math.max(...supporters.map((opinion) => opinion.expiresAtMs)),
     soleSupport: second === undefined ? oldest.id : "",
     revision,
-    authorRole: oldest.authorRole,
+    authorRole: slot === "allow" ? authorityOf(oldest, supporters, context) : oldest.authorRole,
     falseStopOf: oldest.falseStopOf,
   };
+}
+
+/**
+ * The role behind an allow: a prosecutor's, where one wrote any of its opinions or approved it as the second
+ * person. By it the rule tells an explicit allow, which an older opinion of an operator must not take away.
+ */
+function authorityOf(oldest: Opinion, supporters: readonly Opinion[], context: StandingContext): string {
+  const wrote = supporters.map((opinion) => opinion.authorRole).find(isProsecutor);
+  const approved = supporters
+    .flatMap(({ id, revision, batch }) => context.approvalsOf(id, revision, batch))
+    .filter(({ approved: yes, kind, role }) => yes && kind === "second-person" && isProsecutor(role))
+    .map(({ role }) => role)
+    .toSorted(compareText)[0];
+  return wrote ?? approved ?? oldest.authorRole;
 }
 
 function strictestAction(slot: Slot, opinions: readonly Opinion[]): Action | undefined {

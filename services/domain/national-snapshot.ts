@@ -22,8 +22,11 @@ export class DamagedSnapshot extends Error {
   }
 }
 
-/** A table as lines of JSON: a header, then one row a line. Lines hold no line break. */
-export function* nationalLines(table: NationalTable): Generator<string> {
+/**
+ * A table as lines of JSON: a header, then one row a line. Lines hold no line
+ * break. They are of the moment of the call, however slowly they are read.
+ */
+export function nationalLines(table: NationalTable): Iterable<string> {
   const header: Header = {
     format,
     region: table.region,
@@ -32,8 +35,12 @@ export function* nationalLines(table: NationalTable): Generator<string> {
     decisions: [...table.decisions()],
     revokedBatches: [...table.revokedBatches()],
   };
+  return linesOf(header, [...table.rows()]);
+}
+
+function* linesOf(header: Header, rows: readonly NationalRow[]): Generator<string> {
   yield JSON.stringify(header);
-  for (const { row } of table.rows()) {
+  for (const { row } of rows) {
     yield JSON.stringify(row);
   }
 }

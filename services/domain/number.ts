@@ -53,13 +53,23 @@ export function parseDialled(text: string): Dialled {
   return (international ? fromInternational(digits) : fromDigits(digits)) ?? { kind: "unknown", text };
 }
 
-/** The user part of a `tel:` or `sip:` address (RFC 3966, RFC 3261); any other text as it is. */
+/** Where an address begins: at once, or in angle brackets, after a display name too (RFC 3261, section 20.10). */
+const addressStart = /^\s*(?:tel|sips?):|^.*<\s*(?:tel|sips?):/isu;
+
+/**
+ * The user part of a `tel:` or `sip:` address (RFC 3966, RFC 3261), without
+ * display name, password and escapes: whoever writes the address must not hide
+ * a number behind them. Any other text as it is.
+ */
 function userPart(text: string): string {
-  const scheme = /^\s*<?\s*(?:tel|sips?):/iu.exec(text);
-  if (scheme === null) {
+  const start = addressStart.exec(text);
+  if (start === null) {
     return text;
   }
-  return text.slice(scheme[0].length).split(/[@;>?]/u, 1)[0] ?? "";
+  const user = text.slice(start[0].length).split(/[@;:,>?]/u, 1)[0] ?? "";
+  return user.replaceAll(/%([2-7][0-9a-f])/giu, (_, code: string) =>
+    String.fromCharCode(Number.parseInt(code, 16)),
+  );
 }
 
 /** Digits that begin with a country code. */

@@ -1,5 +1,11 @@
 import type { Entry } from "./national-rows.ts";
-import type { LanePosition, OverlayApproval, OverlayDirective, OverlayEvent } from "./overlay-events.ts";
+import type {
+  LanePosition,
+  OverlayApproval,
+  OverlayDirective,
+  OverlayEvent,
+  StopSetting,
+} from "./overlay-events.ts";
 import type { Decision } from "./opinion.ts";
 import type { DecidedBatch, OverlayState, OwnDirective } from "./overlay-state.ts";
 import { RegionTrunks } from "./region-trunks.ts";
@@ -252,6 +258,11 @@ export class Overlay {
 
   trunks(): Iterable<Trunk> {
     return this.#region.trunks();
+  }
+
+  /** The region's stop switches, those that are off included. */
+  stops(): Iterable<StopSetting> {
+    return this.#region.stops();
   }
 
   /** Whether the region's own stop switch is on. */

@@ -70,7 +70,8 @@ export const issuingRoles: readonly Role[] = [
 ];
 const prosecutors: readonly Role[] = ["regional-prosecutor", "central-prosecutor"];
 const operator: readonly Role[] = ["operator"];
-const operatorOrProsecutor: readonly Role[] = [...operator, ...prosecutors];
+/** Who has a region of his own: a central prosecutor acts through all of them, one after the other. */
+const ofOneRegion: readonly Role[] = [...operator, "regional-prosecutor"];
 
 /**
  * Who may be the second person: of the two, one at least is a prosecutor
@@ -117,7 +118,7 @@ export const powerRows: readonly PowerRow[] = [
     name: "Kazakh number everywhere",
     targets: ["kazakh-number-everywhere"],
     actions: measures,
-    alone: [grant(operatorOrProsecutor, dayMs, { scope: "region", actions: ["warn", "divert"] })],
+    alone: [grant(ofOneRegion, dayMs, { scope: "region", actions: ["warn", "divert"] })],
     beyond: {
       prosecutor: [["carrier"], ["second-region"]],
       others: [

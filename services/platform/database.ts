@@ -14,6 +14,10 @@ pg.types.setTypeParser(bigintOid, (text) => {
 const connectionsMax = 8;
 const connectWaitMs = 3_000;
 const statementWaitMs = 30_000;
+/** A server that does not even end a statement in time is taken for gone. */
+const answerWaitMs = 40_000;
+/** A transaction whose process stands still holds its locks for so long at most. */
+const idleTransactionMs = 60_000;
 
 export interface DatabaseConfig {
   readonly DATABASE_URL: string;
@@ -44,6 +48,9 @@ export async function openDatabase<Schema>(
     max: connectionsMax,
     connectionTimeoutMillis: connectWaitMs,
     statement_timeout: statementWaitMs,
+    query_timeout: answerWaitMs,
+    idle_in_transaction_session_timeout: idleTransactionMs,
+    keepAlive: true,
   });
   // A connection that dies while idle is replaced at its next use.
   pool.on("error", (error) => log.warn({ err: error }, "an idle database connection was lost"));

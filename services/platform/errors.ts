@@ -41,7 +41,10 @@ const httpStatusOf: Readonly<Record<number, number>> = {
 
 /** Database and stream errors after which the caller can try again without harm. */
 const temporary =
-  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|Connection terminated|connection timeout|terminating connection|not queryable|timeout exceeded when trying to connect|the database system is|57P0[123]|08006|40P01|40001/i;
+  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|Connection terminated|connection timeout|terminating connection|not queryable|timeout exceeded when trying to connect|Query read timeout|the database system is|57014|25P03|53300|57P0[123]|08006|40P01|40001/i;
+
+/** PostgreSQL takes no NUL in a text: whoever sent one is told so, wherever in the request it stood. */
+const noCharacter = "22021";
 
 export interface Translated {
   readonly grpcStatus: status;
@@ -56,6 +59,19 @@ export function translateError(error: unknown): Translated {
   if (error instanceof InvalidInput) return translated(status.INVALID_ARGUMENT, detailOf(error), false);
   if (error instanceof Refusal) {
     return translated(statusOfRefusal[error.code] ?? status.FAILED_PRECONDITION, detailOf(error), false);
+  }
+  if (error instanceof Error && "code" in error && error.code === noCharacter) {
+    return translated(
+      status.INVALID_ARGUMENT,
+      {
+        code: "invalid-text",
+        field: "",
+        value: "",
+        message: "a text of the request holds a NUL character",
+        remedy: "send texts without it",
+      },
+      false,
+    );
   }
   const text =
     error instanceof Error ? `${error.message} ${"code" in error ? String(error.code) : ""}` : String(error);

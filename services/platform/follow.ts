@@ -1,14 +1,9 @@
-import { DeliverPolicy, type ConsumerMessages, type NatsConnection } from "nats";
+import { ErrorCode, NatsError } from "nats";
 import { pause } from "./lifecycle.ts";
+import type { NatsConnection } from "./nats.ts";
+import { readerName, StreamReader, type StoredMessage } from "./stream-reader.ts";
 
-/** One message of a stream, as it is stored. */
-export interface StoredMessage {
-  readonly sequence: number;
-  readonly subject: string;
-  readonly data: Uint8Array;
-  /** When the server stored it: milliseconds since 1970, with a fraction. */
-  readonly storedAtMs: number;
-}
+export type { StoredMessage } from "./stream-reader.ts";
 
 /** The stream no longer holds what comes next: the reader needs another source. */
 export class StreamGap extends Error {
@@ -23,15 +18,14 @@ export class StreamGap extends Error {
   }
 }
 
-const fetchedMessagesMax = 500;
 const retryWaitMs = 200;
 /** A server that is being started again has this long to answer; then it is asked again. */
-const askWaitMs = 1_500;
+const askWaitMs = 1_000;
 
 /**
  * Reads a stream in order, from the message after a sequence, for ever:
  * through restarts of the server and lost connections, without gaps and
- * without repeats. Ends when the signal aborts.
+ * without repeats, and no faster than it is read. Ends when the signal aborts.
  *
  * @param after sequence already known; 0: from the first message kept
  * @throws StreamGap when the stream has dropped messages after `after` that were not read
@@ -44,49 +38,35 @@ export async function* follow(
   filter?: string,
 ): AsyncGenerator<StoredMessage> {
   let last = after;
+  let name = readerName();
   while (!signal.aborted) {
-    let messages: ConsumerMessages | undefined;
+    let reader: StreamReader | undefined;
     try {
-      messages = await consume(connection, stream, last, filter);
-      const stop = () => void messages?.close();
-      signal.addEventListener("abort", stop, { once: true });
-      try {
-        for await (const message of messages) {
-          if (message.seq <= last) continue;
-          if (filter === undefined && message.seq !== last + 1)
-            throw new StreamGap(stream, last + 1, message.seq);
-          last = message.seq;
-          yield {
-            sequence: message.seq,
-            subject: message.subject,
-            data: message.data,
-            storedAtMs: message.info.timestampNanos / 1e6,
-          };
-        }
-      } finally {
-        signal.removeEventListener("abort", stop);
-        await messages.close().catch(() => undefined);
+      reader = await StreamReader.open(connection, { stream, after: last, filter }, name, askWaitMs);
+      name = readerName();
+      for (;;) {
+        const message = await reader.next(signal);
+        if (message === undefined) return;
+        const { sequence } = message;
+        if (sequence <= last) continue;
+        if (filter === undefined && sequence !== last + 1) throw new StreamGap(stream, last + 1, sequence);
+        last = sequence;
+        yield message;
       }
     } catch (error) {
       if (connection.isClosed()) return;
       if (!isTemporary(error)) throw error;
+      // A reader whose answer was late is asked for again by its name, so that it is there once.
+      if (!isTimeout(error)) name = readerName();
+    } finally {
+      reader?.close();
     }
     await pause(retryWaitMs, signal);
   }
 }
 
-async function consume(
-  connection: NatsConnection,
-  stream: string,
-  last: number,
-  filter: string | undefined,
-): Promise<ConsumerMessages> {
-  const consumer = await connection.jetstream({ timeout: askWaitMs }).consumers.get(stream, {
-    deliver_policy: DeliverPolicy.StartSequence,
-    opt_start_seq: last + 1,
-    ...(filter === undefined ? {} : { filterSubjects: filter }),
-  });
-  return consumer.consume({ max_messages: fetchedMessagesMax, idle_heartbeat: 2_000, expires: 10_000 });
+function isTimeout(error: unknown): boolean {
+  return error instanceof NatsError && error.code === ErrorCode.Timeout;
 }
 
 /** Anything the server or the line may do while it restarts; a programming error is not. */

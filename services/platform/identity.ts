@@ -26,9 +26,14 @@ export function createTokenVerifier(identityKeys: string): TokenVerifier {
       });
     }
     try {
-      const { payload } = await jwtVerify(token, keys, { audience: tokenAudience, algorithms: ["EdDSA"] });
+      const { payload } = await jwtVerify(token, keys, {
+        audience: tokenAudience,
+        algorithms: ["EdDSA"],
+        // A token without an end would be honoured for ever.
+        requiredClaims: ["exp"],
+      });
       const { sub, role, region, carrier } = payload;
-      if (typeof sub !== "string" || typeof role !== "string" || typeof region !== "string") {
+      if (typeof sub !== "string" || sub === "" || typeof role !== "string" || typeof region !== "string") {
         throw new errors.JWTClaimValidationFailed("sub, role and region are needed", payload);
       }
       const person: Person = { id: sub, role: parseRole("role", role), region };

@@ -3,6 +3,8 @@ import type { Log } from "./log.ts";
 
 /** After SIGTERM everything has this long to drain; the supervisor kills at 15 s. */
 const stopWaitMs = 10_000;
+/** One part may take so long: those that come after it are closed all the same. */
+const closeWaitMs = 6_000;
 
 /** What a running service is made of, closed in the reverse order of opening. */
 export class Lifecycle {
@@ -53,7 +55,11 @@ export class Lifecycle {
     this.#abort.abort();
     for (const { name, close } of this.#closers.reverse()) {
       try {
-        await close();
+        const ended = await Promise.race([
+          Promise.resolve(close()).then(() => true),
+          sleep(closeWaitMs, false, { ref: false }),
+        ]);
+        if (!ended) this.#log.warn({ part: name }, "did not close in time");
       } catch (error) {
         this.#log.warn({ part: name, err: error }, "did not close cleanly");
       }
@@ -77,6 +83,12 @@ export async function runService(log: Log, start: (lifecycle: Lifecycle) => Prom
     log.info("stopped");
     process.exit(0);
   };
+  // A rejection that nobody handles ends up here too: a service must not go on without knowing in what state.
+  process.on("uncaughtException", (error) => {
+    log.fatal({ err: error }, "something failed that nobody expected; the process ends");
+    log.flush();
+    process.exit(1);
+  });
   process.on("SIGTERM", () => void stop("SIGTERM"));
   process.on("SIGINT", () => void stop("SIGINT"));
   try {
@@ -100,6 +112,12 @@ export async function pause(milliseconds: number, signal: AbortSignal): Promise<
   }
 }
 
+/** Resolves when the signal aborts, also when it has already. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
 /** Something to wait for: `notify` wakes one `wait`, also one that begins later. */
 export class Wake {
   #notified = false;
@@ -110,8 +128,12 @@ export class Wake {
     this.#resolve?.();
   }
 
-  /** Resolves at the next notify, after `milliseconds`, or when aborted. */
-  async wait(milliseconds: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves at the next notify, after `milliseconds`, or when aborted.
+   *
+   * @returns whether it was notified
+   */
+  async wait(milliseconds: number, signal: AbortSignal): Promise<boolean> {
     if (!this.#notified && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const wake = () => resolve();
@@ -123,7 +145,9 @@ export class Wake {
       // Left in place, the listeners would pile up on a signal that lives as long as the service.
       signal.removeEventListener("abort", wake);
     }
+    const wasNotified = this.#notified;
     this.#resolve = undefined;
     this.#notified = false;
+    return wasNotified;
   }
 }

@@ -3,6 +3,7 @@ import type { TlsIdentity } from "./config.ts";
 import type { Log } from "./log.ts";
 
 const reconnectWaitMs = 200;
+const reconnectJitterMs = 100;
 const pingIntervalMs = 2_000;
 
 /**
@@ -22,20 +23,40 @@ export async function connectNats(
     tls: { ca: tls.ca, cert: tls.cert, key: tls.key },
     maxReconnectAttempts: -1,
     reconnectTimeWait: reconnectWaitMs,
+    // Few clients a server: the library's second of jitter under TLS would only delay what waits.
+    reconnectJitter: reconnectJitterMs,
+    reconnectJitterTLS: reconnectJitterMs,
     waitOnFirstConnect: true,
     // A server that went away without closing is noticed after two pings.
     pingInterval: pingIntervalMs,
     maxPingOut: 2,
     ignoreAuthErrorAbort: true,
   });
+  const listeners = new Set<() => void>();
+  disconnectListeners.set(connection, listeners);
   void (async () => {
     for await (const event of connection.status()) {
+      if (event.type === "disconnect") for (const listener of listeners) listener();
       if (event.type === "disconnect" || event.type === "reconnect" || event.type === "error") {
         log.info({ event: event.type, data: event.data }, "nats connection");
       }
     }
   })();
   return connection;
+}
+
+/** Who is to hear that a connection was lost; one listener of the library serves them all. */
+const disconnectListeners = new WeakMap<NatsConnection, Set<() => void>>();
+
+/**
+ * Calls `listener` whenever the connection (of connectNats) is lost.
+ *
+ * @returns ends that
+ */
+export function onDisconnect(connection: NatsConnection, listener: () => void): () => void {
+  const listeners = disconnectListeners.get(connection);
+  listeners?.add(listener);
+  return () => listeners?.delete(listener);
 }
 
 export type { NatsConnection };

@@ -26,6 +26,9 @@ export class LaneProducer {
   readonly #subject: (type: string) => string;
   #lastOutbox = 0;
   #lastSequence = 0;
+  /** The last event as it was found in the stream; empty: none was. */
+  #lastBytes: Uint8Array = new Uint8Array();
+  #trouble = "";
 
   private constructor(
     connection: NatsConnection,
@@ -66,6 +69,11 @@ export class LaneProducer {
     return this.#lastOutbox;
   }
 
+  /** Why the last append has not succeeded yet; empty: it has. */
+  get trouble(): string {
+    return this.#trouble;
+  }
+
   /**
    * Stores the event that comes after `lastOutbox`, however often the server
    * or the line goes away meanwhile. One append at a time.
@@ -97,22 +105,29 @@ export class LaneProducer {
         });
         this.#lastSequence = parseAcknowledgement(answer.data);
         this.#lastOutbox = outbox;
+        this.#trouble = "";
         return this.#lastSequence;
       } catch (error) {
-        if (await this.#wasStored(outbox, error, signal)) return this.#lastSequence;
+        this.#trouble = String(error);
+        if (await this.#wasStored(outbox, bytes, error, signal)) {
+          this.#trouble = "";
+          return this.#lastSequence;
+        }
       }
     }
   }
 
   /** After a failed append: stored after all (its answer was lost), or to be tried again. */
-  async #wasStored(outbox: number, error: unknown, signal: AbortSignal): Promise<boolean> {
+  async #wasStored(outbox: number, bytes: Uint8Array, error: unknown, signal: AbortSignal): Promise<boolean> {
     if (!(error instanceof WrongSequence)) await pause(retryWaitMs, signal);
     try {
       await this.#readLast();
     } catch {
       return false;
     }
-    if (this.#lastOutbox > outbox) {
+    // Two processes of one name count alike: the number alone does not say whose event it is.
+    const isOther = this.#lastOutbox === outbox && Buffer.compare(this.#lastBytes, bytes) !== 0;
+    if (this.#lastOutbox > outbox || isOther) {
       throw new ProducerReplaced(
         `${this.#ownSubjects} is at outbox ${this.#lastOutbox}, this process at ${outbox}`,
       );
@@ -125,6 +140,7 @@ export class LaneProducer {
       const last = await this.#manager.streams.getMessage(this.#stream, { last_by_subj: this.#ownSubjects });
       this.#lastSequence = last.seq;
       this.#lastOutbox = Event.decode(last.data).outbox;
+      this.#lastBytes = last.data;
     } catch (error) {
       if (!(error instanceof Error) || !/message not found|no message found/i.test(error.message))
         throw error;

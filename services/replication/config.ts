@@ -26,3 +26,4 @@ export const compareEveryMs = 60_000;
 export const heartbeatMs = 5_000;
 /** Live messages kept while earlier ones are fetched; the oldest go first, and are fetched later. */
 export const liveMessagesMax = 2_000;
+export const liveBytesMax = 16 * 1024 * 1024;

@@ -8,29 +8,37 @@ import { Wake } from "#platform/lifecycle.ts";
  */
 export class LiveMessages {
   readonly #messagesMax: number;
+  readonly #bytesMax: number;
   #messages: CopiedMessage[] = [];
+  #bytes = 0;
   readonly wake = new Wake();
 
-  constructor(messagesMax: number) {
-    this.#messagesMax = messagesMax;
+  constructor(limits: { readonly messagesMax: number; readonly bytesMax: number }) {
+    this.#messagesMax = limits.messagesMax;
+    this.#bytesMax = limits.bytesMax;
   }
 
   push(message: CopiedMessage): void {
-    if (this.#messages.length >= this.#messagesMax) this.#messages.shift();
     this.#messages.push(message);
+    this.#bytes += message.data.length;
+    while (this.#messages.length > this.#messagesMax || this.#bytes > this.#bytesMax) this.#shift();
     this.wake.notify();
   }
 
   /** The message with that sequence if it is the next one waiting; earlier ones are dropped. */
   take(sequence: number): CopiedMessage | undefined {
-    const from = this.#messages.findIndex((message) => message.sequence >= sequence);
-    this.#messages = from < 0 ? [] : from === 0 ? this.#messages : this.#messages.slice(from);
-    if (this.#messages[0]?.sequence !== sequence) return undefined;
-    return this.#messages.shift();
+    while ((this.#messages[0]?.sequence ?? sequence) < sequence) this.#shift();
+    return this.#messages[0]?.sequence === sequence ? this.#shift() : undefined;
   }
 
   /** Something waits that is later than what was asked for last: there is a gap before it. */
   get waiting(): boolean {
     return this.#messages.length > 0;
+  }
+
+  #shift(): CopiedMessage | undefined {
+    const first = this.#messages.shift();
+    this.#bytes -= first?.data.length ?? 0;
+    return first;
   }
 }

@@ -4,7 +4,7 @@ import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { regionStream, regionSubject } from "#proto/names.ts";
 import { Calls, type CallRecord } from "#proto/qalqan/events/v1/events.ts";
-import { callsPerMessageMax, callsWaitingMax, flushMs, retryMs } from "./config.ts";
+import { callsPerMessageMax, callsWaitingMax, flushMs, lateMs, retryMs } from "./config.ts";
 
 const askWaitMs = 1_000;
 
@@ -21,6 +21,10 @@ export class CallLog {
   #waiting: CallRecord[] = [];
   #dropped = 0;
   #closing = false;
+  /** Calls of the batch that is on its way. */
+  #flying = 0;
+  /** Since when there is a call that is not in LOCAL; 0: there is none. */
+  #unsavedSinceMs = 0;
 
   constructor(replica: string, log: Log) {
     this.#subject = regionSubject.local(replica, "calls");
@@ -29,8 +33,15 @@ export class CallLog {
 
   add(record: CallRecord): void {
     this.#waiting.push(record);
+    if (this.#unsavedSinceMs === 0) this.#unsavedSinceMs = Date.now();
     if (this.#waiting.length >= callsPerMessageMax) this.#wake.notify();
     if (this.#waiting.length > callsWaitingMax) this.#drop();
+  }
+
+  /** Calls that are not in LOCAL, once one has waited for so long that a kill would lose more than a flush. */
+  late(nowMs: number): number {
+    const isLate = this.#unsavedSinceMs > 0 && nowMs - this.#unsavedSinceMs > lateMs;
+    return isLate ? this.#flying + this.#waiting.length : 0;
   }
 
   /** Everything that waits goes out at once, and `run` ends after it. */
@@ -48,7 +59,10 @@ export class CallLog {
       if (calls.length === 0 && this.#closing) return;
       if (calls.length === 0) continue;
       this.#waiting = this.#waiting.slice(calls.length);
+      this.#flying = calls.length;
       last = await this.#append(connection, last, Calls.encode({ calls }).finish(), signal);
+      this.#flying = 0;
+      this.#unsavedSinceMs = this.#waiting.length > 0 ? Date.now() : 0;
       if (signal.aborted) this.#waiting = [...calls, ...this.#waiting];
     }
     if (this.#waiting.length > 0)

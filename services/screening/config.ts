@@ -47,6 +47,10 @@ export const counterFlushMs = 60;
 export const callsPerMessageMax = 500;
 /** Calls that wait for LOCAL while it does not answer; beyond that the oldest are dropped, counted and named. */
 export const callsWaitingMax = 50_000;
+/** Calls that wait for longer are more than a flush: how many is kept on the disk, and named after a kill (ms). */
+export const lateMs = 500;
+/** How often that is looked at (ms). */
+export const lateLookMs = 250;
 /** Answered calls in one Counters event. */
 export const answeredPerFlushMax = 2_000;
 /** Minutes in one Counters event; after a long outage they go in several. */
@@ -65,8 +69,13 @@ export const receiptEveryMs = 5_000;
 export const appliedPerReceiptMax = 1_000;
 /** The snapshot is written this often, if something changed (ms). */
 export const snapshotEveryMs = 30_000;
+/** Or if EVENTS has gone on by so much, receipts and counters too: a start reads them in a second. */
+export const snapshotBehindMax = 2_000;
 /** Live messages kept while earlier ones are on their way; beyond that the copy brings them. */
 export const liveWaitingMax = 2_000;
+export const liveWaitingBytesMax = 16 * 1024 * 1024;
+/** The whole overlay of a region is here after so long, or it is asked for again (ms). */
+export const overlayWaitMs = 60_000;
 /** While the event loop is later than this, calls are let go on (ms). */
 export const loopLagMaxMs = 500;
 /** What must be written at the end has this long (ms). */

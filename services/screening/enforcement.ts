@@ -1,5 +1,8 @@
 import { NationalTable } from "#domain/national-table.ts";
 import { Overlay } from "#domain/overlay.ts";
+import type { StopSetting } from "#domain/overlay-events.ts";
+import type { Trunk } from "#domain/trunk.ts";
+import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import { firstEpoch, type Lane } from "#proto/names.ts";
 import type { Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
@@ -11,6 +14,14 @@ export interface StartEnds {
   readonly national: number;
   readonly events: number;
   readonly urgent: number;
+}
+
+/** Stop switches and trunks as they were turned last. */
+export interface KeptSwitches {
+  readonly trunks: readonly Trunk[];
+  readonly stops: readonly StopSetting[];
+  /** The nation's stop, and the sequence of NATIONAL that turned it; 0: nobody has. */
+  readonly nation: { readonly stopped: boolean; readonly sequence: number };
 }
 
 /**
@@ -33,12 +44,20 @@ export class Enforcement {
   #ready = false;
   #diverged = "";
   #mismatches = 0;
+  #changes = 0;
+  /** The nation's stop as it was kept, for as long as the table is older. */
+  #keptStop: KeptSwitches["nation"] = { stopped: false, sequence: 0 };
+  /** Somebody turned a switch: it is to be kept at once. */
+  readonly switched = new Wake();
 
   /** @param changed called after each change that a receipt tells about */
   constructor(region: string, log: Log, changed: () => void) {
     this.region = region;
     this.#log = log;
-    this.#changed = changed;
+    this.#changed = () => {
+      this.#changes += 1;
+      changed();
+    };
     this.#table = new NationalTable(region);
     this.#overlay = new Overlay(region);
   }
@@ -68,6 +87,38 @@ export class Enforcement {
   /** Batches after which the digest was not the nation's. */
   get mismatches(): number {
     return this.#mismatches;
+  }
+
+  /** Changes of table and overlay since the start, those that only move a sequence left out. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Whether the nation's stop switch is on. */
+  get nationStopped(): boolean {
+    const kept = this.#keptStop;
+    return this.#table.sequence < kept.sequence ? kept.stopped : this.#table.stopped;
+  }
+
+  get switches(): KeptSwitches {
+    const { stop, sequence } = this.#table;
+    const isOlder = sequence < this.#keptStop.sequence;
+    const nation = { stopped: stop?.stopped ?? false, sequence: stop?.revision ?? 0 };
+    return {
+      trunks: [...this.#overlay.trunks()],
+      stops: [...this.#overlay.stops()],
+      nation: isOlder ? this.#keptStop : nation,
+    };
+  }
+
+  /** Takes switches that were turned after the snapshot was written; of each the latest counts. */
+  restoreSwitches({ trunks, stops, nation }: KeptSwitches): void {
+    const nowhere = { lane: "urgent", sequence: 0 } as const;
+    for (const { id, ...rest } of trunks) {
+      this.#overlay.applyEvent({ body: { $case: "trunkSet", value: { trunk: id, ...rest } } }, nowhere);
+    }
+    for (const value of stops) this.#overlay.applyEvent({ body: { $case: "regionStop", value } }, nowhere);
+    this.#keptStop = nation;
   }
 
   /** What is still missing before this replica is ready. */
@@ -108,6 +159,7 @@ export class Enforcement {
     });
     this.#overlay = overlay;
     this.#overlayLoaded = true;
+    this.switched.notify();
     this.#readyPerhaps();
     this.#changed();
   }
@@ -133,6 +185,7 @@ export class Enforcement {
     this.applied.add("NATIONAL", batch.sequence, Date.now());
     if (!digestIsRight) this.#mismatches += 1;
     this.#setDiverged(digestIsRight ? "" : `the digest differs since NATIONAL ${batch.sequence}`);
+    if (batch.rows.some(({ row }) => row?.$case === "stop")) this.switched.notify();
     this.#readyPerhaps();
     this.#changed();
     return digestIsRight;
@@ -145,6 +198,7 @@ export class Enforcement {
     // Receipts are events themselves: one about a receipt would never end.
     if (!concernsOverlay(event)) return;
     this.applied.add(lane === "events" ? "EVENTS" : "URGENT", sequence, Date.now());
+    if (event.body?.$case === "trunkSet" || event.body?.$case === "regionStop") this.switched.notify();
     this.#changed();
   }
 

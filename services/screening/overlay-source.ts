@@ -4,7 +4,7 @@ import { channelCredentials, channelOptions, read } from "#platform/grpc-client.
 import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import { CentreClient } from "#proto/qalqan/centre/v1/centre.ts";
-import { retryMs } from "./config.ts";
+import { overlayWaitMs, retryMs } from "./config.ts";
 
 /**
  * Loads the region's whole overlay from its centre, trying until centre answers.
@@ -44,7 +44,7 @@ async function readOverlay(client: CentreClient, region: string): Promise<Overla
   const overlay = new Overlay(region);
   let header: { eventsSequence: number; urgentSequence: number; parts: number } | undefined;
   let parts = 0;
-  for await (const { part } of read(client.getOverlay({}))) {
+  for await (const { part } of read(client.getOverlay({}, { deadline: Date.now() + overlayWaitMs }))) {
     if (part?.$case === "header") {
       header = part.value;
     } else if (part?.$case === "event") {

@@ -2,7 +2,7 @@ import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { LaneProducer } from "#platform/producer.ts";
 import type { Event, Receipt } from "#proto/qalqan/events/v1/events.ts";
-import { answeredPerFlushMax, counterFlushMs, receiptEveryMs, receiptGapMs } from "./config.ts";
+import { answeredPerFlushMax, counterFlushMs, lateMs, receiptEveryMs, receiptGapMs } from "./config.ts";
 import type { CallCounters } from "./domain/call-counters.ts";
 import type { Enforcement } from "./enforcement.ts";
 
@@ -32,6 +32,9 @@ export class Reporter {
   #countedAtMs = 0;
   #closing = false;
   #named = 0;
+  /** Calls of the message that is on its way, and since when; 0: none is. */
+  #flying = 0;
+  #flyingSinceMs = 0;
 
   /** @param pairs written before the counters that name first calls of pairs */
   constructor(
@@ -63,6 +66,13 @@ export class Reporter {
     } else if (this.#counters.waitingCalls === answeredPerFlushMax) {
       this.#wake.notify();
     }
+  }
+
+  /** Counted calls that are not in EVENTS, once something has waited so long that a kill would lose more than a flush. */
+  late(nowMs: number): number {
+    const since = [this.#flyingSinceMs, this.#countedAtMs].filter((atMs) => atMs > 0);
+    const isLate = since.some((atMs) => nowMs - atMs > lateMs);
+    return isLate ? this.#flying + this.#counters.waitingCalls : 0;
   }
 
   /** Counters go out at once, a last receipt says that this replica is not ready any more, and `run` ends. */
@@ -133,6 +143,15 @@ export class Reporter {
   }
 
   async #write(producer: LaneProducer, body: Event["body"], signal: AbortSignal): Promise<void> {
-    await producer.append({ atMs: Date.now(), body }, signal);
+    this.#flying = body?.$case === "counters" ? body.value.calls.length : 0;
+    this.#flyingSinceMs = Date.now();
+    try {
+      await producer.append({ atMs: Date.now(), body }, signal);
+    } catch (error) {
+      const count = this.#flying + this.#counters.waitingCalls;
+      this.#log.error({ event: "counted-calls-lost", count, reason: String(error) }, "not written");
+      throw error;
+    }
+    [this.#flying, this.#flyingSinceMs] = [0, 0];
   }
 }

@@ -137,7 +137,7 @@ export class Screener {
     const outcome = applyMode(decided.decision, {
       mode,
       percent,
-      stopped: table.stopped || overlay.isStopped(request.trunk),
+      stopped: enforcement.nationStopped || overlay.isStopped(request.trunk),
       bucket: mode === "enforce" && percent > 0 && percent < 100 ? this.#bucket(request, nowMs) : 0,
     });
     return {

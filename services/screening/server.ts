@@ -26,8 +26,10 @@ import { getState } from "./rpc/get-state.ts";
 import { screen } from "./rpc/screen.ts";
 import { screenStream } from "./rpc/screen-stream.ts";
 import { Screener } from "./screener.ts";
+import { LateCallsFile } from "./store/late-calls-file.ts";
 import { PairsFile } from "./store/pairs-file.ts";
 import { SnapshotFile } from "./store/snapshot-file.ts";
+import { SwitchesFile } from "./store/switches-file.ts";
 
 /**
  * Starts one replica of the region's screening. It answers as soon as its own
@@ -52,6 +54,8 @@ export async function startScreening(
   const pairs = new FirstPairs(limits.pairsPerDayMax);
   const pairsFile = new PairsFile(config.STATE_DIRECTORY, pairs, log);
   await pairsFile.restore(Date.now());
+  const lateCalls = new LateCallsFile(config.STATE_DIRECTORY, log);
+  await lateCalls.report();
   const reporter = new Reporter(enforcement, counters, pairsFile, replica, log);
   const callLog = new CallLog(config.REPLICA, log);
   const loop = lifecycle.use("loop watch", new LoopWatch(), (watch) => watch.close());
@@ -62,14 +66,20 @@ export async function startScreening(
     regions: readRegions(config.REGIONS_FILE),
   });
   const heartbeat = new CapitalHeartbeat();
+  let nationalStopped = (): string => "";
   const probes = await serveProbes(config.HTTP_LISTEN, () => ({
     ready: enforcement.ready,
-    why: enforcement.ready ? enforcement.diverged : `waiting for ${enforcement.waitsFor}`,
+    why: enforcement.ready
+      ? nationalStopped() || enforcement.diverged
+      : `waiting for ${enforcement.waitsFor}`,
   }));
   lifecycle.use("probes", probes, (server) => server.close());
   const snapshots = new SnapshotFile(config.STATE_DIRECTORY, enforcement, log);
   const snapshot = await snapshots.read(region);
+  const switches = new SwitchesFile(config.STATE_DIRECTORY, region, enforcement, log);
+  const kept = await switches.read();
   if (snapshot !== undefined) enforcement.restore(snapshot.table, snapshot.overlay);
+  if (snapshot !== undefined && kept !== undefined) enforcement.restoreSwitches(kept);
 
   const handlers = new Handlers(createTokenVerifier(config.IDENTITY_KEYS_FILE), log);
   const implementation = {
@@ -80,6 +90,14 @@ export async function startScreening(
   const grpc = await serveGrpc(config.GRPC_LISTEN, tlsOf(config), [
     { definition: ScreeningService, implementation },
   ]);
+  // Closed after everything was written, or named as lost: then nothing is late.
+  lifecycle.use("late calls file", lateCalls, (file) => file.write({ calls: 0, counted: 0 }));
+  lifecycle.run("late calls", async (signal) => {
+    while (await pause(limits.lateLookMs, signal)) {
+      const nowMs = Date.now();
+      await lateCalls.write({ calls: callLog.late(nowMs), counted: reporter.late(nowMs) });
+    }
+  });
   const connection = await connectNats(config, tlsOf(config), `${config.REPLICA}.${region}`, log);
   lifecycle.use("nats", connection, (open) => open.close());
   heartbeat.listen(connection);
@@ -88,14 +106,16 @@ export async function startScreening(
     const { signal } = lifecycle;
     enforcement.replaceOverlay(await loadOverlay(region, config.CENTRE_URL, tlsOf(config), log, signal));
   };
-  lifecycle.run("national", (signal) => new NationalConsumer(connection, enforcement, log).run(signal));
+  const national = new NationalConsumer(connection, enforcement, log);
+  nationalStopped = () => national.stopped;
+  lifecycle.run("national", (signal) => national.run(signal));
   lifecycle.run("lanes", async (signal) => {
     const ends = await readEnds(connection, enforcement, signal);
     const { eventsSequence, urgentSequence } = enforcement.overlay;
     const behind = ends.events < eventsSequence || ends.urgent < urgentSequence;
     if (behind) log.error({ event: "lanes-behind-snapshot", ends }, "the overlay is loaded anew");
-    enforcement.setEnds(ends);
     if (snapshot === undefined || behind) await loadWhole();
+    enforcement.setEnds(ends);
     await followLanes(connection, enforcement, loadWhole, log, signal);
   });
 
@@ -112,10 +132,11 @@ export async function startScreening(
     await reporter.run(producer, giveUp.signal);
   });
   lifecycle.run("calls", () => callLog.run(connection, giveUp.signal));
-  lifecycle.run("snapshot", async (signal) => {
-    while (await pause(limits.snapshotEveryMs, signal)) {
-      enforcement.forgetOld(Date.now());
-      if (enforcement.isWhole) await snapshots.write(enforcement);
+  lifecycle.run("snapshot", (signal) => keepSnapshots(snapshots, enforcement, signal));
+  lifecycle.run("switches", async (signal) => {
+    while (!signal.aborted) {
+      await enforcement.switched.wait(limits.snapshotEveryMs, signal);
+      if (enforcement.isWhole) await switches.write(enforcement.switches);
     }
   });
   lifecycle.use("answers", grpc, async (server) => {
@@ -149,6 +170,24 @@ async function readEnds(
     } catch (error) {
       if (!(await pause(limits.retryMs, signal))) throw error;
     }
+  }
+}
+
+/** A snapshot now and then, if it would say more than the last; a whole table is not written for each receipt. */
+async function keepSnapshots(
+  snapshots: SnapshotFile,
+  enforcement: Enforcement,
+  signal: AbortSignal,
+): Promise<void> {
+  let written = { changes: -1, eventsSequence: 0 };
+  while (await pause(limits.snapshotEveryMs, signal)) {
+    enforcement.forgetOld(Date.now());
+    const { changes, overlay, isWhole } = enforcement;
+    const { eventsSequence } = overlay;
+    const isBehind = eventsSequence - written.eventsSequence >= limits.snapshotBehindMax;
+    if (!isWhole || (changes === written.changes && !isBehind)) continue;
+    await snapshots.write(enforcement);
+    written = { changes, eventsSequence };
   }
 }
 

@@ -103,6 +103,42 @@ describe("an approval", () => {
     ]);
   });
 
+  test("of another region's batch is written here in the same way, and the capital judges it", async () => {
+    const batch = "almaty-01K0000000000000000000000B";
+    await expect(service.approve(secondOperator, { batch })).rejects.toMatchObject({ code: "forbidden" });
+    const { batch: view } = await service.approve(prosecutor, { batch });
+    expect(view).toMatchObject({ batch, state: "held" });
+    await service.approve(prosecutor, { batch });
+    await until(async () => (await approvals()).some((each) => each.batch === batch));
+    expect((await approvals()).filter((each) => each.batch === batch)).toMatchObject([
+      {
+        directive: "",
+        revision: 1,
+        kind: "second-region",
+        region: "astana",
+        approved: true,
+        complete: false,
+      },
+    ]);
+  });
+
+  test("of another region and one of this region are seen together: only what both lack is missing", async () => {
+    const held = await service.issue(operator, {
+      number: "+77011234569",
+      expiresAtMs: Date.now() + 5 * dayMs,
+    });
+    expect(held.missing).toEqual(["second-person", "second-region", "carrier"]);
+    const told = { directive: held.id, decision: "held", reason: "approval", missing: ["second-person"] };
+    await service.decide([told]);
+    await until(async () => (await service.view(held.id)).missing.length === 1);
+    expect((await service.view(held.id)).missing).toEqual(["second-person"]);
+    const { directive } = await service.approve(prosecutor, { directive: held.id });
+    // Complete, but only the capital knows: its word is waited for.
+    expect(directive).toMatchObject({ state: "held", missing: [], settled: false });
+    await service.decide([{ directive: held.id, decision: "accepted" }]);
+    await until(async () => (await service.view(held.id)).state === "national");
+  });
+
   test("of the capital makes a held directive national, also when it was given elsewhere", async () => {
     const held = await service.issue(prosecutor, {
       number: "+77011234568",

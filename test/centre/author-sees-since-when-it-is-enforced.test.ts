@@ -16,6 +16,21 @@ describe("the author of a directive", () => {
     view.receipts.find((each) => each.region === region);
   const waiting = { revision: 1, state: "waiting", enforcedAtMs: 0 };
 
+  test("sees every region of the nation, also before the capital has decided anything", async () => {
+    const rows = ["astana", "almaty", "mangystau"].map((region) => ({ region, state: "waiting" }));
+    await service.forRegion({ enforcements: rows });
+    await until(async () => {
+      const trial = await service.issue(operator, { number: "+442079460000", dryRun: true });
+      return trial.receipts.length === 3;
+    });
+    const trial = await service.issue(operator, { number: "+442079460000", dryRun: true });
+    expect(trial.receipts.map(({ region, state }) => [region, state])).toEqual([
+      ["almaty", "waiting"],
+      ["astana", "waiting"],
+      ["mangystau", "waiting"],
+    ]);
+  });
+
   test("watches it become enforced, region by region", async () => {
     const issued = await service.issue(operator, { number: "+442079460001" });
     const views: DirectiveView[] = [];

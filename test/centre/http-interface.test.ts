@@ -129,6 +129,9 @@ describe("the HTTP interface of a centre", () => {
       status: 404,
       body: { code: "not-found" },
     });
+    for (const path of ["/v1/directives/astana%00", "/v1/directives?batch=astana%00"]) {
+      expect(await ask("GET", path)).toMatchObject({ status: 400, body: { code: "invalid-text" } });
+    }
     expect(await ask("GET", "/v2/anything")).toMatchObject({ status: 404, body: { field: "path" } });
     expect(await ask("GET", "/v1/directives?stat=held")).toMatchObject({
       status: 400,

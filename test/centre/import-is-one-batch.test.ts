@@ -135,6 +135,32 @@ describe("an import", () => {
     );
   });
 
+  test("of Kazakh numbers is national once the capital has a second region's approval too", async () => {
+    const last = (await service.import(operator, ["+77011230001", "+77011230002", "+14155550177"])).at(-1);
+    const kazakh = last?.batch ?? "";
+    const all = ["second-person", "second-region", "carrier"];
+    expect(last).toMatchObject({ accepted: 3, state: "held", missing: all });
+    const members = async () =>
+      (await events()).flat().filter((each) => each.batch === kazakh && each.target.startsWith("+7"));
+    await until(async () => (await members()).length === 2);
+    const foreign = (await events()).flat().find(({ target }) => target === "+14155550177");
+    const ids = (await members()).map(({ id }) => id);
+
+    await service.approve(prosecutor, { batch: kazakh });
+    expect(await service.batch(kazakh)).toMatchObject({
+      state: "held",
+      missing: ["second-region", "carrier"],
+    });
+    await service.decide([{ directive: foreign?.id ?? "", decision: "accepted" }]);
+    expect(await service.batch(kazakh)).toMatchObject({
+      state: "held",
+      missing: ["second-region", "carrier"],
+    });
+    await service.decide(ids.map((directive) => ({ directive, decision: "accepted" })));
+    await until(async () => (await service.batch(kazakh)).state === "national");
+    expect(await service.batch(kazakh)).toMatchObject({ missing: [] });
+  });
+
   test("that breaks off half-way leaves nothing, and can be repeated", async () => {
     const before = await count();
     const numbers = Array.from({ length: 5_000 }, (_, index) => `+1414${String(5_550_000 + index)}`);

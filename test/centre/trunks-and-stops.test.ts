@@ -91,6 +91,20 @@ describe("trunks and stop switches", () => {
     expect(stops).toEqual(["1 kazakhtelecom true", "2 kazakhtelecom false", "3  true", "4  false"]);
   });
 
+  test("who speaks for no carrier has no trunks, stops nothing and confirms nothing", async () => {
+    const { carrier: _, ...nobodys } = carrier;
+    const held = await service.issue(prosecutor, { number: "+77011234568" });
+    expect(held).toMatchObject({ state: "held", missing: ["second-region", "carrier"] });
+    const refused = { code: "forbidden", field: "authorization.carrier" };
+    await expect(service.approve({ ...nobodys, id: "c-3" }, { directive: held.id })).rejects.toMatchObject(
+      refused,
+    );
+    await expect(service.as({ ...nobodys, id: "c-3" }, "putTrunk", put)).rejects.toMatchObject(refused);
+    await expect(service.as({ ...nobodys, id: "c-3" }, "setStop", { stopped: true })).rejects.toMatchObject(
+      refused,
+    );
+  });
+
   test("the direction of a trunk decides how far an operator's powers reach", async () => {
     const asked = { number: "+77011234567", trunk: "intl-1" };
     expect(await service.issue(operator, asked)).toMatchObject({ state: "regional", scope: "nation" });

@@ -21,6 +21,14 @@ describe("wrong use of the command line", () => {
     ["neither an id nor a batch", ["directive", "approve"], "id", ""],
     ["a process without its service", ["local", "kill", "astana"], "process", "astana"],
     ["a fault for a server elsewhere", ["local", "cut", "astana", "--server", "h:1"], "server", "h:1"],
+    ["a wait that is too short", ["directive", "issue", ...issued(), "--wait", "0"], "wait", "0"],
+    [
+      "an action that there is not",
+      ["directive", "issue", ...issued(), "--action", "shout"],
+      "action",
+      "shout",
+    ],
+    ["a state that there is not", ["directive", "list", "--state", "asleep"], "state", "asleep"],
     [
       "an override that is no revision",
       ["directive", "issue", ...issued(), "--override", "-1"],
@@ -36,6 +44,12 @@ describe("wrong use of the command line", () => {
     expect(error["message"]).not.toBe("");
     expect(error["remedy"]).not.toBe("");
     expect(json.stderr).toBe("");
+  });
+
+  it("is also a word that only the domain knows", async () => {
+    const { code, stdout } = await runCli("trunk", "mode", "intl-1", "loud", ...nowhere, "--json");
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { field: "mode", value: "loud" } });
   });
 
   it("is said to a person on standard error, with what to do", async () => {

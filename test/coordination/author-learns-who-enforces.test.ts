@@ -21,6 +21,13 @@ async function statesOf(directive: string) {
   return Object.fromEntries((await rowsOf(directive)).map(({ region, state }) => [region, state]));
 }
 
+test("every region is told at once who belongs to the nation", async () => {
+  for (const region of ["astana", "almaty", "mangystau"]) {
+    await until(async () => (await capital.nation(region)).length > 0);
+    expect(await capital.nation(region)).toEqual(["almaty", "astana", "mangystau"]);
+  }
+});
+
 test("the author's region is told of every region, and since when each enforces", async () => {
   await capital.sendReceipt("almaty");
   const opinion = directiveOf("astana", 1);
@@ -156,4 +163,8 @@ test("a region that is added to the nation's file is followed without a restart"
   });
   await until(async () => (await capital.national()).table.entriesOf(opinion.target).measure !== undefined);
   expect((await capital.national()).table.entriesOf(opinion.target).measure?.directive).toBe(opinion.id);
+  // The others learn of it, and are not told again of those that they know; nor are they after restarts.
+  const nation = ["almaty", "astana", "mangystau", "west-kazakhstan"];
+  expect(await capital.nation("west-kazakhstan")).toEqual(nation);
+  expect(await capital.nation("astana")).toEqual(nation);
 });

@@ -145,8 +145,18 @@ export class CapitalUnderTest {
     return { batches, table };
   }
 
-  /** Enforcement rows that a region was told, in order. */
+  /** Since when regions enforce decisions, as a region was told, in order. */
   async enforcements(region: string): Promise<Enforcement[]> {
+    return (await this.#toldRegions(region)).filter(({ nationalSequence }) => nationalSequence > 0);
+  }
+
+  /** The regions of the nation, as a region was told when it or they joined. */
+  async nation(region: string): Promise<string[]> {
+    const joined = (await this.#toldRegions(region)).filter(({ nationalSequence }) => nationalSequence === 0);
+    return joined.map((row) => row.region).toSorted();
+  }
+
+  async #toldRegions(region: string): Promise<Enforcement[]> {
     const messages = await this.#messages(hubStream.forRegion(region, firstEpoch));
     return messages.flatMap(({ sequence, data }) => {
       const batch = RegionBatch.decode(data);

@@ -51,6 +51,16 @@ test("a protected number is a row of the national table, and opinions against it
   ).rejects.toMatchObject({ code: "not-found" });
 });
 
+test("a protected number originates from single trunks, or it would be a passport on all international ones", async () => {
+  const { client } = capital;
+  const metadata = await capital.token("central-prosecutor");
+  const everywhere = { ...request, originatesFrom: ["dom-1", "international"] };
+  await expect(call(client.addProtectedNumber.bind(client), everywhere, { metadata })).rejects.toMatchObject({
+    code: "invalid-trunk",
+    field: "originates_from",
+  });
+});
+
 test("the national stop is a row of the national table", async () => {
   const { client } = capital;
   const metadata = await capital.token("central-prosecutor");

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { get } from "node:http";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { call } from "#platform/grpc-client.ts";
@@ -124,6 +125,21 @@ describe("at the capital", () => {
     const bad = await fetch(`http://${capital.http}/v1/statistics?sinceMs=yesterday`);
     expect(bad.status).toBe(400);
     expect(await bad.json()).toMatchObject({ code: "invalid-time", field: "sinceMs" });
+  });
+
+  test("who asks this machine under another name needs a token: a page of others, or a proxy for them", async () => {
+    const statusFor = (host: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const asked = get(`http://${capital.http}/v1/status`, { headers: { host } }, (answer) => {
+          answer.resume();
+          resolve(answer.statusCode);
+        });
+        asked.on("error", reject);
+      });
+    expect(await statusFor("localhost:8080")).toBe(200);
+    expect(await statusFor("[::1]:8080")).toBe(200);
+    expect(await statusFor("rebound.example:8080")).toBe(401);
+    expect(await statusFor("127.0.0.1.example")).toBe(401);
   });
 });
 

@@ -171,6 +171,39 @@ test("a held directive counts from its approval on, whichever came first", async
   expect(words(second.id)).toEqual(["accepted"]);
 });
 
+test("what needs a second region counts from that region's approval on: a batch, and a directive of its region alone", async () => {
+  const missing = ["second-person", "second-region", "carrier"];
+  const batch = idOf("astana", 600);
+  const member = memberOf("astana", batch, 601, { target: "+77011230601", missing });
+  const alone = directiveOf("astana", 602, { target: "+77011230602", scope: "region", missing });
+  await capital.send("astana", "events", directives(member));
+  await capital.send("astana", "urgent", directives(alone));
+  const subjects = [{ batch }, { directive: alone.id }];
+  const decisions = async (id: string) =>
+    (await capital.national()).batches
+      .flatMap((each) => each.decisions)
+      .filter(({ directive }) => directive === id)
+      .map(({ decision, missing: lacking }) => [decision, ...lacking].join(" "));
+  for (const subject of subjects) {
+    const second = approvalOf("almaty", { ...subject, kind: "second-region", complete: false });
+    await capital.send("almaty", "urgent", { $case: "approval", value: second });
+  }
+  for (const { id } of [member, alone]) {
+    await until(async () => (await decisions(id)).at(-1) === "held second-person");
+  }
+  for (const subject of subjects) {
+    const person = approvalOf("astana", { ...subject, complete: false });
+    await capital.send("astana", "urgent", { $case: "approval", value: person });
+  }
+  for (const { id } of [member, alone]) {
+    await until(async () => (await decisions(id)).at(-1) === "accepted");
+  }
+  const { table } = await capital.national();
+  expect(table.entriesOf(member.target).measure?.directive).toBe(member.id);
+  // Only its own region enforces it.
+  expect(table.entriesOf(alone.target).measure).toBeUndefined();
+});
+
 test("members of a batch that was revoked never come alive, whichever lane was first", async () => {
   const batch = idOf("astana", 800);
   await capital.send("astana", "urgent", { $case: "approval", value: approvalOf("astana", { batch }) });

@@ -51,6 +51,18 @@ const rows: Row[] = [
     expected: { decision: "allow", reason: "emergency" },
   },
   {
+    title: "a blocked caller dials the emergency services as a SIP telephone does: allow",
+    national: [blockNumber],
+    call: { callingNumber: foreign, calledNumber: "urn:service:sos.ambulance" },
+    expected: { decision: "allow", reason: "emergency" },
+  },
+  {
+    title: "another service of that kind is no emergency",
+    national: [blockNumber],
+    call: { callingNumber: foreign, calledNumber: "urn:service:counseling" },
+    expected: { decision: "block", reason: "number" },
+  },
+  {
     title: "a blocked caller dials a short code: allow",
     national: [blockNumber],
     call: { callingNumber: foreign, calledNumber: "1414" },

@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { callQuestion } from "#domain/call.ts";
+import { collect } from "#domain/collect.ts";
 import type { Decided } from "#domain/decision.ts";
+import { decide } from "#domain/decision.ts";
 import type { NationalRow } from "#domain/national-rows.ts";
 import type { OverlayDirective } from "#domain/overlay-events.ts";
 import type { GivenCall } from "./given.ts";
-import { entryRow, judge, own, protectedRow, region } from "./given.ts";
+import { entryRow, judge, nowMs, overlayOf, own, protectedRow, region, tableOf } from "./given.ts";
 
 const foreign = "+442079460958";
 const foreignRange = "+442079460000-+442079469999";
@@ -156,5 +159,22 @@ const rows: Row[] = [
 describe("two calling numbers, and two tables", () => {
   test.each(rows)("$title", ({ national = [], overlay = [], call, atMs, expected }) => {
     expect(judge(call, national, overlay, atMs)).toMatchObject(expected);
+  });
+
+  test("an operator's allow that a prosecutor has approved is a prosecutor's: it beats a range", () => {
+    const overlay = overlayOf([own(foreign, "allow", { scope: "region", missing: ["second-person"] })]);
+    const asked = () => {
+      const call = { callingNumber: foreign, assertedNumber: "", calledNumber: "+77019990000" };
+      const circumstances = { direction: "international", appealLines: new Set<string>() } as const;
+      const question = callQuestion(
+        { ...call, trunk: "intl-1", diversionNumber: "" },
+        { ...circumstances, roaming: "unknown" },
+      );
+      return decide(question, collect(question, tableOf([blockRange]), overlay, nowMs)).decision;
+    };
+    expect(asked()).toBe("block");
+    const value = { directive: `${region}-1`, revision: 1, batch: "", approved: true, complete: true };
+    overlay.applyEvent({ body: { $case: "approval", value } }, { lane: "urgent", sequence: 2 });
+    expect(asked()).toBe("allow");
   });
 });

@@ -29,6 +29,11 @@ describe("a number in any dialled form", () => {
     "tel:+77012345678;phone-context=x",
     "sip:+77012345678@sbc.example.kz;user=phone",
     "<sip:87012345678@10.0.0.1>",
+    '"A bank" <sip:+77012345678@10.0.0.1>;tag=1',
+    '"<sip:+442079460958@x>" <sip:+77012345678@10.0.0.1>',
+    "sip:+77012345678:secret@10.0.0.1",
+    "sip:%2B7%37012345678@10.0.0.1",
+    "sip:+77012345678,,1@10.0.0.1",
   ])("%j is one number", (text) => {
     expect(parseDialled(text)).toEqual({ kind: "e164", number: oneNumber });
   });

@@ -108,6 +108,11 @@ describe("issuing", () => {
     });
   });
 
+  it("rests on evidence named by ids: of calls, of reports, of the register", () => {
+    const evidence = ["screening-0-12345678-1234567", idOf("astana", 7), "257100121000015", "case:2026/14"];
+    expect(decideIssue(issue({ evidence }), acting(operator)).directive.evidence).toEqual(evidence);
+  });
+
   it("in a batch goes by the lane of imports and waits for a second person", () => {
     const outcome = decideIssue(issue({ action: "warn", batch: idOf("astana", 9) }), acting(operator));
     expect(outcome).toMatchObject({ state: "held", missing: ["second-person"] });
@@ -123,6 +128,15 @@ describe("issuing", () => {
     ["an override of half a revision", { overrideRevision: 1.5 }, "invalid-revision", "override"],
     ["a regional override", { overrideRevision: 3, scope: "region" }, "invalid-scope", "scope"],
     ["a heap of evidence", { evidence: Array.from({ length: 101 }, () => "e") }, "too-many", "evidence"],
+    ["evidence in words", { evidence: ["told by Aigerim"] }, "invalid-evidence", "evidence"],
+    ["a victim's number as evidence", { evidence: ["8-701-123-45-67"] }, "invalid-evidence", "evidence"],
+    ["a victim's fixed line as evidence", { evidence: ["7172123456"] }, "invalid-evidence", "evidence"],
+    [
+      "a false stop in words",
+      { action: "allow", reason: "false-stop", falseStopOf: "the call of 87011234567" },
+      "invalid-id",
+      "falseStopOf",
+    ],
     ["an end beyond the basis", { expiresAtMs: startMs + 366 * dayMs }, "forbidden", "expires"],
     [
       "an allow for a range",

@@ -74,4 +74,13 @@ describe("the state of a directive", () => {
   ])("is right when %s", (_name, opinion, standing, expected) => {
     expect(stateOf(opinion, known(standing), startMs).state).toBe(expected);
   });
+
+  it("misses what neither this region nor the capital has", () => {
+    const missing = ["second-region", "carrier"];
+    const told = (kinds: string[]) => [decision("held", { reason: "approval", missing: kinds })];
+    const held = { state: "held", reason: "approval" };
+    const seen = (kinds: string[]) => stateOf(asked, known({ missing, decisions: told(kinds) }), startMs);
+    expect(seen(["second-person", "second-region", "carrier"])).toEqual({ ...held, missing });
+    expect(seen(["second-person"])).toEqual({ ...held, missing: [] });
+  });
 });

@@ -72,6 +72,20 @@ describe("the measure of a target", () => {
     expect(outcome.entries.measure?.soleSupport).toBe(idOf("astana", 1));
   });
 
+  it("of an allow shows the prosecutor behind it, whoever wrote the oldest opinion and whoever approved", () => {
+    const range = { action: "allow", falseStopOf: "" };
+    const written = astana(1, range);
+    const approved = approvalOf();
+    const approvalsOf = (directive: string) => (directive === written.id ? [approved] : []);
+    const alone = folded([written], { approvalsOf });
+    expect(alone.entries.allow).toMatchObject({ authorRole: "regional-prosecutor", directive: written.id });
+    const central = almaty(2, { ...range, authorRole: "central-prosecutor", acceptedAtMs: startMs + 1 });
+    expect(folded([written, central], { approvalsOf }).entries.allow).toMatchObject({
+      authorRole: "central-prosecutor",
+      directive: written.id,
+    });
+  });
+
   it("stands beside an allow and an observe, folded apart", () => {
     const outcome = folded([
       astana(1),

@@ -125,6 +125,11 @@ const rows: [string, Partial<Opinion>[], string][] = [
   ["a prosecutor warns about it in the nation", [regional, on(kazakhNumber), to("warn")], carrierOrRegion],
   ["a central prosecutor blocks a Kazakh number", [central, on(kazakhNumber)], carrierOrRegion],
   [
+    "a central prosecutor diverts a Kazakh number in one region, and might in all",
+    [central, on(kazakhNumber), to("divert"), inRegion],
+    carrierOrRegion,
+  ],
+  [
     "an operator warns about a Kazakh range in his region",
     [operator, on(kazakhRange), to("warn"), inRegion],
     second,

@@ -214,6 +214,30 @@ describe("within a region", () => {
     expect(last.seq).toBe(1);
   });
 
+  test("what names victims is read by the centre alone, and flows into no other stream", async () => {
+    await append(screening, regionSubject.local("screening-0", "calls"), "a victim");
+    const copy = { name: "COPY", sources: [{ name: regionStream.local }] };
+    const own = await replication.jetstreamManager();
+    await expect(own.streams.add(copy)).rejects.toThrow(/Permissions Violation/);
+    const lane = regionStream.lane("events", 1);
+    await expect(own.streams.update(lane, { sources: copy.sources })).rejects.toThrow(
+      /Permissions Violation/,
+    );
+    for (const connection of [screening, replication]) {
+      const manager = await connection.jetstreamManager();
+      await expect(manager.streams.getMessage(regionStream.local, { seq: 1 })).rejects.toThrow(
+        /Permissions Violation/,
+      );
+      await expect(manager.consumers.add(regionStream.local, {})).rejects.toThrow(/Permissions Violation/);
+    }
+    const last = `$JS.API.DIRECT.GET.${regionStream.local}.${regionSubject.local("screening-0", "calls")}`;
+    expect((await screening.request(last, "")).string()).toBe("a victim");
+    const consumer = await centre.jetstream().consumers.get(regionStream.local, {});
+    for await (const message of await consumer.fetch({ max_messages: 1, expires: 2_000 })) {
+      expect(message.subject).toBe(regionSubject.local("screening-0", "calls"));
+    }
+  });
+
   test("only replication may purge, and nobody LOCAL", async () => {
     const lane = regionStream.lane("events", 1);
     await expect((await centre.jetstreamManager()).streams.purge(lane)).rejects.toThrow(

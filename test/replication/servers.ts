@@ -83,6 +83,11 @@ export class Restartable {
     this.#process = this.#start();
   }
 
+  /** Of the running process; 0: there is none. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   /** Sends the signal and waits until the process is gone; its exit code, or -1 after a kill. */
   async stop(signal: NodeJS.Signals): Promise<number> {
     const running = this.#process;

@@ -173,3 +173,21 @@ test("a trial is answered and explained, and leaves no trace; an unusable questi
   expect((await region.calls()).map(({ reason }) => reason)).toEqual(["invalid-question", "emergency"]);
   await until(async () => countedQuestions((await region.written()).counters) === 2);
 }, 60_000);
+
+test("calls that a kill took while the region's server was away are counted by the next start", async () => {
+  await region.screen({ callId: "call-0" });
+  await until(async () => (await region.calls()).length === 1);
+  await region.nation.regional.stop("SIGKILL");
+  for (let call = 1; call <= 5; call += 1) await region.screen({ callId: `call-${call}` });
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await region.screening.killAndRestart();
+  await until(() =>
+    /"event":"calls-lost-by-kill","calls":5,"counted":5/.test(region.nation.log("screening")),
+  );
+  region.nation.regional.start();
+  await region.untilReady();
+  // What was written before the next stop is not named again.
+  await region.screening.stop("SIGTERM");
+  await region.startScreening();
+  expect(region.nation.log("screening").match(/calls-lost-by-kill/g)).toHaveLength(1);
+}, 60_000);

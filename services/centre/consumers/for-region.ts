@@ -23,7 +23,10 @@ export function forRegionSource(region: string, changed: () => void): InboxSourc
   };
 }
 
-/** One row per decided batch of NATIONAL and region; what is said last about them is true. */
+/**
+ * One row per decided batch of NATIONAL and region; what is said last about
+ * them is true. Without a decision (sequence 0) a region just belongs to the nation.
+ */
 async function applyEnforcements(
   transaction: CentreTransaction,
   enforcements: readonly Enforcement[],
@@ -32,13 +35,14 @@ async function applyEnforcements(
   const rows = [
     ...new Map(enforcements.map((each) => [`${each.nationalSequence} ${each.region}`, each])).values(),
   ].toSorted((left, right) => left.nationalSequence - right.nationalSequence);
+  const decided = rows.filter((row) => row.nationalSequence > 0);
   await sql`
     insert into enforcements (national_sequence, region, state, enforced_at_ms)
     select * from unnest(
-      ${rows.map((row) => row.nationalSequence)}::bigint[],
-      ${rows.map((row) => row.region)}::text[],
-      ${rows.map((row) => row.state)}::text[],
-      ${rows.map((row) => row.enforcedAtMs)}::bigint[])
+      ${decided.map((row) => row.nationalSequence)}::bigint[],
+      ${decided.map((row) => row.region)}::text[],
+      ${decided.map((row) => row.state)}::text[],
+      ${decided.map((row) => row.enforcedAtMs)}::bigint[])
     on conflict (national_sequence, region) do update
       set state = excluded.state, enforced_at_ms = excluded.enforced_at_ms`.execute(transaction);
   const latest = [...new Map(rows.map((row) => [row.region, row])).values()];

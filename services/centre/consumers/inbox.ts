@@ -17,6 +17,11 @@ export interface InboxSource {
   readonly applied: (message: StoredMessage) => void;
 }
 
+/** Another process has applied what this one was applying. */
+class WatermarkMoved extends Error {
+  override readonly name = "WatermarkMoved";
+}
+
 /**
  * Applies a stream to the database, each message exactly once: its effect and
  * the watermark are one transaction. Runs until the signal.
@@ -33,25 +38,38 @@ export async function applyStream(
     try {
       for await (const message of follow(connection, source.stream, last, signal)) {
         await inTransaction(database, async (transaction) => {
+          // First, so that of two processes only one applies the message.
+          await moveWatermark(transaction, source, last, message.sequence);
           await source.apply(transaction, message);
-          await writeWatermark(transaction, source, message.sequence);
         });
         last = message.sequence;
         source.applied(message);
       }
     } catch (error) {
+      if (error instanceof WatermarkMoved) {
+        log.warn({ part: source.name, reason: error.message }, "another process reads this stream too");
+        return;
+      }
       if (!(error instanceof StreamGap)) throw error;
       // The copy was moved to a snapshot while this service was away: what lies between is in no stream here.
       log.error(
         { stream: source.stream, expected: error.expected, found: error.found },
         "messages were missed",
       );
-      await inTransaction(database, (transaction) => writeWatermark(transaction, source, error.found - 1));
+      await inTransaction(database, (transaction) =>
+        moveWatermark(transaction, source, error.expected - 1, error.found - 1),
+      );
     }
   });
 }
 
+/** Makes the row where it is missing: moving it is then always an update. */
 async function readWatermark(database: CentreDatabase, source: InboxSource): Promise<number> {
+  await database
+    .insertInto("inbox")
+    .values({ stream: source.name, epoch: source.epoch, sequence: 0 })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
   const row = await database
     .selectFrom("inbox")
     .select("sequence")
@@ -61,14 +79,21 @@ async function readWatermark(database: CentreDatabase, source: InboxSource): Pro
   return row?.sequence ?? 0;
 }
 
-async function writeWatermark(
+/** @throws WatermarkMoved when it is not where this process left it */
+async function moveWatermark(
   transaction: CentreTransaction,
   source: InboxSource,
-  sequence: number,
+  from: number,
+  to: number,
 ): Promise<void> {
-  await transaction
-    .insertInto("inbox")
-    .values({ stream: source.name, epoch: source.epoch, sequence })
-    .onConflict((conflict) => conflict.columns(["stream", "epoch"]).doUpdateSet({ sequence }))
-    .execute();
+  const { name: stream, epoch } = source;
+  const { numUpdatedRows } = await transaction
+    .updateTable("inbox")
+    .set({ sequence: to })
+    .where("stream", "=", stream)
+    .where("epoch", "=", epoch)
+    .where("sequence", "=", from)
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows !== 1n)
+    throw new WatermarkMoved(`the watermark of ${stream} is not at ${from} any more`);
 }

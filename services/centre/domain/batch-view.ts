@@ -12,6 +12,8 @@ export interface BatchTally {
   readonly rejected: number;
   /** Members about which nothing more is to come. */
   readonly decided: number;
+  /** Approvals that members lack by what the capital has told; looked up while the batch is held. */
+  readonly missing: readonly string[];
   /** The member that was decided last, else the one accepted last; undefined: the batch has none. */
   readonly last: DirectiveKnowledge | undefined;
 }
@@ -32,14 +34,17 @@ export function batchView(row: BatchRow, tally: BatchTally, moment: ViewMoment):
   const state = stateOf(row, tally);
   const last = tally.last === undefined ? undefined : directiveView(tally.last, moment);
   const waits = state === "regional" || state === "national" || state === "revoked";
+  // As with a single directive: an approval of another region is known to the capital alone.
+  const missing = state === "held" ? row.missing.filter((kind) => tally.missing.includes(kind)) : [];
+  const awaitsCapital = state === "held" && missing.length === 0;
   const settled =
-    !waits ||
+    (!waits && !awaitsCapital) ||
     last === undefined ||
     (last.settled && (moment.cutOff || row.scope === "region" || tally.decided === tally.members));
   return {
     batch: row.id,
     state,
-    missing: state === "held" ? row.missing : [],
+    missing,
     directives: tally.members,
     author: row.author,
     acceptedAtMs: row.accepted_at_ms,
@@ -55,10 +60,10 @@ export function batchView(row: BatchRow, tally: BatchTally, moment: ViewMoment):
 function stateOf(row: BatchRow, tally: BatchTally): string {
   if (row.revoked_at_ms > 0) return "revoked";
   if (row.refused) return "rejected";
-  if (row.missing.length > 0) return "held";
+  // The capital's word first: it also knows what another region approved or refused.
   if (tally.members > 0 && tally.decided === tally.members) {
     if (tally.rejected === tally.members) return "rejected";
-    if (tally.accepted > 0 && row.scope === "nation") return "national";
+    if (tally.accepted > 0) return row.scope === "nation" ? "national" : "regional";
   }
-  return "regional";
+  return row.missing.length > 0 ? "held" : "regional";
 }

@@ -175,7 +175,9 @@ function isSettled(
   receipts: readonly EnforcementReceipt[],
   moment: ViewMoment,
 ): boolean {
-  if (standing.state === "held" || standing.state === "rejected" || standing.state === "expired") return true;
+  // All has been given, in two regions: only the capital knows that, and will say so.
+  if (standing.state === "held") return standing.reason !== "approval" || standing.missing.length > 0;
+  if (standing.state === "rejected" || standing.state === "expired") return true;
   const own = receipts.find((each) => each.region === moment.region);
   if (own?.state !== "enforced") return false;
   if (known.row.scope === "region" || moment.cutOff) return true;

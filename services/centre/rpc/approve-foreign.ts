@@ -1,7 +1,7 @@
-import type { Approval } from "#domain/opinion.ts";
+import { batchRevision, type Approval } from "#domain/opinion.ts";
 import { Refusal } from "#domain/refusal.ts";
 import { regionOfId, type ApprovalKind, type Person } from "#domain/vocabulary.ts";
-import type { DecideApprovalRequest, DirectiveView } from "#proto/qalqan/centre/v1/centre.ts";
+import type { BatchView, DecideApprovalRequest, DirectiveView } from "#proto/qalqan/centre/v1/centre.ts";
 import { noEffects, type Centre, type Effects } from "../centre.ts";
 import { insertApproval, readApprovals } from "../store/approvals.ts";
 import type { CentreTransaction } from "../store/schema.ts";
@@ -47,25 +47,58 @@ async function approve(
   if (held !== undefined && revision === held.revision && !held.missing.includes(kind)) {
     throw conflict("kind", kind, `what is missing is ${held.missing.join(", ")}`);
   }
-  const nowMs = Date.now();
-  const approval: Approval = {
-    directive: id,
-    revision,
-    batch: "",
-    person: person.id,
-    role: person.role,
-    region: centre.region,
-    kind,
-    approved: request.approve,
-    atMs: nowMs,
-    // Only the directive's own region says that nothing is missing any more.
-    complete: false,
-  };
-  const view = viewOfForeign(approval, held?.missing ?? [kind]);
-  const earlier = await readApprovals(transaction, id, "");
+  const approval = approvalOf(centre, person, kind, { directive: id, revision, batch: "" }, request.approve);
+  return write(transaction, approval, viewOfForeign(approval, held?.missing ?? [kind]));
+}
+
+/**
+ * Approves another region's batch in the same way. NATIONAL does not repeat
+ * what each of its members waits for, so this region knows nothing of it; the
+ * capital judges whether the approval counts.
+ */
+export async function approveForeignBatch(
+  centre: Centre,
+  request: DecideApprovalRequest,
+  asked: ApprovalKind | undefined,
+  person: Person,
+): Promise<BatchView> {
+  const { batch, approve: approved } = request;
+  const kind = kindOf(person, asked);
+  if (regionOfId(batch) === "") throw notFound("batch", batch);
+  if (request.revision !== 0 && request.revision !== batchRevision) {
+    throw conflict("revision", String(request.revision), "a batch is approved as it was accepted");
+  }
+  return centre.accept(async (transaction) => {
+    await lock(transaction, [`batch:${batch}`]);
+    const subject = { directive: "", revision: batchRevision, batch };
+    const approval = approvalOf(centre, person, kind, subject, approved);
+    return write(transaction, approval, viewOfForeignBatch(approval));
+  });
+}
+
+function approvalOf(
+  centre: Centre,
+  person: Person,
+  kind: ApprovalKind,
+  subject: Pick<Approval, "directive" | "revision" | "batch">,
+  approved: boolean,
+): Approval {
+  const approver = { person: person.id, role: person.role, region: centre.region };
+  // Only the own region of what is approved says that nothing is missing any more.
+  return { ...subject, ...approver, kind, approved, atMs: Date.now(), complete: false };
+}
+
+/** The same said again by the same person changes nothing. */
+async function write<View>(
+  transaction: CentreTransaction,
+  approval: Approval,
+  view: View,
+): Promise<Effects<View>> {
+  const { directive, batch } = approval;
+  const earlier = await readApprovals(transaction, directive, batch);
   if (earlier.some((each) => isSame(each, approval))) return noEffects(view);
   await insertApproval(transaction, approval);
-  return approvalEffects(approval, approvalEvent(approval), id, view);
+  return approvalEffects(approval, approvalEvent(approval), directive === "" ? batch : directive, view);
 }
 
 function kindOf(person: Person, asked: ApprovalKind | undefined): ApprovalKind {
@@ -80,7 +113,7 @@ function kindOf(person: Person, asked: ApprovalKind | undefined): ApprovalKind {
     code: "forbidden",
     field: "authorization.role",
     value: person.role,
-    message: `a ${person.role} cannot give ${asked ?? "an approval"} to another region's directive`,
+    message: `a ${person.role} cannot give ${asked ?? "an approval"} to what another region decided`,
     remedy: "a regional prosecutor approves it as the second region, a carrier confirms it",
   });
 }
@@ -126,6 +159,23 @@ function viewOfForeign(approval: Approval, missing: readonly string[]): Directiv
         detail: approval.kind,
       },
     ],
+    regionCutOff: false,
+    settled: true,
+  };
+}
+
+/** This region does not have the batch either. */
+function viewOfForeignBatch({ batch, approved }: Approval): BatchView {
+  return {
+    batch,
+    state: approved ? "held" : "rejected",
+    missing: [],
+    directives: 0,
+    author: "",
+    acceptedAtMs: 0,
+    receipts: [],
+    nationalRevision: 0,
+    action: "",
     regionCutOff: false,
     settled: true,
   };

@@ -20,15 +20,15 @@ import type { CentreTransaction } from "../store/schema.ts";
 import { lock } from "../store/transaction.ts";
 import { viewOf } from "../store/views.ts";
 import { approvalEffects, approvalEvent } from "./approval-effects.ts";
-import { approveForeign } from "./approve-foreign.ts";
+import { approveForeign, approveForeignBatch } from "./approve-foreign.ts";
 import { notFound } from "./not-found.ts";
-import { requireHere } from "./people.ts";
+import { requireCarrier, requireHere } from "./people.ts";
 
 const approvers: readonly Role[] = ["operator", "analyst", "regional-prosecutor", "carrier"];
 
 /**
  * Writes a person's yes or no to a directive or a batch; another region's
- * directive is approved here as by the second region.
+ * is approved here as by the second region.
  *
  * @throws InvalidInput when not exactly one of directive and batch is named
  * @throws Refusal `not-found`, `conflict` when nothing waits for it, `forbidden` for the author and for
@@ -40,6 +40,8 @@ export async function decideApproval(
   person: Person,
 ): Promise<DecideApprovalResponse> {
   requireHere(person, centre.region, approvers);
+  // Who speaks for no carrier confirms nothing as one.
+  if (person.role === "carrier") requireCarrier(person, centre.region);
   const kind = request.kind === "" ? undefined : parseApprovalKind("kind", request.kind);
   const { directive, batch } = request;
   if ((directive === "") === (batch === "")) {
@@ -52,7 +54,9 @@ export async function decideApproval(
     });
   }
   if (batch !== "") {
-    requireOwnBatch(centre, batch);
+    if (regionOfId(batch) !== centre.region) {
+      return { directive: undefined, batch: await approveForeignBatch(centre, request, kind, person) };
+    }
     await centre.accept((transaction) => approveBatch(centre, transaction, request, kind, person));
     return { directive: undefined, batch: await batchViewOf(centre.database, batch, centre.moment()) };
   }
@@ -61,17 +65,6 @@ export async function decideApproval(
   }
   await centre.accept((transaction) => approveDirective(centre, transaction, request, kind, person));
   return { directive: await viewOf(centre.database, directive, centre.moment()), batch: undefined };
-}
-
-function requireOwnBatch(centre: Centre, batch: string): void {
-  if (regionOfId(batch) === centre.region) return;
-  throw new Refusal({
-    code: "not-found",
-    field: "batch",
-    value: batch,
-    message: `${centre.region} has no such batch`,
-    remedy: `ask the centre of ${regionOfId(batch) || "the region that the id names"}`,
-  });
 }
 
 async function approveDirective(

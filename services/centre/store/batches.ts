@@ -37,6 +37,7 @@ async function readTally(database: Reader, batch: BatchRow): Promise<BatchTally>
       count(*) filter (where not (decision = any(${open})
         or (decision = 'held' and decision_reason = 'approval'))) as decided
     from directives where batch = ${batch.id} and latest`.execute(database);
+  const missing = batch.missing.length === 0 ? [] : await readMissing(database, batch.id);
   const last = await database
     .selectFrom("directives")
     .selectAll()
@@ -47,7 +48,18 @@ async function readTally(database: Reader, batch: BatchRow): Promise<BatchTally>
     .limit(1)
     .executeTakeFirst();
   const counts = rows[0] ?? { members: 0, accepted: 0, rejected: 0, decided: 0 };
-  if (last === undefined) return { ...counts, last: undefined };
+  if (last === undefined) return { ...counts, missing, last: undefined };
   const [knowledge] = await knowledgeOf(database, [last], new Map([[batch.id, batch]]));
-  return { ...counts, last: knowledge };
+  return { ...counts, missing, last: knowledge };
+}
+
+/** What members lack: by the capital's decision, else by what this region said when it accepted them. */
+async function readMissing(database: Reader, batch: string): Promise<string[]> {
+  const { rows } = await sql<{ kind: string }>`
+    select distinct kind from directives, unnest(case
+      when decision = '' then missing
+      when decision = 'held' and decision_reason = 'approval' then decision_missing
+      else '{}' end) as kind
+    where batch = ${batch} and latest`.execute(database);
+  return rows.map(({ kind }) => kind);
 }

@@ -62,13 +62,14 @@ export async function* readOverlayDirectives(
 
 /**
  * What else the overlay rests on, in one piece: approvals that made directives
- * complete, revoked batches, trunks, stops.
+ * complete (also those of other regions, by the capital's word), revoked
+ * batches, trunks, stops.
  */
 export async function readOverlayRest(transaction: CentreTransaction, nowMs: number): Promise<Body[]> {
   const { rows: approved } = await sql<{ id: string; revision: number }>`
     select d.id, d.revision from directives d left join batches b on b.id = d.batch
     where ${inOverlay(nowMs)} and cardinality(d.missing_at_acceptance) > 0
-      and d.effect_event is not null`.execute(transaction);
+      and (d.effect_event is not null or d.decision = 'accepted')`.execute(transaction);
   const batches = await transaction
     .selectFrom("batches")
     .selectAll()

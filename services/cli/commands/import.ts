@@ -24,7 +24,7 @@ interface Options {
   reason: string;
   expires: string;
   dryRun?: boolean;
-  wait?: string;
+  wait?: number;
 }
 
 export function define(command: Command): void {
@@ -93,9 +93,9 @@ async function run(session: Session, options: Options & GlobalOptions, file: str
   if (options.json === true) answer(options, documentOf(outcome, receipts), () => []);
 }
 
-/** With --wait, those of the batch's last directive; a batch that is held is not waited for. */
+/** With --wait, those of the batch's last directive; a batch that is held, or empty, is not waited for. */
 async function receiptsOf(centre: CentreRemote, { last }: ImportOutcome, options: Options & GlobalOptions) {
-  if (options.wait === undefined || options.dryRun === true || last.state === "held") return [];
+  if (options.wait === undefined || last.batch === "" || last.state === "held") return [];
   const view = await centre.call("getBatch", { batch: last.batch });
   return (await followBatch(centre, view, options)).receipts;
 }

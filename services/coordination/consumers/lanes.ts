@@ -1,4 +1,5 @@
 import { follow } from "#platform/follow.ts";
+import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubStream, lanes, type Lane } from "#proto/names.ts";
@@ -26,12 +27,14 @@ const takenRowsMax = 1_000;
 /** What one lane may hold in memory. */
 const queuedMessagesMax = 128;
 const queuedBytesMax = 4 * 1024 * 1024;
+/** A reader that waits for room looks by itself this often (ms). */
+const roomLookMs = 10_000;
 
 interface Queue {
   readonly messages: { readonly message: LaneMessage; readonly bytes: number }[];
   bytes: number;
   /** Wakes the reader that waits for room. */
-  resume: (() => void) | undefined;
+  readonly room: Wake;
 }
 
 /**
@@ -59,7 +62,7 @@ export class Lanes {
    */
   async read(region: string, lane: Lane, epoch: number, after: number, signal: AbortSignal): Promise<void> {
     const stream = hubStream.up(lane, region, epoch);
-    const queue: Queue = { messages: [], bytes: 0, resume: undefined };
+    const queue: Queue = { messages: [], bytes: 0, room: new Wake() };
     this.#queues[lane].set(region, queue);
     for await (const { sequence, data, storedAtMs } of follow(this.#connection, stream, after, signal)) {
       const event = this.#decode(data, stream, sequence);
@@ -79,10 +82,7 @@ export class Lanes {
       this.#arrived();
       while (queue.messages.length >= queuedMessagesMax || queue.bytes >= queuedBytesMax) {
         if (signal.aborted) return;
-        await new Promise<void>((resolve) => {
-          queue.resume = resolve;
-          signal.addEventListener("abort", () => resolve(), { once: true });
-        });
+        await queue.room.wait(roomLookMs, signal);
       }
     }
   }
@@ -149,8 +149,7 @@ export class Lanes {
 function drop(queue: Queue): void {
   const first = queue.messages.shift();
   queue.bytes -= first?.bytes ?? 0;
-  queue.resume?.();
-  queue.resume = undefined;
+  queue.room.notify();
 }
 
 function rowsOf(event: Event | undefined): number {

@@ -53,6 +53,9 @@ export function directiveView(known: DirectiveKnowledge, moment: ViewMoment): Di
   );
   const receipts = decided === undefined ? waitingReceipts(moment) : receiptsOf(known, moment);
   const isAtRest = standing.state === "held" || standing.state === "rejected" || standing.state === "expired";
+  // A decision to hold or to reject is known everywhere, and nothing is enforced by it.
+  const isEnforced =
+    directive.scope !== "region" && standing.state !== "held" && standing.state !== "rejected";
   const isSettled = decided !== undefined && receipts.every(({ state }) => state !== "waiting");
   return {
     id: directive.id,
@@ -64,7 +67,7 @@ export function directiveView(known: DirectiveKnowledge, moment: ViewMoment): Di
     target: directive.target,
     action: directive.action,
     batch: directive.batch,
-    receipts: directive.scope === "region" ? [] : receipts,
+    receipts: isEnforced ? receipts : [],
     basis: directive.basis,
     reason: directive.reason,
     author: directive.author,

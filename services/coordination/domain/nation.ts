@@ -84,9 +84,17 @@ export function judgeRegion(
   return isReady && enforced >= position.heartbeat ? "in-sync" : "behind";
 }
 
-/** The digest of the replica of a region that stands furthest back. */
-export function slowestDigest(knowledge: RegionKnowledge, nowMs: number): Uint8Array {
+/**
+ * Sequence and digest of the replica of a region that stands furthest back.
+ * When none has been heard lately, what they said last: it is how far the
+ * region's enforcement is known to have come.
+ */
+export function slowestTable(
+  knowledge: RegionKnowledge,
+  nowMs: number,
+): { readonly sequence: number; readonly digest: Uint8Array } {
   const ready = knowledge.book.readyReplicas(nowMs);
-  const [slowest] = ready.toSorted((left, right) => left.nationalSequence - right.nationalSequence);
-  return slowest?.digest ?? new Uint8Array();
+  const asked = ready.length > 0 ? ready : knowledge.book.replicas();
+  const [slowest] = asked.toSorted((left, right) => left.nationalSequence - right.nationalSequence);
+  return { sequence: slowest?.nationalSequence ?? 0, digest: slowest?.digest ?? new Uint8Array() };
 }

@@ -25,6 +25,14 @@ export class RegionBatchesDraft {
     this.#of(region).enforcements.push(enforcement);
   }
 
+  /** Tells a region that another one (or it itself) belongs to the nation. */
+  addMember(region: string, member: string): void {
+    this.addEnforcement(region, {
+      ...{ directive: "", revision: 0, nationalSequence: 0 },
+      ...{ region: member, state: "waiting", enforcedAtMs: 0 },
+    });
+  }
+
   addIntelligence(region: string, piece: IntelligenceShared): void {
     this.#of(region).intelligence.push(piece);
   }

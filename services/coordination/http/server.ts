@@ -41,7 +41,7 @@ export async function serveHttp(
     });
   }
   const authorise = async (request: FastifyRequest): Promise<void> => {
-    if (settings.openOnLoopback && isLoopback(request.ip)) return;
+    if (settings.openOnLoopback && isAtThisMachine(request)) return;
     await verify(request.headers.authorization);
   };
   const events = new NationEvents(capital, log, signal);
@@ -62,8 +62,17 @@ export async function serveHttp(
   return server;
 }
 
+/**
+ * Asked by this machine, under a name of its own: a foreign page that had its name point here (DNS rebinding),
+ * and a proxy of this machine that passes on what others ask, name another host.
+ */
+function isAtThisMachine(request: FastifyRequest): boolean {
+  const host = request.hostname.replace(/^\[(.*)\]$/u, "$1");
+  return isLoopback(request.ip) && (host === "localhost" || isLoopback(host));
+}
+
 function isLoopback(address: string): boolean {
-  return address === "::1" || /^(::ffff:)?127\./u.test(address);
+  return address === "::1" || /^(::ffff:)?127\.\d+\.\d+\.\d+$/u.test(address);
 }
 
 function parseQuery(query: unknown): { region: string; sinceMs: number } {

@@ -1,6 +1,6 @@
 import { InvalidInput } from "#domain/invalid-input.ts";
 import { parseE164 } from "#domain/number.ts";
-import { internationalWord, parseTrunkId } from "#domain/trunk.ts";
+import { parseTrunkId } from "#domain/trunk.ts";
 import type { CallContext } from "#platform/grpc-server.ts";
 import type {
   AddProtectedNumberRequest,
@@ -37,9 +37,8 @@ function parseTrunks(trunks: readonly string[]): string[] {
       remedy: `Give at most ${trunksMax} trunks.`,
     });
   }
-  return trunks.map((trunk) =>
-    trunk === internationalWord ? trunk : parseTrunkId("originates_from", trunk),
-  );
+  // Single trunks alone: with every international one the number would be a passport for whoever shows it.
+  return trunks.map((trunk) => parseTrunkId("originates_from", trunk));
 }
 
 function parseHolder(text: string): string {

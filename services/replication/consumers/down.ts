@@ -1,9 +1,17 @@
 import { appendAt } from "#platform/append.ts";
 import { batchGet, streamRange } from "#platform/batch-get.ts";
-import { pause } from "#platform/lifecycle.ts";
+import { pause, untilAborted } from "#platform/lifecycle.ts";
 import { hubAsk, hubSubject, regionStream, regionSubject } from "#proto/names.ts";
 import { AppendWindow } from "../append-window.ts";
-import { askWaitMs, awayPollMs, compareEveryMs, flight, liveMessagesMax, quietCheckMs } from "../config.ts";
+import {
+  askWaitMs,
+  awayPollMs,
+  compareEveryMs,
+  flight,
+  liveBytesMax,
+  liveMessagesMax,
+  quietCheckMs,
+} from "../config.ts";
 import type { Ends } from "../ends.ts";
 import { compareAt, Forked, localGet, localInfo } from "../fork.ts";
 import type { LaneStates } from "../lane-states.ts";
@@ -52,7 +60,7 @@ export class DownCopy {
   readonly #ends: Ends;
   readonly #down: DownStream;
   readonly #states: LaneStates;
-  readonly #live = new LiveMessages(liveMessagesMax);
+  readonly #live = new LiveMessages({ messagesMax: liveMessagesMax, bytesMax: liveBytesMax });
 
   constructor(ends: Ends, down: DownStream, states: LaneStates) {
     this.#ends = ends;
@@ -74,7 +82,7 @@ export class DownCopy {
     } catch (error) {
       if (!(error instanceof Forked)) throw error;
       this.#states.set(this.#down.name, "stopped", error.message);
-      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+      await untilAborted(signal);
     } finally {
       subscription.unsubscribe();
     }
@@ -132,8 +140,10 @@ export class DownCopy {
       if (messages.length === 0)
         throw new Error(`the hub gave nothing from ${next} on, though it has ${last}`);
       for (const { sequence, data } of messages) {
+        // Some of the batch was lost on its way, with the line: asked for again. A hub that really
+        // begins later is found by #compareEnds.
         if (sequence !== next)
-          throw new Forked(`the hub goes on with ${sequence} where the region needs ${next}`);
+          throw new Error(`a batch goes on with ${sequence} where the region needs ${next}`);
         if (!(await this.#append(window, sequence, data))) return next;
         next += 1;
       }

@@ -1,7 +1,7 @@
 import { appendAt } from "#platform/append.ts";
 import { streamRange } from "#platform/batch-get.ts";
-import { follow } from "#platform/follow.ts";
-import { pause } from "#platform/lifecycle.ts";
+import { follow, StreamGap } from "#platform/follow.ts";
+import { pause, untilAborted } from "#platform/lifecycle.ts";
 import { hubAsk, hubSubject, regionStream, regionSubject, type Lane } from "#proto/names.ts";
 import { AppendWindow } from "../append-window.ts";
 import { askWaitMs, awayPollMs, compareEveryMs, flight } from "../config.ts";
@@ -32,9 +32,10 @@ export async function copyUp(up: UpLane, signal: AbortSignal): Promise<void> {
       if (cursor === undefined) return;
       await copyFrom(up, cursor, signal);
     } catch (error) {
-      if (!(error instanceof Forked)) throw error;
+      // Where the region no longer holds what the hub needs, going on would leave a hole: this lane alone stops.
+      if (!(error instanceof Forked) && !(error instanceof StreamGap)) throw error;
       up.states.set(nameOf(up.lane), "stopped", error.message);
-      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+      await untilAborted(signal);
     }
   }
 }
@@ -81,13 +82,16 @@ async function copyFrom(up: UpLane, cursor: number, signal: AbortSignal): Promis
   const over = AbortSignal.any([signal, attempt.signal]);
   const comparing = compareNowAndThen(up, attempt, over);
   const prefix = regionSubject.laneAll(lane, epoch).length - 1;
-  for await (const message of follow(ends.region, regionStream.lane(lane, epoch), cursor, over)) {
-    const subject = hubSubject.up(lane, region, epoch, message.subject.slice(prefix));
-    const { sequence, data } = message;
-    if (!(await window.send(data.length, () => appendAt(ends.line, subject, sequence, data)))) break;
+  try {
+    for await (const message of follow(ends.region, regionStream.lane(lane, epoch), cursor, over)) {
+      const subject = hubSubject.up(lane, region, epoch, message.subject.slice(prefix));
+      const { sequence, data } = message;
+      if (!(await window.send(data.length, () => appendAt(ends.line, subject, sequence, data)))) break;
+    }
+  } finally {
+    attempt.abort();
+    await window.drain();
   }
-  attempt.abort();
-  await window.drain();
   const forked = await comparing;
   if (forked !== undefined) throw forked;
   if (window.failed) up.states.set(nameOf(lane), "away", String(window.failure));

@@ -6,7 +6,7 @@ import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubSubject, regionStream } from "#proto/names.ts";
 import { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
-import { liveWaitingMax } from "../config.ts";
+import { liveWaitingBytesMax, liveWaitingMax } from "../config.ts";
 import type { Enforcement } from "../enforcement.ts";
 
 const gapWaitMs = 5_000;
@@ -23,6 +23,7 @@ export class NationalConsumer {
   readonly #stream: string;
   /** Live messages that are later than the next one. */
   readonly #waiting = new Map<number, Uint8Array>();
+  #waitingBytes = 0;
   /** What the table was when it came from the snapshot, until the copy has confirmed it. */
   #unconfirmed: { readonly sequence: number; readonly digest: Uint8Array } | undefined;
   #rebuilding: Promise<void> | undefined;
@@ -119,7 +120,11 @@ export class NationalConsumer {
     const next = this.#enforcement.table.sequence + 1;
     if (sequence < next || this.#stopped !== "") return;
     if (sequence > next) {
-      if (this.#waiting.size < liveWaitingMax) this.#waiting.set(sequence, data);
+      const fits =
+        this.#waiting.size < liveWaitingMax && this.#waitingBytes + data.length <= liveWaitingBytesMax;
+      if (!fits || this.#waiting.has(sequence)) return;
+      this.#waiting.set(sequence, data);
+      this.#waitingBytes += data.length;
       return;
     }
     this.#apply(data, signal);
@@ -128,8 +133,10 @@ export class NationalConsumer {
       if (waiting === undefined || this.#enforcement.table.sequence !== after - 1) break;
       this.#apply(waiting, signal);
     }
-    for (const waited of this.#waiting.keys()) {
-      if (waited <= this.#enforcement.table.sequence) this.#waiting.delete(waited);
+    for (const [waited, { length }] of this.#waiting) {
+      if (waited > this.#enforcement.table.sequence) continue;
+      this.#waiting.delete(waited);
+      this.#waitingBytes -= length;
     }
   }
 

@@ -1,6 +1,7 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import type { ScreenRequest, ScreenResponse } from "#proto/qalqan/screening/v1/screening.ts";
 import type { Screener } from "../screener.ts";
+import { withoutObserves } from "./screen.ts";
 
 /**
  * Many questions on one stream, each answered in the turn in which it is read.
@@ -17,7 +18,7 @@ export const screenStream =
     const forget = () => stopping.removeEventListener("abort", end);
     call.on("data", (request: ScreenRequest) => {
       if (call.writableEnded) return;
-      if (call.write(screener.answerAlways(request))) return;
+      if (call.write(withoutObserves(screener.answerAlways(request)))) return;
       // A switch that does not read its answers is not read from either.
       call.pause();
       call.once("drain", () => call.resume());

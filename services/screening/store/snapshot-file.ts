@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { nationalFromLines, nationalLines } from "#domain/national-snapshot.ts";
 import type { NationalTable } from "#domain/national-table.ts";
 import type { OverlayState } from "#domain/overlay-state.ts";
 import { Overlay } from "#domain/overlay.ts";
 import type { Log } from "#platform/log.ts";
+import { replaceFile } from "./replace-file.ts";
 
 const format = 1;
 const fileName = "enforcement.snapshot";
@@ -77,10 +78,10 @@ export class SnapshotFile {
 
   /**
    * Replaces the file, unless nothing has changed since it was written or read;
-   * one write at a time. Questions are answered in between; when table or overlay
-   * change meanwhile, nothing is written.
+   * one write at a time. Questions are answered in between, and table and overlay
+   * may change: what is written is the moment at which it began.
    *
-   * @returns whether the file holds the state now
+   * @returns whether that is the state still
    */
   async write(snapshot: Snapshot): Promise<boolean> {
     const writing = this.#writing.then(() => this.#write(snapshot));
@@ -99,37 +100,17 @@ export class SnapshotFile {
       chunks.push(`${lines.join("\n")}\n`);
       lines = [];
       await turn();
-      if (stateOf(snapshot) !== state) return false;
     }
     chunks.push(`${lines.join("\n")}\n`);
     await this.#replace(chunks);
     this.#written = state;
-    return true;
+    return stateOf(snapshot) === state;
   }
 
-  /** Temporary file, fsync, rename, fsync of the folder: a reader sees the old file or the new one, whole. */
   async #replace(chunks: readonly string[]): Promise<void> {
-    await mkdir(this.#folder, { recursive: true });
-    const draft = `${this.path}.new`;
     const checksum = createHash("sha256");
-    const file = await open(draft, "w", 0o600);
-    try {
-      for (const chunk of chunks) {
-        checksum.update(chunk, "utf8");
-        await file.write(chunk);
-      }
-      await file.write(`${checksumPrefix}${checksum.digest("hex")}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(draft, this.path);
-    const folder = await open(dirname(this.path), "r");
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+    for (const chunk of chunks) checksum.update(chunk, "utf8");
+    await replaceFile(this.path, [...chunks, `${checksumPrefix}${checksum.digest("hex")}\n`]);
   }
 }
 
@@ -139,17 +120,27 @@ function stateOf({ table, overlay }: Snapshot): string {
   return `${table.sequence} ${digest} ${overlay.eventsSequence} ${overlay.urgentSequence}`;
 }
 
-function* snapshotLines({ table, overlay }: Snapshot, epochs: Epochs): Generator<string> {
-  const { directives, ...rest } = overlay.serialise();
+/** Of the moment of the call: the rows are replaced, never changed, and what is known of a directive is copied. */
+function snapshotLines({ table, overlay }: Snapshot, epochs: Epochs): Iterable<string> {
+  const { directives: own, ...rest } = overlay.serialise();
+  const directives = own.map(([id, known]) => [id, { ...known }] as const);
   const header: Header = {
     format,
     ...epochs,
     overlay: { ...rest, directives: [] },
     directives: directives.length,
   };
+  return linesOf(header, directives, nationalLines(table));
+}
+
+function* linesOf(
+  header: Header,
+  directives: readonly unknown[],
+  national: Iterable<string>,
+): Generator<string> {
   yield JSON.stringify(header);
   for (const directive of directives) yield JSON.stringify(directive);
-  yield* nationalLines(table);
+  yield* national;
 }
 
 /** @throws an error that says what is wrong with it */

@@ -4980,8 +4980,8 @@ export const CentreService = {
     responseDeserialize: (value: Buffer): DirectiveView => DirectiveView.decode(value),
   },
   /**
-   * Approves or refuses (approve = false) a directive or a batch. The
-   * directive may be another region's: then this is the second region.
+   * Approves or refuses (approve = false) a directive or a batch. It may be
+   * another region's: then this is the second region.
    */
   decideApproval: {
     path: "/qalqan.centre.v1.Centre/DecideApproval" as const,
@@ -5209,8 +5209,8 @@ export interface CentreServer extends UntypedServiceImplementation {
    */
   issueDirective: handleUnaryCall<IssueDirectiveRequest, DirectiveView>;
   /**
-   * Approves or refuses (approve = false) a directive or a batch. The
-   * directive may be another region's: then this is the second region.
+   * Approves or refuses (approve = false) a directive or a batch. It may be
+   * another region's: then this is the second region.
    */
   decideApproval: handleUnaryCall<DecideApprovalRequest, DecideApprovalResponse>;
   extendDirective: handleUnaryCall<ExtendDirectiveRequest, DirectiveView>;
@@ -5267,8 +5267,8 @@ export interface CentreClient extends Client {
     callback: (error: ServiceError | null, response: DirectiveView) => void,
   ): ClientUnaryCall;
   /**
-   * Approves or refuses (approve = false) a directive or a batch. The
-   * directive may be another region's: then this is the second region.
+   * Approves or refuses (approve = false) a directive or a batch. It may be
+   * another region's: then this is the second region.
    */
   decideApproval(
     request: DecideApprovalRequest,

@@ -382,7 +382,11 @@ export interface RegionBatch {
   intelligenceWithdrawn: IntelligenceWithdrawn[];
 }
 
-/** Since when a region enforces a directive's decision. */
+/**
+ * Since when a region enforces a directive's decision. Without a directive
+ * (national_sequence 0) it says no more than that the region belongs to the
+ * nation.
+ */
 export interface Enforcement {
   directive: string;
   revision: number;

@@ -9,7 +9,7 @@ import { regionNamedBy } from "../../subject.ts";
 
 interface Options {
   expires: string;
-  wait?: string;
+  wait?: number;
 }
 
 export function define(command: Command): void {

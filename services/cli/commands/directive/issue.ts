@@ -24,7 +24,7 @@ interface Options {
   scope?: string;
   override?: string;
   dryRun?: boolean;
-  wait?: string;
+  wait?: number;
 }
 
 /** Catalogue codes are listed by `directive bases` and `directive reasons`. */
@@ -68,7 +68,7 @@ async function run(session: Session, options: Options & GlobalOptions): Promise<
   if (options.dryRun === true)
     answer(options, directiveDocument(view), () => [
       ...directiveLines(view),
-      ...missingLines(view.missing, view.id),
+      ...missingLines(view.missing, "ID"),
     ]);
   else await answerDirective(centre, view, options, "accepted");
 }

@@ -9,7 +9,7 @@ import { subjectOf } from "../../subject.ts";
 interface Options {
   batch?: string;
   reason: string;
-  wait?: string;
+  wait?: number;
 }
 
 export function define(command: Command): void {

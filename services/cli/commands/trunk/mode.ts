@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { parseTrunkMode } from "#domain/trunk.ts";
 import { withSession } from "../../action.ts";
 import { parseCount } from "../../durations.ts";
 import { examples, regionOption, type GlobalOptions } from "../../options.ts";
@@ -51,6 +52,7 @@ async function run(
 
 /** Without --percent, enforcing means all calls. */
 function percentOf(text: string | undefined, mode: string): number {
+  parseTrunkMode("mode", mode);
   if (text !== undefined) return parseCount("percent", text, 0, 100);
   return mode === "enforce" ? 100 : 0;
 }

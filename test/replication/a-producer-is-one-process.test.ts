@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { NatsConnection } from "#platform/nats.ts";
+import { LaneProducer, ProducerReplaced } from "#platform/producer.ts";
+import { ensureStream, regionStreams } from "#platform/streams.ts";
+import { firstEpoch, regionStream } from "#proto/names.ts";
+import { Event } from "#proto/qalqan/events/v1/events.ts";
+import { HubAndRegion, readAll, until } from "./servers.ts";
+
+let servers: HubAndRegion;
+let line: NatsConnection;
+
+beforeAll(async () => {
+  servers = await HubAndRegion.start();
+  line = await servers.connect("replication");
+  await until(async () => {
+    const manager = await line.jetstreamManager({ checkAPI: false });
+    for (const each of regionStreams(firstEpoch, firstEpoch)) await ensureStream(manager, each);
+    return true;
+  });
+});
+
+afterAll(async () => servers.stop());
+
+const stopped = (person: string) => ({
+  atMs: 1,
+  body: {
+    $case: "regionStop" as const,
+    value: { revision: 1, stopped: true, person, carrier: "" },
+  },
+});
+
+test("of two processes under one name the later one ends: its event is not taken for the other's", async () => {
+  const signal = AbortSignal.timeout(20_000);
+  const open = async () =>
+    LaneProducer.open(await servers.connect("centre"), "urgent", firstEpoch, "centre", signal);
+  const [first, second] = [await open(), await open()];
+  await first.append(stopped("first"), signal);
+  await expect(second.append(stopped("second"), signal)).rejects.toThrow(ProducerReplaced);
+  const events = (await readAll(line, regionStream.lane("urgent", firstEpoch))).map(({ data }) =>
+    Event.decode(data),
+  );
+  expect(events.map(({ body }) => body)).toMatchObject([{ value: { person: "first" } }]);
+});
+
+test("the same bytes by both, as two centres with one outbox, are there once", async () => {
+  const signal = AbortSignal.timeout(20_000);
+  const open = async () =>
+    LaneProducer.open(await servers.connect("centre"), "events", firstEpoch, "centre", signal);
+  const [first, second] = [await open(), await open()];
+  expect(await first.append(stopped("same"), signal)).toBe(1);
+  expect(await second.append(stopped("same"), signal)).toBe(1);
+  expect(await readAll(line, regionStream.lane("events", firstEpoch))).toHaveLength(1);
+  expect(second.trouble).toBe("");
+});
