@@ -61,6 +61,17 @@ test("a protected number originates from single trunks, or it would be a passpor
   });
 });
 
+test.each([
+  ["a citizen's mobile number", { ...request, number: "+77011234567" }, "number"],
+  ["a number that would originate nowhere", { ...request, originatesFrom: [] }, "originates_from"],
+])("nobody cuts off citizens by protecting %s", async (_what, asked, field) => {
+  const metadata = await capital.token("central-prosecutor");
+  const { client } = capital;
+  await expect(call(client.addProtectedNumber.bind(client), asked, { metadata })).rejects.toMatchObject({
+    field,
+  });
+});
+
 test("the national stop is a row of the national table", async () => {
   const { client } = capital;
   const metadata = await capital.token("central-prosecutor");

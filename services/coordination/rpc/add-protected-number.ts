@@ -1,5 +1,5 @@
 import { InvalidInput } from "#domain/invalid-input.ts";
-import { parseE164 } from "#domain/number.ts";
+import { numberClass, parseE164 } from "#domain/number.ts";
 import { parseTrunkId } from "#domain/trunk.ts";
 import type { CallContext } from "#platform/grpc-server.ts";
 import type {
@@ -17,7 +17,7 @@ export const addProtectedNumber =
   (capital: Capital) =>
   async (request: AddProtectedNumberRequest, context: CallContext): Promise<ProtectedNumberView> => {
     const person = await context.person();
-    const number = parseE164("number", request.number);
+    const number = parseOrganisation(request.number);
     const originatesFrom = parseTrunks(request.originatesFrom);
     const holder = parseHolder(request.holder);
     const { revision } = await capital.carryOut(
@@ -27,14 +27,30 @@ export const addProtectedNumber =
     return { number, originatesFrom, holder, nationalRevision: revision };
   };
 
+/**
+ * A protected number is blocked wherever else it is shown, so one person could
+ * cut off a citizen by protecting his number: mobile subscribers are citizens.
+ */
+function parseOrganisation(text: string): string {
+  const number = parseE164("number", text);
+  if (numberClass(number) !== "kz-mobile") return number;
+  throw new InvalidInput({
+    code: "mobile-number",
+    field: "number",
+    value: text,
+    message: "is a mobile subscriber's, who would be cut off on every trunk but those named",
+    remedy: "Protect fixed, 800 and foreign numbers of banks, state bodies and clinics alone.",
+  });
+}
+
 function parseTrunks(trunks: readonly string[]): string[] {
-  if (trunks.length > trunksMax) {
+  if (trunks.length === 0 || trunks.length > trunksMax) {
     throw new InvalidInput({
-      code: "too-many",
+      code: "wrong-count",
       field: "originates_from",
       value: String(trunks.length),
-      message: "names too many trunks",
-      remedy: `Give at most ${trunksMax} trunks.`,
+      message: "does not name the trunks where the number really originates",
+      remedy: `Give one to ${trunksMax} trunks.`,
     });
   }
   // Single trunks alone: with every international one the number would be a passport for whoever shows it.
