@@ -95,9 +95,12 @@ describe("the complaint numbers of the FTC, imported in one region", () => {
   it("is a warning in every region once it is approved", async () => {
     const before = (await status()).regions[0]?.sequence ?? 0;
     const began = performance.now();
-    for (const { batch } of imports) {
-      await nation.json("directive", "approve", "--batch", batch, "--region", "almaty", "--wait", "120");
-    }
+    // Side by side, as people would: what is measured is the nation, not eight commands after another.
+    await Promise.all(
+      imports.map(async ({ batch }) =>
+        nation.json("directive", "approve", "--batch", batch, "--region", "almaty", "--wait", "120"),
+      ),
+    );
     await untilEqual(before + 1);
     const took = performance.now() - began;
     console.info(
