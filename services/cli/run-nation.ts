@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { startNation, type Nation } from "#infra/local/nation.ts";
-import type { RunFile } from "#infra/local/run-file.ts";
+import { addressIn, type RunFile } from "#infra/local/run-file.ts";
+import { capital } from "#domain/vocabulary.ts";
 import { ToolMissing } from "#infra/toolchain/tools.ts";
 import { WrongUse } from "./failure.ts";
 import { dataFolderOf } from "./login-file.ts";
@@ -175,6 +176,7 @@ function tellReady(options: GlobalOptions, run: RunFile, milliseconds: number): 
     { ready: true, milliseconds: Math.round(milliseconds), dataFolder, regions, sites: run.sites },
     () => [
       ...table(["where", "service", "for", "address"], addresses),
+      `the nation's page: http://${addressIn(run, capital, "coordination", "http")}/`,
       `ready in ${seconds} s; data in ${dataFolder}; Ctrl-C stops all`,
     ],
   );

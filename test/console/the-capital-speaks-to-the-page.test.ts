@@ -33,6 +33,9 @@ async function hear(isWanted: (nation: Nation) => boolean): Promise<Nation> {
 
 test("what the real capital says is what the page reads", async () => {
   await capital.send("astana", "urgent", directives(directiveOf("astana", 1)));
+  // A member of an import: it must not push what people decided off the page.
+  const batch = "astana-01K0000000000000000000000B";
+  await capital.send("astana", "events", directives(directiveOf("astana", 2, { batch })));
   const minute = Math.floor(Date.now() / 60_000);
   const call = {
     key: createHash("sha256").update("a call").digest().subarray(0, 8),

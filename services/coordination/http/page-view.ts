@@ -53,7 +53,8 @@ function regionsShown(capital: Capital, status: NationStatus, figures: Statistic
 
 async function latestDirectives(capital: Capital) {
   const moment = await capital.moment();
-  const filter = { state: "", batch: "" };
+  // An import would push everything that people decided one by one off the page.
+  const filter = { state: "", batch: "", singlesOnly: true };
   const { known } = await readDirectives(capital.database, filter, undefined, directivesShown, moment.nowMs);
   return known.map((each) => directiveShown(directiveView(each, moment)));
 }

@@ -237,4 +237,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "001-directives": execute(directives),
   "002-logs": execute(logs),
   "003-facts": execute(facts),
+  "004-singles": execute([
+    "create index opinion_single on opinion (accepted_at_ms desc, directive) where batch = ''",
+  ]),
 };

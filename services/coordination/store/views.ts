@@ -42,11 +42,11 @@ export interface ListPosition {
  * its view: an end comes without anybody writing it.
  *
  * @param state a word of directiveStates, or empty: all
- * @param batch its id, or empty: all
+ * @param batch its id, or empty: all; `singlesOnly`: those that belong to none
  */
 export async function readDirectives(
   database: Database,
-  filter: { readonly state: string; readonly batch: string },
+  filter: { readonly state: string; readonly batch: string; readonly singlesOnly?: boolean },
   after: ListPosition | undefined,
   limit: number,
   nowMs: number,
@@ -64,6 +64,7 @@ export async function readDirectives(
   const { rows } = await sql<ViewRow>`
     select ${viewColumns} from opinion o left join decision d using (directive)
     where ${filter.batch === "" ? sql`true` : sql`o.batch = ${filter.batch} and o.batch <> ''`}
+      and ${filter.singlesOnly === true ? sql`o.batch = ''` : sql`true`}
       and ${maybe ?? sql`true`}
       and ${after === undefined ? sql`true` : isAfter(after)}
     order by o.accepted_at_ms desc, o.directive limit ${limit}
