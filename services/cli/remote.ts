@@ -1,21 +1,8 @@
-import type {
-  CallOptions,
-  ClientReadableStream,
-  ClientUnaryCall,
-  Metadata,
-  ServiceError,
-} from "@grpc/grpc-js";
-import { call, read } from "#platform/grpc-client.ts";
+import type { CallOptions, ClientReadableStream, Metadata } from "@grpc/grpc-js";
+import { call, read, type UnaryMethod } from "#platform/grpc-client.ts";
 
 /** A list is read within this time; a service that hangs must not hang the command. */
 const listWaitMs = 30_000;
-
-type UnaryMethod<Request, Response> = (
-  request: Request,
-  metadata: Metadata,
-  options: Partial<CallOptions>,
-  callback: (error: ServiceError | null, response: Response) => void,
-) => ClientUnaryCall;
 
 type StreamMethod<Request, Response> = (
   request: Request,

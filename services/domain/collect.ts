@@ -111,6 +111,9 @@ function sameNumber(left: Dialled, right: Dialled): boolean {
     : left.kind === "short" && right.kind === "short" && left.code === right.code;
 }
 
+/** What an entry and a directive have in common, and a match takes over. */
+type Speaking = Pick<Entry, "target" | "action" | "directive" | "reason" | "authorRole" | "falseStopOf">;
+
 function addEntry(
   matches: Match[],
   overlay: Overlay,
@@ -119,25 +122,7 @@ function addEntry(
   specific: number,
   width: number,
 ): void {
-  const action = readAction(entry.action);
-  if (action !== undefined && !overlay.hides(entry)) {
-    const { target, directive, reason, authorRole, falseStopOf } = entry;
-    const kind = kindOf(specific);
-    const table = "national";
-    matches.push({
-      target,
-      kind,
-      action,
-      directive,
-      reason,
-      table,
-      identity,
-      authorRole,
-      falseStopOf,
-      specific,
-      width,
-    });
-  }
+  if (!overlay.hides(entry)) addMatch(matches, "national", entry, identity, specific, width);
 }
 
 function addDirective(
@@ -147,26 +132,35 @@ function addDirective(
   specific: number,
   width: number,
 ): void {
-  const action = readAction(opinion.action);
-  if (action !== undefined) {
-    const { target, id: directive, reason, falseStopOf } = opinion;
-    const authorRole = authorityOf(opinion);
-    const kind = kindOf(specific);
-    const table = "overlay";
-    matches.push({
-      target,
-      kind,
-      action,
-      directive,
-      reason,
-      table,
-      identity,
-      authorRole,
-      falseStopOf,
-      specific,
-      width,
-    });
-  }
+  const { target, action, id: directive, reason, falseStopOf } = opinion;
+  const speaking = { target, action, directive, reason, authorRole: authorityOf(opinion), falseStopOf };
+  addMatch(matches, "overlay", speaking, identity, specific, width);
+}
+
+function addMatch(
+  matches: Match[],
+  table: "national" | "overlay",
+  { target, action: word, directive, reason, authorRole, falseStopOf }: Speaking,
+  identity: Identity,
+  specific: number,
+  width: number,
+): void {
+  const action = readAction(word);
+  if (action === undefined) return;
+  const kind = kindOf(specific);
+  matches.push({
+    target,
+    kind,
+    action,
+    directive,
+    reason,
+    table,
+    identity,
+    authorRole,
+    falseStopOf,
+    specific,
+    width,
+  });
 }
 
 /** What is in force and waited for a second person has a prosecutor behind it: of those no other approves. */

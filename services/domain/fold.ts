@@ -1,3 +1,4 @@
+import type { Entry } from "./national-rows.ts";
 import type { Decision, Opinion } from "./opinion.ts";
 import { compareAge, compareText } from "./opinion.ts";
 import { requirement } from "./powers.ts";
@@ -5,24 +6,6 @@ import type { Standing, StandingContext } from "./standing.ts";
 import { standingOf } from "./standing.ts";
 import type { Action, Slot } from "./vocabulary.ts";
 import { actions, compareStrictness, isProsecutor, regionOfId, slotOf, slots } from "./vocabulary.ts";
-
-/** What the nation enforces on one target in one slot. Equal in structure to the event `Entry`. */
-export interface FoldedEntry {
-  target: string;
-  slot: string;
-  action: string;
-  /** The oldest opinion with that action. */
-  directive: string;
-  reason: string;
-  /** The latest end among the opinions with that action. */
-  expiresAtMs: number;
-  /** Id of the only opinion with that action, or empty. */
-  soleSupport: string;
-  /** Sequence in NATIONAL of the batch that last changed it, or the opinions that count behind it. */
-  revision: number;
-  authorRole: string;
-  falseStopOf: string;
-}
 
 /**
  * What the fold of a target has to remember, since it cannot be read from the
@@ -32,7 +15,7 @@ export interface FoldedEntry {
 export interface FoldMemory {
   /** Sequence in NATIONAL at which the target last moved; 0: never. */
   revision: number;
-  entries: Partial<Record<Slot, FoldedEntry>>;
+  entries: Partial<Record<Slot, Entry>>;
   /** Per slot, the opinions (`<id>#<revision>`) that counted at the last fold. */
   counting: Partial<Record<Slot, string[]>>;
   /** Opinions that stood behind `revision`: those that counted, and those that an observe held back. */
@@ -61,7 +44,7 @@ export interface FoldContext extends StandingContext {
 
 export interface FoldOutcome {
   /** What the target has from now on; those that did not move keep their revision. */
-  entries: Partial<Record<Slot, FoldedEntry>>;
+  entries: Partial<Record<Slot, Entry>>;
   /** Slots whose entry the batch has to carry. */
   changed: Slot[];
   /** Slots whose entry ends. */
@@ -250,7 +233,7 @@ function entryOf(
   opinions: readonly Opinion[],
   revision: number,
   context: StandingContext,
-): FoldedEntry | undefined {
+): Entry | undefined {
   const action = strictestAction(slot, opinions);
   const supporters = opinions.filter((opinion) => opinion.action === action).toSorted(compareAge);
   const [oldest, second] = supporters;
@@ -300,7 +283,7 @@ function slotOfOpinion(opinion: Opinion): Slot | undefined {
   return action === undefined ? undefined : slotOf(action);
 }
 
-function sameEntry(entry: FoldedEntry, previous: FoldedEntry | undefined): boolean {
+function sameEntry(entry: Entry, previous: Entry | undefined): boolean {
   return (
     previous !== undefined &&
     entry.action === previous.action &&

@@ -10,11 +10,11 @@ export interface Entry {
   /** The oldest opinion with that action. */
   directive: string;
   reason: string;
-  /** Milliseconds since 1970. */
+  /** The latest end among the opinions with that action; milliseconds since 1970. */
   expiresAtMs: number;
-  /** Id of the only opinion that supports it, or empty. */
+  /** Id of the only opinion with that action, or empty. */
   soleSupport: string;
-  /** Sequence in NATIONAL of the batch that last changed it. */
+  /** Sequence in NATIONAL of the batch that last changed it, or the opinions that count behind it. */
   revision: number;
   authorRole: string;
   /** The directive that an operator's allow after a false stop beats, or empty. */

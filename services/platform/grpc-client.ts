@@ -52,7 +52,8 @@ export function bearer(token: string): Metadata {
   return metadata;
 }
 
-type UnaryMethod<Request, Response> = (
+/** A unary method of a generated client, bound to it. */
+export type UnaryMethod<Request, Response> = (
   request: Request,
   metadata: Metadata,
   options: Partial<CallOptions>,

@@ -1,5 +1,5 @@
-import { fold, emptyMemory, type FoldedEntry, type FoldMemory } from "#domain/fold.ts";
-import { entryRowKey, entryText } from "#domain/national-rows.ts";
+import { fold, emptyMemory, type FoldMemory } from "#domain/fold.ts";
+import { entryRowKey, entryText, type Entry } from "#domain/national-rows.ts";
 import type { Decision } from "#domain/opinion.ts";
 import type { StandingContext } from "#domain/standing.ts";
 import type { Slot } from "#domain/vocabulary.ts";
@@ -74,21 +74,12 @@ export function refold(
   return refolded;
 }
 
-function removeRow(
-  draft: NationalBatchDraft,
-  target: string,
-  slot: Slot,
-  before: FoldedEntry | undefined,
-): void {
+function removeRow(draft: NationalBatchDraft, target: string, slot: Slot, before: Entry | undefined): void {
   if (before === undefined) return;
   draft.addRow({ row: { $case: "removed", value: entryRowKey(slot, target) } }, entryText(before), undefined);
 }
 
-function putRow(
-  draft: NationalBatchDraft,
-  before: FoldedEntry | undefined,
-  after: FoldedEntry | undefined,
-): void {
+function putRow(draft: NationalBatchDraft, before: Entry | undefined, after: Entry | undefined): void {
   if (after === undefined) return;
   const textBefore = before === undefined ? undefined : entryText(before);
   draft.addRow({ row: { $case: "entry", value: after } }, textBefore, entryText(after));

@@ -7,7 +7,7 @@ import { answerProbe, splitAddress, type Readiness } from "#platform/probes.ts";
 import type { Capital } from "../capital.ts";
 import { serveConsole } from "./console-files.ts";
 import { NationEvents } from "./events.ts";
-import { latestJson, statisticsJson, statusJson } from "./nation-view.ts";
+import { statisticsJson, statusJson } from "./nation-view.ts";
 
 const bodyBytesMax = 64 * 1024;
 const hourMs = 3_600_000;
@@ -53,7 +53,6 @@ export async function serveHttp(
       return statisticsJson(await capital.statistics(region, sinceMs));
     };
     national.get("/v1/statistics", statistics);
-    national.get("/v1/directives", async () => latestJson(capital));
     national.get("/v1/events", (request, reply) => events.send(request, reply));
   });
   if (settings.consoleDirectory !== undefined) serveConsole(server, settings.consoleDirectory);
