@@ -2,12 +2,16 @@ import {
   certificates,
   databaseEnvironment,
   nkeys,
+  companionEnvironment,
   postgres,
+  resourcesOf,
+  scaled,
   secretName,
   service,
   stopWaitMs,
 } from "./parts.ts";
-import { capitalSite, type Stack, type Workload } from "./stack.ts";
+import type { SizeClass } from "./regions.ts";
+import { capitalSite, type Companion, type Stack, type Workload } from "./stack.ts";
 
 const gibibyte = 1024 ** 3;
 
@@ -15,27 +19,39 @@ const gibibyte = 1024 ** 3;
 const jetStreamBytesMax = 512 * gibibyte;
 const jetStreamGibibytes = 600;
 
+/** Nodes of the hub on clusters: every stream is on all of them, and one may be lost. */
+const hubNodes = 3;
+
 /** Everything the capital runs. */
-export function capitalStack(): Stack {
+export function capitalStack(size: SizeClass = "large"): Stack {
   return {
     site: capitalSite,
-    workloads: [hub, postgres({ cpuMilli: 1_000, memoryMebibytes: 1_024 }, 200), coordination],
+    workloads: [
+      hub(size),
+      postgres(capitalSite, resourcesOf(size, 150, 512), scaled(size, 50)),
+      coordination(size),
+    ],
     secrets: [
       ...certificates(capitalSite, ["nats", "coordination"]),
       ...nkeys([secretName.natsUser("coordination"), secretName.system]),
       { kind: "random", name: secretName.postgresPassword, bytes: 24 },
+      { kind: "signing-key", name: secretName.signingKey },
       { kind: "identity-keys", name: secretName.identityKeys },
     ],
     arrows: [
       { from: "coordination", to: { workload: "nats", port: "client" } },
+      // The nodes of the hub, and a replica of coordination that hands a write to the one that leads.
+      { from: "nats", to: { workload: "nats", port: "route" } },
+      { from: "coordination", to: { workload: "coordination", port: "grpc" } },
       { from: "coordination", to: { workload: "postgres", port: "sql" } },
+      { from: "region", to: { workload: "nats", port: "leaf" } },
       { from: "person", to: { workload: "coordination", port: "grpc" } },
       { from: "person", to: { workload: "coordination", port: "http" } },
     ],
   };
 }
 
-const hub: Workload = {
+const hub = (size: SizeClass): Workload => ({
   name: "nats",
   program: {
     kind: "nats",
@@ -47,37 +63,64 @@ const hub: Workload = {
       clientPort: "client",
       monitorPort: "monitor",
       leafPort: "leaf",
+      routePort: "route",
       storage: "jetstream",
       storageBytesMax: jetStreamBytesMax,
     },
   },
-  replicas: 1,
+  replicas: { least: hubNodes, most: hubNodes },
+  priority: "calls",
+  companions: [reloader],
   environment: {},
   ports: [
     { name: "client", protocol: "nats" },
     { name: "leaf", protocol: "nats" },
+    { name: "route", protocol: "nats" },
     { name: "monitor", protocol: "http" },
   ],
-  ready: { kind: "http", port: "monitor", path: "/healthz" },
+  // All streams are looked at when it starts; after that one bad stream must not take the whole server away.
+  startPath: "/healthz",
+  ready: { kind: "http", port: "monitor", path: "/healthz?js-enabled-only=true" },
   livePath: "/healthz?js-server-only=true",
-  resources: { cpuMilli: 1_000, memoryMebibytes: 1_024 },
+  resources: resourcesOf(size, 150, 512),
   storage: [{ name: "jetstream", gibibytes: jetStreamGibibytes }],
-  secrets: [secretName.certificate("nats")],
+  secrets: [secretName.certificate("nats"), secretName.system],
   after: [],
   stopSignal: "SIGTERM",
   stopWaitMs,
+});
+
+/** Asks its node to read the hub's accounts again when they change: nothing restarts for a new region. */
+const reloader: Companion = {
+  name: "reloader",
+  main: "services/reloader/main.ts",
+  environment: {
+    ...companionEnvironment("reloader", capitalSite),
+    TLS_CA_FILE: { kind: "secret", secret: secretName.certificate("nats"), part: "ca" },
+    TLS_CERT_FILE: { kind: "secret", secret: secretName.certificate("nats"), part: "certificate" },
+    TLS_KEY_FILE: { kind: "secret", secret: secretName.certificate("nats"), part: "key" },
+    NATS_URL: { kind: "beside", port: "client", prefix: "tls://" },
+    NATS_SEED_FILE: { kind: "secret", secret: secretName.system },
+    ACCOUNTS_FILE: { kind: "hub-accounts" },
+    CA_FILE: { kind: "hub-authorities" },
+  },
+  resources: { cpuMilli: 10, memoryMebibytes: 128 },
 };
 
-const coordination: Workload = service(capitalSite, "coordination", {
-  environment: {
-    ...databaseEnvironment,
-    GRPC_LISTEN: { kind: "listen", port: "grpc" },
-    REGIONS_FILE: { kind: "nation" },
-    CONSOLE_DIRECTORY: { kind: "setting", setting: "console" },
-    CONSOLE_OPEN_ON_LOOPBACK: { kind: "setting", setting: "consoleOpenOnLoopback" },
-  },
-  ports: [{ name: "grpc", protocol: "grpc" }],
-  secrets: [secretName.postgresPassword],
-  resources: { cpuMilli: 1_000, memoryMebibytes: 1_024 },
-  after: ["nats", "postgres"],
-});
+const coordination = (size: SizeClass): Workload =>
+  service(capitalSite, "coordination", {
+    replicas: { least: 2, most: 2 },
+    environment: {
+      ...databaseEnvironment,
+      GRPC_LISTEN: { kind: "listen", port: "grpc" },
+      ADVERTISED_ADDRESS: { kind: "own-address", port: "grpc" },
+      REGIONS_FILE: { kind: "nation" },
+      HUB_REPLICAS: { kind: "setting", setting: "hubNodes" },
+      CONSOLE_DIRECTORY: { kind: "setting", setting: "console" },
+      CONSOLE_OPEN_ON_LOOPBACK: { kind: "setting", setting: "consoleOpenOnLoopback" },
+    },
+    ports: [{ name: "grpc", protocol: "grpc" }],
+    secrets: [secretName.postgresPassword],
+    resources: resourcesOf(size, 150, 512),
+    after: ["nats", "postgres"],
+  });

@@ -80,7 +80,10 @@ const readLocal: readonly string[] = [
  */
 export function regionUsers(stack: Stack, epochs: Epochs = firstEpochs): readonly NatsUser[] {
   const screening = stack.workloads.find(({ name }) => name === "screening");
-  const replicas = Array.from({ length: screening?.replicas ?? 0 }, (_, ordinal) => `screening-${ordinal}`);
+  const replicas = Array.from(
+    { length: screening?.replicas.most ?? 0 },
+    (_, ordinal) => `screening-${ordinal}`,
+  );
   return [
     {
       name: "screening",

@@ -21,12 +21,22 @@ import type { NatsServer, Stack } from "./stack.ts";
 export interface NatsPlace {
   /** `host:port` to listen on, for a port of the workload. */
   readonly listen: (port: string) => string;
+  /** Authority of the site itself. */
   readonly caFile: string;
+  /** Authority of the other end of the line: the capital's, or those of all regions. */
+  readonly lineCaFile: string;
   readonly certificateFile: string;
   readonly keyFile: string;
   readonly storageFolder: string;
   /** A file beside the configuration with its secret part: the hub's accounts, or the seed of a region's leaf node. */
   readonly secretFile: string;
+  /** Of several nodes of a hub. */
+  readonly cluster?: {
+    /** Environment variable with the name of this node. */
+    readonly nameVariable: string;
+    /** `host:port` of the route port of each node, this one among them. */
+    readonly nodes: readonly string[];
+  };
 }
 
 /** A string of the configuration; JSON's escapes are understood, and `$` inside quotes is no variable. */
@@ -35,12 +45,12 @@ const list = (items: readonly string[]): string => `[${items.map(quote).join(", 
 
 const indent = (text: string, by: string): string => text.replaceAll(/^(?=.)/gm, by);
 
-function tls(place: NatsPlace, more: readonly string[]): string {
+function tls(place: NatsPlace, caFile: string, more: readonly string[]): string {
   return [
     "tls {",
     `  cert_file: ${quote(place.certificateFile)}`,
     `  key_file: ${quote(place.keyFile)}`,
-    `  ca_file: ${quote(place.caFile)}`,
+    `  ca_file: ${quote(caFile)}`,
     ...more.map((line) => `  ${line}`),
     "}",
   ].join("\n");
@@ -54,11 +64,11 @@ const payloadBytesMax = 1024 * 1024;
 
 function common(server: NatsServer, place: NatsPlace): string {
   return [
-    `server_name: ${quote(server.name)}`,
+    `server_name: ${place.cluster === undefined ? quote(server.name) : `$${place.cluster.nameVariable}`}`,
     `listen: ${quote(place.listen(server.clientPort))}`,
     `http: ${quote(place.listen(server.monitorPort))}`,
     `max_payload: ${payloadBytesMax}`,
-    tls(place, mutual),
+    tls(place, place.caFile, mutual),
     "jetstream {",
     `  store_dir: ${quote(place.storageFolder)}`,
     `  domain: ${quote(server.domain)}`,
@@ -80,24 +90,40 @@ export function hubConfiguration(server: NatsServer, place: NatsPlace): string {
     "  isolate_leafnode_interest: true",
     // A region uses the address that it was given, and no other that the hub may have.
     "  no_advertise: true",
-    indent(tls(place, [...mutual, "handshake_first: true"]), "  "),
+    indent(tls(place, place.lineCaFile, [...mutual, "handshake_first: true"]), "  "),
     "}",
+    ...clusterOf(server, place),
     `include ${quote(place.secretFile)}`,
   ].join("\n")}\n`;
+}
+
+function clusterOf(server: NatsServer, place: NatsPlace): readonly string[] {
+  if (place.cluster === undefined) return [];
+  if (server.routePort === undefined) throw new Error(`${server.name} has no port for its other nodes`);
+  return [
+    "cluster {",
+    `  name: ${quote(server.domain)}`,
+    `  listen: ${quote(place.listen(server.routePort))}`,
+    // Clients use the one address that they were given: the nodes' own are in no certificate.
+    "  no_advertise: true",
+    `  routes: ${list(place.cluster.nodes.map((node) => `tls://${node}`))}`,
+    indent(tls(place, place.caFile, mutual), "  "),
+    "}",
+  ];
 }
 
 /**
  * Text of a region's configuration.
  *
  * @param hubAddress `host:port` of the hub's leaf port
- * @param publicKey public nkey of a secret of the region
+ * @param publicKeys public nkeys of a secret of the region: the current, and while keys are rotated the previous
  */
 export function regionConfiguration(
   stack: Stack,
   server: NatsServer,
   place: NatsPlace,
   hubAddress: string,
-  publicKey: (secret: string) => string,
+  publicKeys: (secret: string) => readonly string[],
 ): string {
   return `${[
     `include ${quote(place.secretFile)}`,
@@ -110,14 +136,14 @@ export function regionConfiguration(
     "      account: LINE",
     "      nkey: $LEAF_SEED",
     `      deny_exports: ${list(deniedExports)}`,
-    indent(tls(place, ['min_version: "1.3"', "handshake_first: true"]), "      "),
+    indent(tls(place, place.lineCaFile, ['min_version: "1.3"', "handshake_first: true"]), "      "),
     "    }",
     "  ]",
     "}",
     "accounts {",
     "  REGION {",
     "    jetstream: enabled",
-    indent(users(regionUsers(stack), publicKey), "    "),
+    indent(users(regionUsers(stack), publicKeys), "    "),
     "    imports: [",
     ...lineStreams(stack.site).map(
       (subject) => `      { stream: { account: LINE, subject: ${quote(subject)} } }`,
@@ -125,7 +151,7 @@ export function regionConfiguration(
     "    ]",
     "  }",
     "  LINE {",
-    indent(users([lineUser(stack.site)], publicKey), "    "),
+    indent(users([lineUser(stack.site)], publicKeys), "    "),
     "    exports: [",
     ...lineStreams(stack.site).map((subject) => `      { stream: ${quote(subject)}, accounts: [REGION] }`),
     "    ]",
@@ -139,12 +165,12 @@ export function leafSeedFile(seed: string): string {
   return `LEAF_SEED: ${seed}\n`;
 }
 
-/** Public nkeys that the hub's accounts name. */
+/** Public nkeys that the hub's accounts name: of each holder the current, and while keys are rotated the previous. */
 export interface HubKeys {
-  readonly coordination: string;
-  readonly system: string;
+  readonly coordination: readonly string[];
+  readonly system: readonly string[];
   /** Of each region's leaf node, by slug: every region of the nation. */
-  readonly leaf: ReadonlyMap<string, string>;
+  readonly leaf: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -165,7 +191,7 @@ export function hubAccounts(keys: HubKeys, epochs: Epochs = firstEpochs): string
     ...capitalExports(regions, epochs).map((item) => `      ${exported(item)}`),
     "    ]",
     "  }",
-    ...regions.map((region) => regionAccount(region, keys.leaf.get(region) ?? "", epochs)),
+    ...regions.map((region) => regionAccount(region, keys.leaf.get(region) ?? [], epochs)),
     "  SYSTEM {",
     indent(
       users([systemUser], () => keys.system),
@@ -179,11 +205,11 @@ export function hubAccounts(keys: HubKeys, epochs: Epochs = firstEpochs): string
 
 const accountOf = (region: string): string => `REGION-${region}`;
 
-function regionAccount(region: string, key: string, epochs: Epochs): string {
+function regionAccount(region: string, keys: readonly string[], epochs: Epochs): string {
   return [
     `  ${accountOf(region)} {`,
     "    users: [",
-    `      { nkey: ${key}, permissions: ${permissions(leafPermissions(region))} }`,
+    ...keys.map((key) => `      { nkey: ${key}, permissions: ${permissions(leafPermissions(region))} }`),
     "    ]",
     "    imports: [",
     ...regionImports(region, epochs).map((item) => `      ${imported(item)}`),
@@ -202,11 +228,13 @@ function imported({ kind, subject, as }: Import): string {
   return `{ ${kind}: { account: CAPITAL, subject: ${quote(subject)} }${to} }`;
 }
 
-function users(items: readonly NatsUser[], publicKey: (secret: string) => string): string {
+function users(items: readonly NatsUser[], publicKeys: (secret: string) => readonly string[]): string {
   return [
     "users: [",
-    ...items.map(
-      (user) => `  { nkey: ${publicKey(user.secret)}, permissions: ${permissions(user.permissions)} }`,
+    ...items.flatMap((user) =>
+      publicKeys(user.secret).map(
+        (key) => `  { nkey: ${key}, permissions: ${permissions(user.permissions)} }`,
+      ),
     ),
     "]",
   ].join("\n");

@@ -3,41 +3,41 @@ import {
   databaseEnvironment,
   nkeys,
   postgres,
+  resourcesOf,
+  scaled,
   secretName,
   service,
+  single,
   stopWaitMs,
 } from "./parts.ts";
-import type { Region, SizeClass } from "./regions.ts";
+import type { Region } from "./regions.ts";
 import { capitalSite, type Arrow, type Resources, type Stack, type Workload } from "./stack.ts";
 
 const gibibyte = 1024 ** 3;
-
-/**
- * How much the workloads of a region get. A size changes amounts alone: two
- * regions of different size consist of the same parts.
- */
-const sizes: Readonly<Record<SizeClass, { factor: number; storageFactor: number }>> = {
-  small: { factor: 1, storageFactor: 1 },
-  medium: { factor: 2, storageFactor: 2 },
-  large: { factor: 4, storageFactor: 4 },
-};
 
 /** Sum of what the region's streams may hold, with room for those of a next epoch. */
 const jetStreamBytesMax = 32 * gibibyte;
 const jetStreamGibibytes = 40;
 
-const amount = (region: Region, cpuMilli: number, memoryMebibytes: number): Resources => ({
-  cpuMilli: cpuMilli * sizes[region.sizeClass].factor,
-  memoryMebibytes: memoryMebibytes * sizes[region.sizeClass].factor,
-});
+const amountOf =
+  ({ sizeClass }: Region) =>
+  (cpuMilli: number, memoryMebibytes: number): Resources =>
+    resourcesOf(sizeClass, cpuMilli, memoryMebibytes);
+
+/**
+ * Screening runs at least twice, so that one may go; its storage and its
+ * subjects in NATS belong to the replica, so the most there can be is fixed.
+ */
+const screeningReplicas = { least: 2, most: 6 };
 
 /** Everything a region runs: the same five workloads in each of the twenty. */
 export function regionalStack(region: Region): Stack {
+  const amount = amountOf(region);
   return {
     site: region.slug,
     workloads: [
       nats(region),
-      postgres(amount(region, 250, 256), 20 * sizes[region.sizeClass].storageFactor),
+      postgres(region.slug, amount(100, 256), scaled(region.sizeClass, 20)),
       ...services(region),
     ],
     secrets: [
@@ -51,6 +51,7 @@ export function regionalStack(region: Region): Stack {
       ]),
       { kind: "random", name: secretName.postgresPassword, bytes: 24 },
       { kind: "random", name: secretName.regionKey, bytes: 32 },
+      { kind: "signing-key", name: secretName.signingKey },
       { kind: "identity-keys", name: secretName.identityKeys },
     ],
     arrows,
@@ -88,15 +89,19 @@ function nats(region: Region): Workload {
         storageBytesMax: jetStreamBytesMax,
       },
     },
-    replicas: 1,
+    replicas: single,
+    priority: "calls",
+    companions: [],
     environment: {},
     ports: [
       { name: "client", protocol: "nats" },
       { name: "monitor", protocol: "http" },
     ],
-    ready: { kind: "http", port: "monitor", path: "/healthz" },
+    // All streams are looked at when it starts; after that one bad stream must not take the whole server away.
+    startPath: "/healthz",
+    ready: { kind: "http", port: "monitor", path: "/healthz?js-enabled-only=true" },
     livePath: "/healthz?js-server-only=true",
-    resources: amount(region, 250, 256),
+    resources: amountOf(region)(100, 256),
     storage: [{ name: "jetstream", gibibytes: jetStreamGibibytes }],
     secrets: [secretName.certificate("nats"), secretName.leaf],
     after: [],
@@ -107,12 +112,13 @@ function nats(region: Region): Workload {
 
 function services(region: Region): readonly Workload[] {
   const { slug } = region;
+  const amount = amountOf(region);
   return [
     service(slug, "centre", {
       environment: { ...databaseEnvironment, GRPC_LISTEN: { kind: "listen", port: "grpc" } },
       ports: [{ name: "grpc", protocol: "grpc" }],
       secrets: [secretName.postgresPassword],
-      resources: amount(region, 250, 256),
+      resources: amount(100, 256),
       after: ["nats", "postgres"],
     }),
     service(slug, "screening", {
@@ -127,13 +133,15 @@ function services(region: Region): readonly Workload[] {
       ports: [{ name: "grpc", protocol: "grpc" }],
       storage: [{ name: "state", gibibytes: 2 }],
       secrets: [secretName.regionKey],
-      resources: amount(region, 500, 256),
+      resources: amount(150, 512),
+      replicas: screeningReplicas,
+      priority: "calls",
       after: ["nats"],
     }),
     service(slug, "replication", {
       environment: { NATS_LINE_SEED_FILE: { kind: "secret", secret: secretName.natsUser("line") } },
       secrets: [secretName.natsUser("line")],
-      resources: amount(region, 250, 192),
+      resources: amount(100, 192),
       after: ["nats"],
     }),
   ];

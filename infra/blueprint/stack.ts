@@ -1,7 +1,7 @@
 /**
  * The words in which a stack is described: what it consists of, never how a
  * process is started somewhere. `infra/local` carries a description out as
- * processes on one machine.
+ * processes on one machine, `infra/kubernetes` as objects of a cluster.
  */
 
 /** Names of workloads; also how people name them (`kill astana/screening`). */
@@ -26,6 +26,8 @@ export interface PostgresServer {
   readonly storage: string;
   /** Lines of `postgresql.conf`. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Storage for base backups and the WAL archive, where a keeper runs beside the server. */
+  readonly backupStorage: string;
 }
 
 export interface NatsServer {
@@ -38,6 +40,8 @@ export interface NatsServer {
   readonly monitorPort: string;
   /** The hub's port for the regions' leaf nodes. */
   readonly leafPort?: string;
+  /** The hub's port for its other nodes. */
+  readonly routePort?: string;
   /** A region's line to the hub. */
   readonly hub?: { readonly address: AddressReference; readonly seedSecret: string };
   readonly storage: string;
@@ -56,6 +60,8 @@ export type Value =
   | string
   /** `host:port` to listen on, for a port of the workload itself. */
   | { readonly kind: "listen"; readonly port: string }
+  /** `host:port` under which the other replicas reach this one. */
+  | { readonly kind: "own-address"; readonly port: string }
   /** `<prefix>host:port<suffix>` under which another workload is reached. */
   | {
       readonly kind: "address";
@@ -77,7 +83,38 @@ export type Value =
   | { readonly kind: "setting"; readonly setting: Setting };
 
 export type CertificatePart = "ca" | "certificate" | "key";
-export type Setting = "release" | "logLevel" | "compileCache" | "console" | "consoleOpenOnLoopback";
+export type Setting =
+  | "release"
+  | "logLevel"
+  | "compileCache"
+  | "console"
+  | "consoleOpenOnLoopback"
+  /** Nodes of the hub, each of which keeps a copy of every stream. */
+  | "hubNodes";
+
+/** A companion shares the place of its workload, and may ask for parts of it. */
+export type CompanionValue =
+  | Value
+  /** `<prefix>localhost:port`, for a port of the workload that it is beside. */
+  | { readonly kind: "beside"; readonly port: string; readonly prefix: string }
+  /** Folder of the Unix sockets of the workload. */
+  | { readonly kind: "sockets" }
+  /** Path of the file with the hub's accounts. */
+  | { readonly kind: "hub-accounts" }
+  /** Path of the file with the authorities whose leaf nodes the hub lets in. */
+  | { readonly kind: "hub-authorities" };
+
+/**
+ * A service beside another program, in its pod and with its storage. The local
+ * run does without: there the runner reloads the hub, and nothing is backed up.
+ */
+export interface Companion {
+  readonly name: "keeper" | "reloader";
+  /** As in Program. */
+  readonly main: string;
+  readonly environment: Readonly<Record<string, CompanionValue>>;
+  readonly resources: Resources;
+}
 
 export interface Port {
   readonly name: string;
@@ -91,10 +128,17 @@ export type Readiness =
   /** The database answers `select 1`. */
   | { readonly kind: "sql" };
 
+/** What is set aside for a program; how far it may go beyond is the same rule for all. */
 export interface Resources {
   /** Thousandths of a processor. */
   readonly cpuMilli: number;
   readonly memoryMebibytes: number;
+}
+
+/** How many of a workload run at once on a cluster; more than the least when load asks for it. The local run has one. */
+export interface Replicas {
+  readonly least: number;
+  readonly most: number;
 }
 
 export interface Storage {
@@ -110,16 +154,23 @@ export type Secret =
   | { readonly kind: "nkey"; readonly name: string }
   /** Random bytes, as hexadecimal digits. */
   | { readonly kind: "random"; readonly name: string; readonly bytes: number }
+  /** Ed25519 private key (PKCS 8, PEM) with which the site signs what it says; its public part is known to all. */
+  | { readonly kind: "signing-key"; readonly name: string }
   /** The public keys (JWKS) of the identity whose tokens are honoured. */
   | { readonly kind: "identity-keys"; readonly name: string };
 
 export interface Workload {
   readonly name: WorkloadName;
   readonly program: Program;
-  readonly replicas: number;
+  readonly replicas: Replicas;
+  /** `calls`: the way of a call needs it, so it is the last to be evicted. */
+  readonly priority: "calls" | "ordinary";
+  readonly companions: readonly Companion[];
   readonly environment: Readonly<Record<string, Value>>;
   readonly ports: readonly Port[];
   readonly ready: Readiness;
+  /** Path of GET on the same port that answers 200 once it has started whole; that of readiness when absent. */
+  readonly startPath?: string;
   /** Path of GET on the same port as readiness that answers 200 while the process is sound. */
   readonly livePath?: string;
   readonly resources: Resources;
@@ -135,7 +186,7 @@ export interface Workload {
 
 /** Who may open connections to whom; everything else may be refused. */
 export interface Arrow {
-  readonly from: WorkloadName | "switch" | "person";
+  readonly from: WorkloadName | "switch" | "person" | "region";
   readonly to: AddressReference;
 }
 

@@ -95,6 +95,7 @@ function resolve(value: Value, workload: Workload, context: LaunchContext): stri
   const { stack, folder, ports, secrets, settings } = context;
   switch (value.kind) {
     case "listen":
+    case "own-address":
       return ports.address(portKey(stack.site, workload.name, value.port));
     case "address":
       return `${value.prefix ?? ""}${addressOf(value.of, context)}${value.suffix ?? ""}`;
@@ -122,7 +123,10 @@ function addressOf({ site, workload, port }: AddressReference, { stack, ports }:
 
 function readinessProbe(workload: Workload, { stack, ports }: LaunchContext): () => Promise<void> {
   if (workload.ready.kind !== "http") throw new Error(`${workload.name} has no HTTP readiness`);
-  return httpProbe(ports.port(portKey(stack.site, workload.name, workload.ready.port)), workload.ready.path);
+  return httpProbe(
+    ports.port(portKey(stack.site, workload.name, workload.ready.port)),
+    workload.startPath ?? workload.ready.path,
+  );
 }
 
 function launchNats(workload: Workload, server: NatsServer, context: LaunchContext): Launch {
@@ -133,6 +137,7 @@ function launchNats(workload: Workload, server: NatsServer, context: LaunchConte
   const own: NatsPlace = {
     listen: (port) => ports.address(portKey(stack.site, workload.name, port)),
     caFile: secrets.file(server.certificateSecret, "ca"),
+    lineCaFile: secrets.file(server.certificateSecret, "ca"),
     certificateFile: secrets.file(server.certificateSecret, "certificate"),
     keyFile: secrets.file(server.certificateSecret, "key"),
     storageFolder: folder.storage(stack.site, workload.name, server.storage),
@@ -150,7 +155,9 @@ function launchNats(workload: Workload, server: NatsServer, context: LaunchConte
       }
       writeWhole(join(place, own.secretFile), leafSeedFile(secrets.read(server.hub.seedSecret)));
       const hubAddress = addressOf(server.hub.address, context);
-      const text = regionConfiguration(stack, server, own, hubAddress, (secret) => secrets.publicKey(secret));
+      const text = regionConfiguration(stack, server, own, hubAddress, (secret) => [
+        secrets.publicKey(secret),
+      ]);
       writeWhole(configurationFile, text);
     },
     probe: readinessProbe(workload, context),

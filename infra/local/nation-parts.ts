@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { capitalStack } from "../blueprint/capital-stack.ts";
 import { hubAccounts } from "../blueprint/nats-configuration.ts";
 import { secretName } from "../blueprint/parts.ts";
+import { countryList, nationList, type NationRegion } from "../blueprint/region-lists.ts";
 import { loadRegions, type Region } from "../blueprint/regions.ts";
 import { regionalStack } from "../blueprint/regional-stack.ts";
 import { capitalSite, type Setting, type Stack } from "../blueprint/stack.ts";
@@ -15,17 +16,6 @@ import { nameProcess } from "./own-process.ts";
 import { portKey, portKeys, Ports } from "./ports.ts";
 import type { RunFile } from "./run-file.ts";
 import { StackSecrets } from "./secrets.ts";
-
-/** One line of `regions.json`, as coordination reads it. */
-interface NationRegion {
-  readonly slug: string;
-  readonly iso: string;
-  readonly en: string;
-  readonly kk: string;
-  readonly ru: string;
-  readonly lat: number;
-  readonly lon: number;
-}
 
 type Clients = Readonly<Record<"cli" | "switch", CertificateFiles>>;
 
@@ -69,6 +59,7 @@ export class NationParts {
       console: join(checkoutFolder, "services", "console", "dist"),
       // Whoever is on this machine may see the nation's figures: they name nobody.
       consoleOpenOnLoopback: "true",
+      hubNodes: "1",
     });
   }
 
@@ -140,14 +131,13 @@ export class NationParts {
   /** Adds regions to the nation of the data folder. @returns all of its regions */
   #writeNation(regions: readonly Region[]): readonly Region[] {
     const country = loadRegions();
-    const listed = country.map(({ slug, areaCodes }) => ({ slug, areaCodes }));
-    writeWhole(this.folder.countryFile, JSON.stringify(listed, undefined, 2));
+    writeWhole(this.folder.countryFile, countryList(country));
     const file = this.folder.regionsFile;
     const known = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as readonly NationRegion[]) : [];
     const slugs = new Set([...known, ...regions].map(({ slug }) => slug));
     const nation = country.filter(({ slug }) => slugs.has(slug));
     if (slugs.size > known.length || !existsSync(file)) {
-      writeWhole(file, JSON.stringify(nation.map(nationRegion), undefined, 2));
+      writeWhole(file, nationList(nation));
     }
     return nation;
   }
@@ -158,9 +148,9 @@ export class NationParts {
     const file = hubAccountsFile(this.folder);
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const text = hubAccounts({
-      coordination: capital.publicKey(secretName.natsUser("coordination")),
-      system: capital.publicKey(secretName.system),
-      leaf: new Map(regions.map(([site, own]) => [site, own.publicKey(secretName.leaf)])),
+      coordination: [capital.publicKey(secretName.natsUser("coordination"))],
+      system: [capital.publicKey(secretName.system)],
+      leaf: new Map(regions.map(([site, own]) => [site, [own.publicKey(secretName.leaf)]])),
     });
     writeWhole(file, text);
   }
@@ -170,8 +160,4 @@ function required(secrets: ReadonlyMap<string, StackSecrets>, site: string): Sta
   const found = secrets.get(site);
   if (found === undefined) throw new RangeError(`no secrets were made for ${site}`);
   return found;
-}
-
-function nationRegion({ slug, iso, names, coordinates }: Region): NationRegion {
-  return { slug, iso, ...names, lat: coordinates.latitude, lon: coordinates.longitude };
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CertificatePart, Stack } from "../blueprint/stack.ts";
@@ -32,6 +32,10 @@ export class StackSecrets {
           break;
         case "random":
           if (!existsSync(file)) writeWhole(file, randomBytes(secret.bytes).toString("hex"));
+          secrets.#files.set(secret.name, file);
+          break;
+        case "signing-key":
+          if (!existsSync(file)) writeWhole(file, signingKey());
           secrets.#files.set(secret.name, file);
           break;
         case "identity-keys":
@@ -75,4 +79,9 @@ async function publicNkey(file: string): Promise<string> {
   if (!existsSync(file)) writeWhole(file, Buffer.from(pair.getSeed()).toString("utf8"));
   writeWhole(publicFile, pair.getPublicKey());
   return pair.getPublicKey();
+}
+
+function signingKey(): string {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }

@@ -3,31 +3,10 @@
  * also runs before `npm ci`, on whatever Node the machine has.
  */
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-
-/** The oldest nats-server that may be used from the path. */
-export const natsServerVersionMin = "2.14.3";
-
-const natsPinFolder = join(import.meta.dirname, "nats");
-
-/** How nats-server is built: its binary is keyed by these as well. */
-export const goBuildFlags = ["-trimpath", "-ldflags", "-s -w"];
-
-/** The pinned Go module of nats-server. */
-export function natsPin() {
-  const goModule = readFileSync(join(natsPinFolder, "go.mod"), "utf8");
-  const version = /nats-server\/v2 v([0-9.]+)/.exec(goModule)?.[1];
-  const goVersion = /^go ([0-9.]+)$/m.exec(goModule)?.[1];
-  if (version === undefined || goVersion === undefined) {
-    throw new Error(`${join(natsPinFolder, "go.mod")} must name nats-server/v2 and the Go version`);
-  }
-  const sums = readFileSync(join(natsPinFolder, "go.sum"), "utf8");
-  const key = createHash("sha256").update(goModule).update(sums).update(goBuildFlags.join(" ")).digest("hex");
-  return { folder: natsPinFolder, version, goVersion, key: key.slice(0, 12) };
-}
+import { pinnedTool } from "./pins.mjs";
 
 /** The cache shared by all checkouts of this user. */
 export function cacheFolder() {
@@ -35,22 +14,14 @@ export function cacheFolder() {
   return join(base !== undefined && base !== "" ? base : join(homedir(), ".cache"), "qalqan");
 }
 
-/** Where a nats-server built from the pin is kept. */
-export function builtNatsServer() {
-  const { version, key } = natsPin();
-  return join(
-    cacheFolder(),
-    `nats-server-${version}-${key}-${process.platform}-${process.arch}`,
-    "nats-server",
-  );
-}
-
 /** First executable file of that name on the path. */
 export function onPath(name) {
-  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
-    if (folder !== "" && isExecutable(join(folder, name))) return join(folder, name);
-  }
-  return undefined;
+  return firstOf((process.env["PATH"] ?? "").split(delimiter), name);
+}
+
+function firstOf(folders, name) {
+  const folder = folders.find((candidate) => candidate !== "" && isExecutable(join(candidate, name)));
+  return folder === undefined ? undefined : join(folder, name);
 }
 
 export function isExecutable(file) {
@@ -86,18 +57,99 @@ export function isAtLeast(version, versionMin) {
   return true;
 }
 
-/** A nats-server to use: from the path when new enough, else the one built from the pin, else undefined. */
-export function findNatsServer() {
-  const candidate = onPath("nats-server");
-  if (candidate !== undefined) {
-    const version = versionOf(candidate, ["--version"]);
-    if (version !== undefined && isAtLeast(version, natsServerVersionMin)) return candidate;
-  }
-  const built = builtNatsServer();
+/** The folder of `KUBEBUILDER_ASSETS`, in which those who test with API servers keep etcd, kube-apiserver and kubectl. */
+function assets() {
+  return process.env["KUBEBUILDER_ASSETS"] ?? "";
+}
+
+/** Files of a pinned tool that somebody else brought, best first, each with whether it is new enough. */
+export function broughtTools(name) {
+  const { elsewhere } = pinnedTool(name);
+  if (elsewhere === undefined) return [];
+  const { places, versionMin, versionParameters } = elsewhere;
+  return places
+    .map((place) => (place === "assets" ? firstOf([assets()], name) : onPath(name)))
+    .filter((file) => file !== undefined)
+    .map((file) => {
+      const version = versionOf(file, versionParameters);
+      return { file, version, isNewEnough: version !== undefined && isAtLeast(version, versionMin) };
+    });
+}
+
+/** Where a tool built from its pin is kept. */
+export function builtTool(name) {
+  const { pin } = pinnedTool(name);
+  const parts = [pin.family, pin.version, pin.key, process.platform, process.arch];
+  return join(cacheFolder(), parts.filter((part) => part !== undefined).join("-"), name);
+}
+
+/** A pinned tool to use: one that was brought and is new enough, else the one built from the pin, else undefined. */
+export function findPinnedTool(name) {
+  const brought = broughtTools(name).find(({ isNewEnough }) => isNewEnough);
+  if (brought !== undefined) return brought.file;
+  const built = builtTool(name);
   return isExecutable(built) ? built : undefined;
 }
 
 /** A Chromium for the tests of pages, from the path. */
 export function findChromium() {
   return onPath("chromium") ?? onPath("chromium-browser") ?? onPath("google-chrome");
+}
+
+/** Where Debian's package puts the plugins of container networks. */
+const networkPluginFolder = "/usr/lib/cni";
+
+/** What a node of Kubernetes needs from Debian, by package. */
+const nodePackages = {
+  containerd: () => ["containerd", "ctr"].every(findNodeTool),
+  "containernetworking-plugins": () => findNodeTool("network-plugins"),
+  nftables: () => findNodeTool("nft"),
+  iproute2: () => findNodeTool("ip"),
+  // The package busybox has one that needs libraries, which an image of it alone has not.
+  "busybox-static": () => findNodeTool("busybox"),
+};
+
+/** A tool of Debian that a node of Kubernetes needs; undefined when it is not there as it is needed. */
+export function findNodeTool(name) {
+  if (name === "network-plugins") {
+    return isExecutable(join(networkPluginFolder, "bridge")) ? networkPluginFolder : undefined;
+  }
+  // Not everybody who is root has the administrator's folders on the path.
+  const file = onPath(name) ?? firstOf(["/usr/sbin", "/sbin"], name);
+  return name === "busybox" && file !== undefined && !isStatic(file) ? undefined : file;
+}
+
+function isStatic(file) {
+  const ldd = onPath("ldd");
+  return ldd === undefined || !succeeds(ldd, [file]);
+}
+
+function succeeds(file, parameters) {
+  try {
+    execFileSync(file, parameters, { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Debian's packages that a node needs and that are not here. */
+export function missingNodePackages() {
+  return Object.keys(nodePackages).filter((name) => !nodePackages[name]());
+}
+
+/** Why no node of Kubernetes can run on this machine, whatever is installed; undefined when one can. */
+export function nodeObstacle() {
+  if (process.platform !== "linux") return "a node of Kubernetes needs Linux";
+  if (process.getuid?.() !== 0) return "a node of Kubernetes needs root";
+  const missing = missingNodePackages();
+  if (missing.length > 0 && onPath("apt-get") === undefined) {
+    return `a node of Kubernetes needs ${missing.join(", ")}, and there is no apt-get that would bring them`;
+  }
+  const unshare = onPath("unshare");
+  if (unshare === undefined)
+    return "a node of Kubernetes needs unshare (util-linux), which is not on the path";
+  const namespaces = ["--net", "--mount", "--pid", "--uts", "--fork"];
+  if (succeeds(unshare, [...namespaces, "true"])) return undefined;
+  return "this machine forbids namespaces, which a node of Kubernetes needs";
 }

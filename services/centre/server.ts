@@ -2,6 +2,7 @@ import { createTokenVerifier } from "#platform/identity.ts";
 import { tlsOf } from "#platform/config.ts";
 import { openDatabase } from "#platform/database.ts";
 import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
+import { stopHttp } from "#platform/http-server.ts";
 import type { Lifecycle } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import { connectNats, type NatsConnection } from "#platform/nats.ts";
@@ -63,13 +64,13 @@ export async function startCentre(config: CentreConfig, log: Log, lifecycle: Lif
   });
 
   const verify = createTokenVerifier(config.IDENTITY_KEYS_FILE);
-  const methods = centreMethods(centre, new Handlers(verify, log));
+  const methods = centreMethods(centre, new Handlers(verify, log, signal));
   const grpc = await serveGrpc(config.GRPC_LISTEN, tlsOf(config), [
     { definition: CentreService, implementation: methods },
   ]);
   lifecycle.use("grpc", grpc, stopGrpc);
   const http = await serveHttp(centre, verify, log);
-  lifecycle.use("http", http, (open) => open.close());
+  lifecycle.use("http", http, stopHttp);
 }
 
 /** The connection, once the server answers; undefined when the service stops before that. */

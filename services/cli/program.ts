@@ -71,10 +71,13 @@ async function addCommands(
 ): Promise<Command> {
   const everything = isCompletion(words);
   const place = firstOperand(words);
+  const named =
+    entries.find(({ name }) => name === words[place]) ?? entries.find(({ isDefault }) => isDefault);
   let meant = parent;
   for (const entry of entries) {
-    const command = parent.command(entry.name).description(entry.summary);
-    if (entry.name === words[place]) meant = await fill(command, entry, words.slice(place + 1));
+    const isDefault = entry.isDefault === true;
+    const command = parent.command(entry.name, { isDefault }).description(entry.summary);
+    if (entry === named) meant = await fill(command, entry, words.slice(place + 1));
     else if (everything) await fill(command, entry, words);
   }
   return meant;

@@ -3,12 +3,20 @@ import { address, databaseEnvironment, natsEnvironment, serviceEnvironment } fro
 
 const yesOrNo = z.enum(["true", "false"], "expected true or false").transform((text) => text === "true");
 
+/** Whoever holds this advisory lock in the capital's database leads ("qalq" in ASCII). */
+export const leaderLockKey = 0x71616c71;
+
+/** It names the leader's session in PostgreSQL, which cuts longer names. */
+const advertisedCharactersMax = 63;
+
 /** What the capital's service is told by its environment. */
 export const coordinationConfig = z.object({
   ...serviceEnvironment.shape,
   ...natsEnvironment.shape,
   ...databaseEnvironment.shape,
   GRPC_LISTEN: address,
+  /** `host:port` under which the other replicas reach this one; they are this one's clients while it leads. */
+  ADVERTISED_ADDRESS: address.max(advertisedCharactersMax, "expected at most 63 characters").optional(),
   /** JSON array of every region of the nation; read again when it changes. */
   REGIONS_FILE: z.string().min(1, "expected the path of the file that lists the regions"),
   /** Copies of each hub stream: 3 on a cluster of three. */

@@ -1,3 +1,4 @@
+import { Refusal } from "#domain/refusal.ts";
 import type { Lifecycle } from "#platform/lifecycle.ts";
 import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
@@ -58,6 +59,7 @@ export class Leader {
   readonly #commands: WaitingCommand[] = [];
   /** Regions that were told nothing yet: who belongs to the nation, and intelligence that names them. */
   readonly #joined: string[] = [];
+  #hasCeased = false;
   #steps = 0;
   #jobsPending = true;
   #expiryAtMs: number | undefined = 0;
@@ -147,8 +149,10 @@ export class Leader {
    * Carries out a command in a step of its own; it holds when the promise resolves.
    *
    * @throws what the command throws; nothing was changed then
+   * @throws Refusal `unavailable` once this process has ceased to lead
    */
   async carryOut<Result>(command: Command<Result>): Promise<Result> {
+    if (this.#hasCeased) throw leadsNoMore();
     return new Promise<Result>((resolve, reject) => {
       this.#commands.push({
         run: ({ changes, national }) => command({ state: this.state, changes, draft: national }),
@@ -159,12 +163,13 @@ export class Leader {
     });
   }
 
-  /** Leads until the signal. */
+  /** Leads until the signal, and then until every command that was given by then is carried out. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    while (!signal.aborted || this.#commands.length > 0) {
       if (await this.#step()) continue;
       await this.#wake.wait(this.#idleMs(), signal);
     }
+    this.#hasCeased = true;
   }
 
   /** Tells every region where NATIONAL stands, once in five seconds. */
@@ -322,6 +327,16 @@ export class Leader {
     if (this.#trimmedAtMs > 0) await trimFigures(this.#database, nowMs);
     this.#trimmedAtMs = nowMs;
   }
+}
+
+function leadsNoMore(): Refusal {
+  return new Refusal({
+    code: "unavailable",
+    field: "server",
+    value: "",
+    message: "this replica of coordination stops, and another one is about to lead",
+    remedy: "try again in a few seconds; the same request may be repeated without harm",
+  });
 }
 
 /** Runs a command; its answer is given once the step is committed. */

@@ -2,24 +2,23 @@ import { lead, openDatabase } from "#platform/database.ts";
 import { tlsOf } from "#platform/config.ts";
 import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
 import { createTokenVerifier } from "#platform/identity.ts";
+import { stopHttp } from "#platform/http-server.ts";
 import type { Lifecycle } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import { connectNats } from "#platform/nats.ts";
 import type { Readiness } from "#platform/probes.ts";
 import { CoordinationService } from "#proto/qalqan/coordination/v1/coordination.ts";
 import { Capital } from "./capital.ts";
-import type { CoordinationConfig } from "./config.ts";
+import { leaderLockKey, type CoordinationConfig } from "./config.ts";
 import { serveHttp } from "./http/server.ts";
 import { ensureHubStreams } from "./hub-streams.ts";
 import { Leader } from "./leader.ts";
+import { LeaderLink } from "./leader-link.ts";
 import { readNation, watchNation } from "./nation-file.ts";
 import { coordinationMethods } from "./rpc/index.ts";
 import { migrations } from "./store/migrations.ts";
 
-/** Whoever holds this advisory lock in the capital's database leads ("qalq" in ASCII). */
-const leaderLockKey = 0x71616c71;
-
-/** Starts the capital's service: reads are answered by every replica, one leads. */
+/** Starts the capital's service: every replica answers, one leads and writes. */
 export async function startCoordination(
   config: CoordinationConfig,
   log: Log,
@@ -44,8 +43,12 @@ export async function startCoordination(
     openOnLoopback: config.CONSOLE_OPEN_ON_LOOPBACK,
   };
   const http = await serveHttp(settings, capital, verify, () => readiness, log, lifecycle.signal);
-  lifecycle.use("http", http, (each) => each.close());
-  const implementation = coordinationMethods(capital, new Handlers(verify, log));
+  lifecycle.use("http", http, stopHttp);
+  const replicas = `coordination.${config.QALQAN_REGION}`;
+  const link = lifecycle.use("leader link", new LeaderLink(capital, tlsOf(config), replicas), (each) =>
+    each.close(),
+  );
+  const implementation = coordinationMethods(capital, link, new Handlers(verify, log, lifecycle.signal));
   const grpc = await serveGrpc(config.GRPC_LISTEN, tlsOf(config), [
     { definition: CoordinationService, implementation },
   ]);
@@ -56,7 +59,12 @@ export async function startCoordination(
   lifecycle.use("leader lock", undefined, () => unlock());
   lifecycle.run("leadership", async (signal) => {
     const waits = setTimeout(() => (readiness = { ready: true, why: "another replica leads" }), 1_000);
-    const { lost, release } = await lead(config, leaderLockKey, signal);
+    const { lost, release } = await lead(
+      config,
+      leaderLockKey,
+      config.ADVERTISED_ADDRESS ?? config.GRPC_LISTEN,
+      signal,
+    );
     clearTimeout(waits);
     unlock = release;
     lifecycle.run("leader lock", async (each) => {
@@ -90,5 +98,7 @@ export async function startCoordination(
       }),
     );
     await leader.run(signal);
+    // From here on writes go to whoever leads next.
+    capital.leader = undefined;
   });
 }

@@ -80,6 +80,8 @@ export interface TlsIdentity {
   readonly key: string;
 }
 
-export function tlsOf(config: z.output<typeof serviceEnvironment>): TlsIdentity {
+export function tlsOf(
+  config: Pick<z.output<typeof serviceEnvironment>, "TLS_CA_FILE" | "TLS_CERT_FILE" | "TLS_KEY_FILE">,
+): TlsIdentity {
   return { ca: config.TLS_CA_FILE, cert: config.TLS_CERT_FILE, key: config.TLS_KEY_FILE };
 }

@@ -19,6 +19,12 @@ const answerWaitMs = 40_000;
 /** A transaction whose process stands still holds its locks for so long at most. */
 const idleTransactionMs = 60_000;
 
+/**
+ * A client whose machine is gone is noticed by the server within 5 + 3 × 2 s:
+ * until then its session keeps the lock, and by itself that would be hours.
+ */
+const goneAfterSeconds = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3";
+
 export interface DatabaseConfig {
   readonly DATABASE_URL: string;
   readonly DATABASE_PASSWORD_FILE: string;
@@ -90,10 +96,13 @@ async function untilItAnswers<Schema>(
  * Waits for a session-level advisory lock on a connection of its own: whoever
  * has it leads. The promise resolves when we lead; `lost` resolves when the
  * connection (and with it the lock) is gone.
+ *
+ * @param address under which the others reach this process while it leads ({@link leaderAddress})
  */
 export async function lead(
   config: DatabaseConfig,
   lockKey: number,
+  address: string,
   signal: AbortSignal,
 ): Promise<{ lost: Promise<void>; release: () => Promise<void> }> {
   for (;;) {
@@ -101,6 +110,8 @@ export async function lead(
       connectionString: connectionString(config),
       connectionTimeoutMillis: connectWaitMs,
       keepAlive: true,
+      application_name: address,
+      options: goneAfterSeconds,
     });
     const lost = new Promise<void>((resolve) => {
       client.on("error", () => resolve());
@@ -122,6 +133,22 @@ export async function lead(
       await pause(500, signal);
     }
   }
+}
+
+/**
+ * Address of the process that has the lock, as it gave it to {@link lead};
+ * undefined while nobody has. It is the name of the very session that has the
+ * lock, so it is never that of a former leader.
+ */
+export async function leaderAddress(database: Kysely<unknown>, lockKey: number): Promise<string | undefined> {
+  const { rows } = await sql<{ address: string }>`
+    select activity.application_name as address
+    from pg_locks held join pg_stat_activity activity on activity.pid = held.pid
+    where held.locktype = 'advisory' and held.granted and held.objsubid = 1
+      and held.database = (select oid from pg_database where datname = current_database())
+      and (held.classid::bigint << 32) + held.objid::bigint = ${lockKey}
+  `.execute(database);
+  return rows[0]?.address;
 }
 
 export type { Kysely, Migration, Transaction };

@@ -14,6 +14,19 @@ export interface ErrorDetail {
 /** Trailer of a gRPC error that carries an ErrorDetail as JSON. */
 export const errorTrailer = "qalqan-error-bin";
 
+/** What another replica answered, to which a call was handed on: the caller is told that, unchanged. */
+export class AnsweredElsewhere extends Error {
+  override readonly name = "AnsweredElsewhere";
+  readonly grpcStatus: status;
+  readonly detail: ErrorDetail;
+
+  constructor(grpcStatus: status, detail: ErrorDetail) {
+    super(detail.message);
+    this.grpcStatus = grpcStatus;
+    this.detail = detail;
+  }
+}
+
 /** A value is repeated to its sender up to this length. */
 const valueCharactersMax = 200;
 
@@ -60,6 +73,7 @@ export function translateError(error: unknown): Translated {
   if (error instanceof Refusal) {
     return translated(statusOfRefusal[error.code] ?? status.FAILED_PRECONDITION, detailOf(error), false);
   }
+  if (error instanceof AnsweredElsewhere) return translated(error.grpcStatus, error.detail, false);
   if (error instanceof Error && "code" in error && error.code === noCharacter) {
     return translated(
       status.INVALID_ARGUMENT,

@@ -2,6 +2,7 @@ import {
   Metadata,
   Server,
   ServerCredentials,
+  type status,
   type sendUnaryData,
   type ServerDuplexStream,
   type ServerReadableStream,
@@ -10,9 +11,10 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Refusal } from "#domain/refusal.ts";
 import type { Person } from "#domain/vocabulary.ts";
 import type { TlsIdentity } from "./config.ts";
-import { errorTrailer, translateError } from "./errors.ts";
+import { errorTrailer, translateError, type ErrorDetail } from "./errors.ts";
 import type { TokenVerifier } from "./identity.ts";
 import type { Log } from "./log.ts";
 import { requireMessage, requireMessages, withMalformedMessages } from "./malformed-message.ts";
@@ -26,11 +28,19 @@ export interface CallContext {
   readonly person: () => Promise<Person>;
   /** Common name of the client's certificate, for example `screening.astana`. */
   readonly peer: string;
-  /** Aborted when the client has gone or cancelled. */
+  /** Aborted when the client has gone or cancelled; that of a watch also when the service stops. */
   readonly signal: AbortSignal;
+  /** What the caller sent along, its token too. */
+  readonly metadata: Metadata;
+  /** When the caller stops waiting (ms since 1970); Infinity: it did not say. */
+  readonly deadlineMs: number;
 }
 
-type Unary<Request, Response> = (request: Request, context: CallContext) => Promise<Response> | Response;
+/** A method with one answer. */
+export type Unary<Request, Response> = (
+  request: Request,
+  context: CallContext,
+) => Promise<Response> | Response;
 type Stream<Request, Response> = (request: Request, context: CallContext) => AsyncIterable<Response>;
 type Duplex<Request, Response> = (
   requests: AsyncIterable<Request>,
@@ -39,6 +49,7 @@ type Duplex<Request, Response> = (
 
 interface AnyCall {
   readonly metadata: Metadata;
+  getDeadline(): Date | number;
   getAuthContext(): { sslPeerCertificate?: { subject?: { CN?: string | string[] } } };
   on(event: "cancelled", listener: () => void): unknown;
 }
@@ -47,10 +58,13 @@ interface AnyCall {
 export class Handlers {
   readonly #verify: TokenVerifier;
   readonly #log: Log;
+  readonly #stopping: AbortSignal;
 
-  constructor(verify: TokenVerifier, log: Log) {
+  /** @param stopping aborted when the service begins to stop */
+  constructor(verify: TokenVerifier, log: Log, stopping: AbortSignal) {
     this.#verify = verify;
     this.#log = log;
+    this.#stopping = stopping;
   }
 
   unary<Request, Response>(method: string, handle: Unary<Request, Response>) {
@@ -68,6 +82,22 @@ export class Handlers {
   serverStream<Request, Response>(method: string, handle: Stream<Request, Response>) {
     return (call: ServerWritableStream<Request, Response>): void => {
       void this.#pump(method, call, () => handle(requireMessage(call.request), this.#context(call)));
+    };
+  }
+
+  /**
+   * A stream without an end of its own. When the service stops, its client is
+   * told `unavailable` and asks again, which brings it to another replica, or
+   * to this one when it is back.
+   */
+  watch<Request, Response>(method: string, handle: Stream<Request, Response>) {
+    const stopping = this.#stopping;
+    return (call: ServerWritableStream<Request, Response>): void => {
+      const context = this.#context(call, stopping);
+      void this.#pump(method, call, async function* () {
+        yield* handle(requireMessage(call.request), context);
+        if (stopping.aborted) throw replicaStops();
+      });
     };
   }
 
@@ -97,7 +127,7 @@ export class Handlers {
     }
   }
 
-  #context(call: AnyCall | ServerReadableStream<unknown, unknown>): CallContext {
+  #context(call: AnyCall | ServerReadableStream<unknown, unknown>, stopping?: AbortSignal): CallContext {
     const abort = new AbortController();
     call.on("cancelled", () => abort.abort());
     return {
@@ -107,23 +137,41 @@ export class Handlers {
         const name = call.getAuthContext().sslPeerCertificate?.subject?.CN;
         return typeof name === "string" ? name : "";
       },
-      signal: abort.signal,
+      signal: stopping === undefined ? abort.signal : AbortSignal.any([abort.signal, stopping]),
+      metadata: call.metadata,
+      get deadlineMs() {
+        return Number(call.getDeadline());
+      },
     };
   }
 
   #grpcError(method: string, error: unknown) {
-    const { grpcStatus, detail, internal } = translateError(error);
+    const { detail, internal, grpcStatus } = translateError(error);
     if (internal) this.#log.error({ method, err: error }, "a call failed");
-    const metadata = new Metadata();
-    metadata.set(errorTrailer, Buffer.from(JSON.stringify(detail)));
-    return {
-      code: grpcStatus,
-      details: detail.message,
-      metadata,
-      name: detail.code,
-      message: detail.message,
-    };
+    return serviceError(grpcStatus, detail);
   }
+}
+
+function serviceError(code: status, detail: ErrorDetail) {
+  const metadata = new Metadata();
+  metadata.set(errorTrailer, Buffer.from(JSON.stringify(detail)));
+  return { code, details: detail.message, metadata, name: detail.code, message: detail.message };
+}
+
+/** Ends a stream whose client goes on asking; what was written to it before goes out first. */
+export function endBecauseOfStop(call: ServerDuplexStream<unknown, unknown>): void {
+  const { grpcStatus, detail } = translateError(replicaStops());
+  call.emit("error", serviceError(grpcStatus, detail));
+}
+
+function replicaStops(): Refusal {
+  return new Refusal({
+    code: "unavailable",
+    field: "server",
+    value: "",
+    message: "this replica stops",
+    remedy: "ask again at once: another replica answers, or this one when it is back",
+  });
 }
 
 async function drained(call: {
@@ -161,9 +209,12 @@ export async function serveGrpc(
   return server;
 }
 
-/** Lets running calls end for a while, then ends them. */
+/**
+ * Tells clients to go elsewhere with new calls (GOAWAY), lets running calls end
+ * for a while, then ends them.
+ */
 export async function stopGrpc(server: Server): Promise<void> {
-  const drainWaitMs = 3_000;
+  const drainWaitMs = 5_000;
   await new Promise<void>((resolve) => {
     const timer = setTimeout(() => {
       server.forceShutdown();

@@ -27,6 +27,8 @@ export async function connectNats(
     reconnectJitter: reconnectJitterMs,
     reconnectJitterTLS: reconnectJitterMs,
     waitOnFirstConnect: true,
+    // It uses the address that it was given: other nodes of a cluster are behind that address, or none of its business.
+    ignoreClusterUpdates: true,
     // A server that went away without closing is noticed after two pings.
     pingInterval: pingIntervalMs,
     maxPingOut: 2,

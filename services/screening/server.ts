@@ -81,7 +81,7 @@ export async function startScreening(
   if (snapshot !== undefined) enforcement.restore(snapshot.table, snapshot.overlay);
   if (snapshot !== undefined && kept !== undefined) enforcement.restoreSwitches(kept);
 
-  const handlers = new Handlers(createTokenVerifier(config.IDENTITY_KEYS_FILE), log);
+  const handlers = new Handlers(createTokenVerifier(config.IDENTITY_KEYS_FILE), log, lifecycle.signal);
   const implementation = {
     screen: handlers.unary("Screen", screen(screener)),
     screenStream: screenStream(screener, lifecycle.signal),

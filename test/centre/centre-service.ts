@@ -311,7 +311,7 @@ async function connectClient(servers: HubAndRegion, commonName: string): Promise
 async function prepareDatabase(
   servers: HubAndRegion,
 ): Promise<{ server: PostgresServer; passwordFile: string }> {
-  const { program } = postgres({ cpuMilli: 1, memoryMebibytes: 1 }, 1);
+  const { program } = postgres("capital", { cpuMilli: 1, memoryMebibytes: 1 }, 1);
   if (program.kind !== "postgres") throw new Error("the blueprint's PostgreSQL is another program");
   mkdirSync(join(servers.folder, "secrets"), { recursive: true });
   const passwordFile = join(servers.folder, "secrets", "postgres");

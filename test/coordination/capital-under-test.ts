@@ -275,14 +275,16 @@ async function prepare(more: Record<string, string>): Promise<CapitalParts> {
   const hubFile = join(folder.root, "hub.conf");
   // The test writes the regions' lanes, as their replication does through their own accounts.
   const regions = nkeys.createUser();
-  const accounts = hubAccounts({ coordination: user.getPublicKey(), system, leaf: new Map() }).replace(
-    "users: [",
-    `users: [\n      { nkey: ${regions.getPublicKey()} }`,
-  );
+  const accounts = hubAccounts({
+    coordination: [user.getPublicKey()],
+    system: [system],
+    leaf: new Map(),
+  }).replace("users: [", `users: [\n      { nkey: ${regions.getPublicKey()} }`);
   writeFileSync(join(folder.root, "accounts.conf"), accounts);
   const place = {
     listen: (port: string) => ports.address(`hub/${port}`),
     caFile: hubFiles.ca,
+    lineCaFile: hubFiles.ca,
     certificateFile: hubFiles.certificate,
     keyFile: hubFiles.key,
     storageFolder: join(folder.root, "jetstream"),

@@ -277,6 +277,7 @@ async function writeConfigurations(
     return {
       listen: (port: string) => ports.address(`${name}/${port}`),
       caFile: files.ca,
+      lineCaFile: files.ca,
       certificateFile: files.certificate,
       keyFile: files.key,
       storageFolder: join(folder, `${name}-jetstream`),
@@ -290,9 +291,9 @@ async function writeConfigurations(
   writeFileSync(
     join(folder, "hub-accounts.conf"),
     hubAccounts({
-      coordination: publicKey("coordination"),
-      system: publicKey("system"),
-      leaf: new Map([[stack.site, publicKey("leaf")]]),
+      coordination: [publicKey("coordination")],
+      system: [publicKey("system")],
+      leaf: new Map([[stack.site, [publicKey("leaf")]]]),
     }),
   );
   writeFileSync(
@@ -313,7 +314,7 @@ async function writeConfigurations(
       natsOf(stack),
       await place("region", "leaf.conf"),
       ports.address("line"),
-      (secret) => users.get(secret) ?? publicKey("leaf"),
+      (secret) => [users.get(secret) ?? publicKey("leaf")],
     ),
   );
   return { hub, region };

@@ -195,7 +195,7 @@ export class ScreenedRegion {
 
 async function serveCentre(nation: HubAndRegion, says: CentreSays): Promise<Server> {
   const keys = readFileSync((await nation.environment("screening"))["IDENTITY_KEYS_FILE"] ?? "", "utf8");
-  const handlers = new Handlers(createTokenVerifier(keys), testLog);
+  const handlers = new Handlers(createTokenVerifier(keys), testLog, new AbortController().signal);
   const getOverlay = handlers.serverStream("GetOverlay", async function* () {
     if (says.overlay === undefined) throw new Error("centre is away");
     yield* says.overlay;

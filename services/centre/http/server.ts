@@ -35,7 +35,6 @@ export async function serveHttp(centre: Centre, verify: TokenVerifier, log: Log)
     bodyLimit: httpBodyBytesMax,
     // Silently dropped or converted fields would be a directive that nobody asked for.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
-    forceCloseConnections: true,
   });
   server.setErrorHandler(answerProblem(log));
   server.setNotFoundHandler(async (request, reply) =>

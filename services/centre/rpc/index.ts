@@ -54,14 +54,14 @@ export function centreMethods(
     listDirectives: handlers.serverStream("ListDirectives", async function* (request, call) {
       yield* listDirectives(centre, request, await call.person());
     }),
-    watchDirective: handlers.serverStream("WatchDirective", async function* (request, call) {
+    watchDirective: handlers.watch("WatchDirective", async function* (request, call) {
       yield* watchDirective(centre, request, await call.person(), call.signal);
     }),
     import: handlers.duplex("Import", async function* (requests, call) {
       yield* importDirectives(centre, requests, await call.person(), call.signal);
     }),
     getBatch: unary("GetBatch", async (request, call) => getBatch(centre, request, await call.person())),
-    watchBatch: handlers.serverStream("WatchBatch", async function* (request, call) {
+    watchBatch: handlers.watch("WatchBatch", async function* (request, call) {
       yield* watchBatch(centre, request, await call.person(), call.signal);
     }),
     listBases: unary("ListBases", async (_request, call) => {

@@ -8,10 +8,10 @@ import { followBatch } from "../answer-directive.ts";
 import { missingLines, receiptDocuments } from "../directive-view.ts";
 import { parseEnd } from "../durations.ts";
 import { CommandFailed, WrongUse } from "../failure.ts";
-import { importBar } from "../import-bar.ts";
 import { examples, regionOption, waitOption, wordOption, type GlobalOptions } from "../options.ts";
 import { answer, groupDigits, note, plural } from "../output.ts";
 import { first } from "../people.ts";
+import { progressBar } from "../progress-bar.ts";
 import { readEntries, reportFormats, type ReportFormat } from "../reported-numbers.ts";
 import { sendImport, type ImportOutcome, type Refused } from "../send-import.ts";
 import type { CentreRemote, Session } from "../session.ts";
@@ -72,7 +72,7 @@ async function run(session: Session, options: Options & GlobalOptions, file: str
     contentKey,
     scope: "",
   };
-  const bar = await importBar(bytes, options.json === true);
+  const bar = await progressBar("importing", bytes, options.json === true);
   let outcome: ImportOutcome;
   try {
     outcome = await sendImport(

@@ -11,6 +11,8 @@ export interface CommandEntry {
   readonly summary: string;
   readonly load?: () => Promise<CommandModule>;
   readonly children?: readonly CommandEntry[];
+  /** Of a group: what its name alone means. */
+  readonly isDefault?: boolean;
 }
 
 /** Every command, in the order of the help. */
@@ -146,6 +148,81 @@ export const commands: readonly CommandEntry[] = [
       { name: "pause", summary: "stop a process without ending it", load: () => import("./local/pause.ts") },
       { name: "resume", summary: "let a paused process go on", load: () => import("./local/resume.ts") },
     ],
+  },
+  {
+    name: "region",
+    summary: "the regions of the nation on clusters",
+    children: [
+      {
+        name: "add",
+        summary: "a new region: its file, its keys, what to do next",
+        load: () => import("./region/add.ts"),
+      },
+      {
+        name: "list",
+        summary: "all regions, with wave, size, cluster and keys",
+        load: () => import("./region/list.ts"),
+      },
+      {
+        name: "retire",
+        summary: "take a region out of the nation",
+        load: () => import("./region/retire.ts"),
+      },
+    ],
+  },
+  {
+    name: "keys",
+    summary: "keys of the capital and of regions on clusters: made, rotated, kept encrypted",
+    children: [
+      {
+        name: "identity",
+        summary: "make an identity that opens the keys",
+        load: () => import("./keys/identity.ts"),
+      },
+      {
+        name: "make",
+        summary: "make what is missing of a site's keys",
+        load: () => import("./keys/make.ts"),
+      },
+      {
+        name: "rotate",
+        summary: "make a site's keys anew, in two steps",
+        load: () => import("./keys/rotate.ts"),
+      },
+      {
+        name: "show",
+        summary: "what is public of a site's keys",
+        load: () => import("./keys/show.ts"),
+      },
+    ],
+  },
+  {
+    name: "image",
+    summary: "the images of a release, their bills of materials, and the release file",
+    load: () => import("./image.ts"),
+  },
+  {
+    name: "bundle",
+    summary: "everything that a site without internet needs, signed",
+    children: [
+      { name: "make", summary: "write a bundle", isDefault: true, load: () => import("./bundle/make.ts") },
+      {
+        name: "verify",
+        summary: "check a bundle before it is used",
+        load: () => import("./bundle/verify.ts"),
+      },
+      { name: "key", summary: "make a pair of keys for bundles", load: () => import("./bundle/key.ts") },
+    ],
+  },
+  {
+    name: "parity",
+    summary: "whether all regions' stacks are the same",
+    load: () => import("./parity.ts"),
+  },
+  {
+    name: "render",
+    summary: "a site's Kubernetes manifests as plain YAML",
+    load: () => import("./render.ts"),
   },
   { name: "complete", summary: "completion for bash, zsh or fish", load: () => import("./complete.ts") },
 ];

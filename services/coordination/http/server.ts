@@ -28,7 +28,7 @@ export async function serveHttp(
   log: Log,
   signal: AbortSignal,
 ): Promise<FastifyInstance> {
-  const server = fastify({ bodyLimit: bodyBytesMax, forceCloseConnections: true });
+  const server = fastify({ bodyLimit: bodyBytesMax });
   // Before the routes: those registered later inherit it.
   server.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, log));
   for (const path of ["/live", "/ready"]) {

@@ -1,0 +1,116 @@
+import { capitalStack } from "../blueprint/capital-stack.ts";
+import { hubAccounts } from "../blueprint/nats-configuration.ts";
+import { secretName } from "../blueprint/parts.ts";
+import { countryList, nationList } from "../blueprint/region-lists.ts";
+import type { Region } from "../blueprint/regions.ts";
+import { regionalStack } from "../blueprint/regional-stack.ts";
+import { capitalSite as capital, type Stack } from "../blueprint/stack.ts";
+import type { Capital } from "../deployment/capital.ts";
+import type { Deployment } from "../deployment/deployment.ts";
+import { placeholderRelease, type Release } from "../deployment/release.ts";
+import { placeholderKeys, placeholderPublicParts, type KeyMaterial } from "../keys/key-material.ts";
+import { trustedAuthorities, trustedNkeys, type PublicParts } from "../keys/public-keys.ts";
+import { Problem } from "../problem.ts";
+import type { Site } from "./site.ts";
+
+/** What the sites of a nation are made of, wherever it comes from. */
+export interface NationInputs {
+  readonly regions: readonly Region[];
+  readonly capital: Capital;
+  readonly release: Release;
+  /** The public keys of people's identity, JWKS. */
+  readonly identityKeys: string;
+  /** Keys of one site, decrypted. */
+  readonly keys: (stack: Stack) => Promise<KeyMaterial>;
+  /** Public parts of one site's keys. */
+  readonly publicParts: (stack: Stack) => PublicParts;
+}
+
+/** The nation of a deployment: its release, its keys. */
+export function deployedNation(deployment: Deployment): NationInputs {
+  return {
+    regions: deployment.regions(),
+    capital: deployment.capital(),
+    release: deployment.release(),
+    identityKeys: deployment.identityKeys(),
+    keys: ({ site }) => deployment.keys(site),
+    publicParts: ({ site }) => deployment.publicKeys(site),
+  };
+}
+
+/** The same nation where only the shape counts: nothing of the deployment's own is read. */
+export function placeholderNation(
+  deployment: Pick<Deployment, "regions" | "capital">,
+  release: Release = placeholderRelease,
+): NationInputs {
+  return {
+    regions: deployment.regions(),
+    capital: deployment.capital(),
+    release,
+    identityKeys: JSON.stringify({ keys: [] }),
+    keys: async (stack) => placeholderKeys(stack),
+    publicParts: placeholderPublicParts,
+  };
+}
+
+/** @throws Problem `unknown-region` when the nation has no region of that slug */
+export async function regionSite(nation: NationInputs, slug: string): Promise<Site> {
+  const region = nation.regions.find((each) => each.slug === slug);
+  if (region === undefined) {
+    throw new Problem({
+      code: "unknown-region",
+      field: "region",
+      value: slug,
+      message: `there is no region ${slug}`,
+      remedy: `one of: ${nation.regions.map((each) => each.slug).join(", ")}; or add it: npx qalqan region add ${slug}`,
+    });
+  }
+  const stack = regionalStack(region);
+  const { leafHost, leafPort, sizeClass } = nation.capital;
+  return {
+    ...(await common(nation, stack)),
+    names: region.names,
+    cluster: region.cluster,
+    line: {
+      address: `${leafHost}:${leafPort}`,
+      authority: trustedAuthorities([nation.publicParts(capitalStack(sizeClass))]),
+    },
+  };
+}
+
+const capitalNames = { kk: "Орталық", ru: "Центр", en: "Capital" };
+
+export async function capitalSite(nation: NationInputs): Promise<Site> {
+  const stack = capitalStack(nation.capital.sizeClass);
+  const keys = await nation.keys(stack);
+  const regions = nation.regions.map((region) => nation.publicParts(regionalStack(region)));
+  return {
+    ...(await common(nation, stack)),
+    names: capitalNames,
+    cluster: nation.capital.cluster,
+    line: {
+      accounts: hubAccounts({
+        coordination: keys.publicKeys(secretName.natsUser("coordination")),
+        system: keys.publicKeys(secretName.system),
+        leaf: new Map(regions.map((parts) => [parts.site, trustedNkeys(parts, secretName.leaf)])),
+      }),
+      authorities: trustedAuthorities(regions),
+    },
+  };
+}
+
+async function common(nation: NationInputs, stack: Stack) {
+  return {
+    stack,
+    release: nation.release,
+    keys: await nation.keys(stack),
+    identityKeys: nation.identityKeys,
+    country: countryList(nation.regions),
+    nation: nationList(nation.regions),
+  };
+}
+
+/** One site by its name: a region's slug, or `capital`. */
+export function siteOf(nation: NationInputs, name: string): Promise<Site> {
+  return name === capital ? capitalSite(nation) : regionSite(nation, name);
+}

@@ -1,0 +1,3 @@
+module qalqan/toolchain/pause
+
+go 1.26.0
