@@ -120,7 +120,7 @@ const bounded = containerRule({
 });
 
 /** Longer than any start takes (s): PostgreSQL after a crash, or screening that reads its whole table. */
-const startSecondsMax = 300;
+const startSecondsMax = 900;
 const probeNames = ["startupProbe", "readinessProbe", "livenessProbe"];
 const handlers = ["httpGet", "tcpSocket", "grpc", "exec"];
 

@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { RemoteError } from "#platform/grpc-client.ts";
 import { ScreenRequest, type ScreenResponse } from "#proto/qalqan/screening/v1/screening.ts";
@@ -179,7 +181,8 @@ test("calls that a kill took while the region's server was away are counted by t
   await until(async () => (await region.calls()).length === 1);
   await region.nation.regional.stop("SIGKILL");
   for (let call = 1; call <= 5; call += 1) await region.screen({ callId: `call-${call}` });
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const late = join(region.nation.folder, "state", "late-calls.json");
+  await until(() => existsSync(late) && readFileSync(late, "utf8") === '{"calls":5,"counted":5}');
   await region.screening.killAndRestart();
   await until(() =>
     /"event":"calls-lost-by-kill","calls":5,"counted":5/.test(region.nation.log("screening")),
