@@ -42,8 +42,6 @@ export class BackupSchedule {
         isPrepared ||= await this.#prepare();
         const nowMs = Date.now();
         if (nowMs < dueAtMs(await this.#archive.labels(), everyMs, nowMs)) continue;
-        // What is not needed goes first: a volume that is full would never be freed by what comes after.
-        await this.#prune();
         await this.#backUp(signal);
         this.#failures = 0;
         this.#wrong.backup = "";
@@ -55,6 +53,8 @@ export class BackupSchedule {
         const waitMs = retryWaitMs(this.#failures, everyMs);
         const line = { event: "backup-failed", failures: this.#failures, retryMs: waitMs, err: error };
         this.#log.error(line, "a base backup failed");
+        // A volume that is full would never be freed by what comes after a backup alone.
+        await this.#prune();
         await pause(waitMs, signal);
       }
     } while (await pause(lookEveryMs, signal));
