@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { isAbsolute, join } from "node:path";
-import { Deployment } from "../deployment/deployment.ts";
+import { join, resolve } from "node:path";
+import { defaultDeploymentFolder, Deployment } from "../deployment/deployment.ts";
 import { identityVariable } from "../keys/key-access.ts";
 
 const checkoutFolder = join(import.meta.dirname, "..", "..");
@@ -14,12 +14,14 @@ const checkoutFolder = join(import.meta.dirname, "..", "..");
  */
 export function deploymentOfStack(): Deployment {
   const config = new pulumi.Config("qalqan");
-  const folder = (key: string): string | undefined => {
-    const path = config.get(key);
-    return path === undefined || isAbsolute(path) ? path : join(checkoutFolder, path);
+  // The engine runs a program in the program's own folder: what is relative is meant from the checkout.
+  const folder = (key: string, variable: string, usual?: string): string | undefined => {
+    const path = config.get(key) ?? process.env[variable] ?? usual;
+    return path === undefined ? undefined : resolve(checkoutFolder, path);
   };
   // Read as it is, since the manifests are made of the keys; what is secret in them stays a secret.
   const identity = config.get("keysIdentity");
   const environment = identity === undefined ? process.env : { ...process.env, [identityVariable]: identity };
-  return Deployment.of({ deployment: folder("deployment"), regions: folder("regions") }, environment);
+  const deployment = folder("deployment", "QALQAN_DEPLOYMENT", defaultDeploymentFolder);
+  return Deployment.of({ deployment, regions: folder("regions", "QALQAN_REGIONS") }, environment);
 }

@@ -99,6 +99,8 @@ export async function startCluster(
     kubeconfig,
     config: stagesFile,
     "manage-all-nodes": true,
+    // Without leases the controllers take its nodes for lost after less than a minute.
+    "node-lease-duration-seconds": 40,
     "node-ip": "10.60.0.1",
     // Room for every pod of all stacks, however often it is replaced.
     cidr: "10.64.0.0/16",
