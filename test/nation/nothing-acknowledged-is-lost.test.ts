@@ -59,7 +59,7 @@ describe(`a nation whose processes are killed under load (QALQAN_SEED=${seed})`,
     const invented = new Ledger();
     const entry = invented.open("astana", "+447999999999", "invented");
     entry.directive = "astana-01ARZ3NDEKTSV4RRFFQ69G5FAV";
-    const verdict = await checkNation(access, invented);
+    const verdict = await checkNation(access, invented, 5_000);
     expect(verdict.lost).toHaveLength(access.regions.length);
     expect(verdict.doubled).toHaveLength(1);
   });
