@@ -1,4 +1,5 @@
 import { Refusal } from "#domain/refusal.ts";
+import type { Alarms } from "#platform/alarms.ts";
 import { requirePerson } from "#platform/identity.ts";
 import { capital, type Person } from "#domain/vocabulary.ts";
 import type { NationStatus, Statistics } from "#proto/qalqan/coordination/v1/coordination.ts";
@@ -20,14 +21,17 @@ const followedStateMs = 1_000;
 /** The parts of a running coordination that its methods use. */
 export class Capital {
   readonly database: Database;
+  /** Of the capital itself. */
+  readonly alarms: Alarms;
   /** Set while this process leads. */
   leader: Leader | undefined;
   /** Names and places of the regions, as the nation's file says. */
   regions: readonly NationRegion[] = [];
   #followed: { state: CapitalState; readAtMs: number } | undefined;
 
-  constructor(database: Database) {
+  constructor(database: Database, alarms: Alarms) {
     this.database = database;
+    this.alarms = alarms;
   }
 
   /**
@@ -68,9 +72,13 @@ export class Capital {
           readyReplicas: region.book.readyReplicas(nowMs).length,
           eventsApplied: region.book.enforcedSequence("EVENTS", nowMs),
           urgentApplied: region.book.enforcedSequence("URGENT", nowMs),
+          epoch: region.epoch,
+          alarms: [...region.alarms],
+          streams: [...region.streams],
         })),
       stopped: state.stop?.stopped ?? false,
       leader: this.leader !== undefined,
+      alarms: this.alarms.list(),
       atMs: nowMs,
     };
   }

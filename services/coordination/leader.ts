@@ -184,6 +184,7 @@ export class Leader {
           sequence: published,
           digest: Buffer.from(digest),
           atMs: Date.now(),
+          snapshotSequence: 0,
         };
         this.#connection.publish(hubSubject.heartbeat, NationalHeartbeat.encode(heartbeat).finish());
         this.state.heartbeat = published;

@@ -1,3 +1,4 @@
+import { Alarms } from "#platform/alarms.ts";
 import { lead, openDatabase } from "#platform/database.ts";
 import { tlsOf } from "#platform/config.ts";
 import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
@@ -33,7 +34,7 @@ export async function startCoordination(
   ]);
   const database = lifecycle.use("database", opened[0], (each) => each.destroy());
   const connection = lifecycle.use("nats", opened[1], (each) => each.drain());
-  const capital = new Capital(database);
+  const capital = new Capital(database, new Alarms(log));
   capital.regions = nation;
 
   const verify = createTokenVerifier(config.IDENTITY_KEYS_FILE);

@@ -45,13 +45,16 @@ export async function takeIn(
   const { changes } = step;
   const intake = emptyIntake();
   for (const message of messages) {
-    const { region, stream, sequence, heardAtMs } = message;
-    admit(intake, message.event, { region, stream, sequence, heardAtMs });
+    const { region, stream, epoch, sequence, heardAtMs } = message;
+    admit(intake, message.event, { region, stream, epoch, sequence, heardAtMs });
     const knowledge = state.region(region, changes.nowMs);
     knowledge.heardAtMs = Math.max(knowledge.heardAtMs, heardAtMs);
     moveLane(changes.lanes, message);
   }
   takeReceipts(intake, state, changes);
+  for (const { region, epoch, streams } of intake.reports)
+    state.region(region, changes.nowMs).reported(epoch, streams);
+  for (const { region, said } of intake.alarms) state.region(region, changes.nowMs).alarmed(said);
   takeTrunks(intake, state, changes);
   takeBatchRevocations(intake, state, step);
   await foldTargets(step, intake, portion, state, database);

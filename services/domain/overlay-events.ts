@@ -59,6 +59,7 @@ export interface OverlayEvent {
     | { $case: "trunkSet"; value: TrunkSetting }
     | { $case: "regionStop"; value: StopSetting }
     | { $case: "receipt" | "counters" | "intelligence" | "intelligenceWithdrawn" | "heartbeat" }
+    | { $case: "epochOpened" | "seal" | "alarms" }
     | undefined;
 }
 

@@ -84,6 +84,9 @@ export class Overlay {
       case "intelligence":
       case "intelligenceWithdrawn":
       case "heartbeat":
+      case "epochOpened":
+      case "seal":
+      case "alarms":
       case undefined:
         break;
     }

@@ -10,6 +10,9 @@ export async function sendHeartbeats(
 ): Promise<void> {
   do {
     const atMs = Date.now();
-    await producer.append({ atMs, body: { $case: "heartbeat", value: { ...of, atMs } } }, signal);
+    await producer.append(
+      { atMs, body: { $case: "heartbeat", value: { ...of, atMs, streams: [] } } },
+      signal,
+    );
   } while (await pause(heartbeatMs, signal));
 }

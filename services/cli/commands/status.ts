@@ -20,6 +20,23 @@ interface RegionLine {
   readonly digest: string;
   /** Since the capital has heard the region (or, seen from the region, the capital); null: never. */
   readonly stalenessMs: number | null;
+  /** Epoch of its lanes; 0: not known. */
+  readonly epoch: number;
+  readonly alarms: readonly AlarmLine[];
+}
+
+interface AlarmLine {
+  /** See events.proto, Alarm. */
+  readonly code: string;
+  readonly subject: string;
+  readonly detail: string;
+  readonly sinceMs: number;
+}
+
+interface NationLines {
+  readonly regions: readonly RegionLine[];
+  /** Of the capital itself. */
+  readonly alarms: readonly AlarmLine[];
 }
 
 const askWaitMs = 3_000;
@@ -30,40 +47,53 @@ export function define(command: Command): void {
 }
 
 async function run(session: Session, options: GlobalOptions): Promise<void> {
-  const [regions, processes] = await Promise.all([regionLines(session), processesOf(options)]);
+  const [{ regions, alarms }, processes] = await Promise.all([regionLines(session), processesOf(options)]);
   const services = (processes?.services ?? []).map(({ region, service, state }) => ({
     region,
     service,
     state,
   }));
-  answer(options, { regions, services }, () => [...regionTable(regions), "", ...serviceLines(processes)]);
+  answer(options, { regions, alarms, services }, () => [
+    ...regionTable(regions),
+    ...alarmLines("capital", alarms),
+    ...regions.flatMap((each) => alarmLines(each.region, each.alarms)),
+    "",
+    ...serviceLines(processes),
+  ]);
 }
 
-async function regionLines(session: Session): Promise<RegionLine[]> {
+function alarmLines(site: string, alarms: readonly AlarmLine[]): string[] {
+  return alarms.map(({ code, subject, detail }) => `alarm of ${site}: ${code} ${subject}: ${detail}`);
+}
+
+async function regionLines(session: Session): Promise<NationLines> {
   try {
     return await asCapitalSees(session);
   } catch (error) {
     if (!isOutage(error)) throw error;
     note("the capital is not reached: this is what each region says of itself");
-    return Promise.all(session.place.nation.map((region) => asRegionSees(session, region)));
+    const regions = session.place.nation.map((region) => asRegionSees(session, region));
+    return { regions: await Promise.all(regions), alarms: [] };
   }
 }
 
-async function asCapitalSees(session: Session): Promise<RegionLine[]> {
+async function asCapitalSees(session: Session): Promise<NationLines> {
   const coordination = await session.coordination(first("central-prosecutor", ""));
-  const { regions } = await coordination.call("getStatus", {}, askWaitMs);
+  const { regions, alarms } = await coordination.call("getStatus", {}, askWaitMs);
   // Right after a stop the capital has not missed it yet; the runner knows.
   const { nation, regions: running } = session.place;
   const isDown = (region: string) => nation.includes(region) && !running.includes(region);
-  const known = regions.map(({ region, state, sequence, digest, stalenessMs }) => ({
+  const known = regions.map(({ region, state, sequence, digest, stalenessMs, epoch, alarms: own }) => ({
     region,
     state: isDown(region) ? "cut-off" : state,
     sequence,
     digest: hex(digest),
     stalenessMs: stalenessMs < 0 ? null : stalenessMs,
+    epoch,
+    alarms: own,
   }));
   const missing = nation.filter((region) => !known.some((line) => line.region === region));
-  return [...known, ...missing.map(unheard)];
+  return { regions: [...known, ...missing.map(unheard)], alarms };
 }
 
 /** Without the capital nobody is in sync with it: a region is cut off, with what it enforces meanwhile. */
@@ -77,6 +107,8 @@ async function asRegionSees(session: Session, region: string): Promise<RegionLin
       sequence: nationalSequence,
       digest: hex(digest),
       stalenessMs: stalenessMs < 0 ? null : stalenessMs,
+      epoch: 0,
+      alarms: [],
     };
   } catch {
     return unheard(region);
@@ -84,7 +116,7 @@ async function asRegionSees(session: Session, region: string): Promise<RegionLin
 }
 
 function unheard(region: string): RegionLine {
-  return { region, state: "cut-off", sequence: 0, digest: "", stalenessMs: null };
+  return { region, state: "cut-off", sequence: 0, digest: "", stalenessMs: null, epoch: 0, alarms: [] };
 }
 
 function hex(bytes: Uint8Array): string {

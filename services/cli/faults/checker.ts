@@ -46,10 +46,10 @@ export async function checkNation(
   const beganAtMs = Date.now();
   const untilMs = beganAtMs + waitMs;
   let diverged = await waitForSync(nation, untilMs);
-  let lost = await missing(nation, ledger);
+  let lost = await missingSomewhere(nation, ledger);
   while (lost.length > 0 && Date.now() < untilMs) {
     diverged = await waitForSync(nation, untilMs);
-    lost = await missing(nation, ledger);
+    lost = await missingSomewhere(nation, ledger);
   }
   const convergedAfterMs = Date.now() - beganAtMs;
   return {
@@ -88,7 +88,7 @@ async function waitForSync(nation: NationAccess, untilMs: number): Promise<strin
   return waiting;
 }
 
-async function missing(nation: NationAccess, ledger: Ledger): Promise<string[]> {
+async function missingSomewhere(nation: NationAccess, ledger: Ledger): Promise<string[]> {
   const found: string[] = [];
   for (const access of nation.regions) found.push(...(await missingIn(access, ledger)));
   return found;

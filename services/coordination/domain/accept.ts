@@ -21,7 +21,7 @@ export function acceptDirectives(
     if (known !== undefined && known.target !== directive.target) {
       // A directive is about one target for ever; another one needs another directive.
       const region = regionOfId(directive.id);
-      refuse(intake, { region, stream: `of ${region}`, sequence: 0, heardAtMs: 0 }, "malformed");
+      refuse(intake, { region, stream: `of ${region}`, epoch: 0, sequence: 0, heardAtMs: 0 }, "malformed");
       continue;
     }
     if (known !== undefined && !supersedes(directive, known)) continue;

@@ -11,6 +11,7 @@ import type {
   Receipt,
   TrunkSet,
 } from "#proto/qalqan/events/v1/events.ts";
+import type { RegionAlarms, StreamReport } from "#proto/qalqan/events/v1/sync.ts";
 
 /** What came up from the regions in one step and is to be applied as one. */
 export interface Intake {
@@ -20,6 +21,9 @@ export interface Intake {
   readonly trunks: { readonly region: string; readonly trunk: TrunkSet }[];
   readonly receipts: { readonly region: string; readonly receipt: Receipt; readonly heardAtMs: number }[];
   readonly counters: Counters[];
+  /** What replications say of their regions' streams. */
+  readonly reports: { readonly region: string; readonly epoch: number; readonly streams: StreamReport[] }[];
+  readonly alarms: { readonly region: string; readonly said: RegionAlarms }[];
   /** Pieces shared and withdrawn, in the order in which they came. */
   readonly intelligence: IntelligenceNews[];
   /** What was not accepted, by region and reason. */
@@ -54,6 +58,7 @@ export type RefusedReason =
 export interface Place {
   readonly region: string;
   readonly stream: string;
+  readonly epoch: number;
   readonly sequence: number;
   readonly heardAtMs: number;
 }
@@ -66,6 +71,8 @@ export function emptyIntake(): Intake {
     trunks: [],
     receipts: [],
     counters: [],
+    reports: [],
+    alarms: [],
     intelligence: [],
     refused: new Map(),
     unknown: 0,
@@ -120,7 +127,17 @@ export function admit(intake: Intake, event: Event | undefined, place: Place): v
         intake.intelligence.push({ kind: "withdrawn", region: place.region, piece: body.value }),
       );
     case "heartbeat":
-      return addIf(intake, place, body.value.region, true, () => undefined);
+      return addIf(intake, place, body.value.region, true, () =>
+        intake.reports.push({ region: place.region, epoch: place.epoch, streams: body.value.streams }),
+      );
+    case "alarms":
+      return addIf(intake, place, body.value.region, isAlarms(body.value), () =>
+        intake.alarms.push({ region: place.region, said: body.value }),
+      );
+    case "epochOpened":
+    case "seal":
+      // The stream keeps them; the national table does not know them.
+      return;
     case "regionStop":
       // A region's own switch; the stream keeps it, and the national table does not know it.
       return;
@@ -189,6 +206,20 @@ function isBatchRevocation(revocation: BatchRevocation): boolean {
 
 function isWithdrawal({ id, audience }: IntelligenceWithdrawn): boolean {
   return isId(id) && isAudience(audience);
+}
+
+/** Alarms that one service may have at once. */
+const alarmsMax = 100;
+const detailPattern = /^[^\0]{0,1000}$/u;
+
+function isAlarms({ source, alarms }: RegionAlarms): boolean {
+  return (
+    isWord(source) &&
+    alarms.length <= alarmsMax &&
+    alarms.every(
+      ({ code, subject, detail }) => isWord(code) && isWordOrEmpty(subject) && detailPattern.test(detail),
+    )
+  );
 }
 
 const answeredKeyBytes = 8;

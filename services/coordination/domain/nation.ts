@@ -1,4 +1,8 @@
 import { ReceiptBook, replicaSilenceMaxMs } from "#domain/receipts.ts";
+import type { Alarm, RegionAlarms, StreamReport } from "#proto/qalqan/events/v1/sync.ts";
+
+/** Services of a region that tell alarms. */
+const alarmSourcesMax = 16;
 
 /** A region that was not heard for longer is cut off. */
 export const regionSilenceMaxMs = 15_000;
@@ -18,10 +22,31 @@ export class RegionKnowledge {
   sinceMs: number;
   /** Up to this sequence of NATIONAL its enforcement was told to the authors' regions. */
   toldSequence = 0;
+  /** Epoch of its lanes, as its last heartbeat said. */
+  epoch = 0;
+  /** Its streams, likewise. */
+  streams: readonly StreamReport[] = [];
+  /** What each of its services wants somebody to look at, by service. */
+  readonly #alarms = new Map<string, readonly Alarm[]>();
 
   constructor(region: string, nowMs: number) {
     this.region = region;
     this.sinceMs = nowMs;
+  }
+
+  get alarms(): readonly Alarm[] {
+    return [...this.#alarms.values()].flat();
+  }
+
+  /** Its replication has told how its streams stand. */
+  reported(epoch: number, streams: readonly StreamReport[]): void {
+    this.epoch = Math.max(this.epoch, epoch);
+    this.streams = streams;
+  }
+
+  /** One of its services has told all its alarms. */
+  alarmed({ source, alarms }: RegionAlarms): void {
+    if (this.#alarms.has(source) || this.#alarms.size < alarmSourcesMax) this.#alarms.set(source, alarms);
   }
 
   /** Heard within 30 s: whoever waits for receipts waits for it. */

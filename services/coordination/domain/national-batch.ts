@@ -106,6 +106,7 @@ export class NationalBatchDraft {
       intelligence: this.#intelligence,
       intelligenceWithdrawn: this.#withdrawn,
       revokedBatches: this.#revokedBatches,
+      seal: undefined,
     }).finish();
     return { sequence: this.sequence, atMs, digest, bytes };
   }

@@ -48,7 +48,7 @@ function share(
 ): KnownPiece | undefined {
   const { id, revision, audience } = piece;
   if (audience === "" || audience === "region") {
-    refuse(intake, { region, stream: `of ${region}`, sequence: 0, heardAtMs: 0 }, "malformed");
+    refuse(intake, { region, stream: `of ${region}`, epoch: 0, sequence: 0, heardAtMs: 0 }, "malformed");
     return undefined;
   }
   if (before !== undefined && before.revision >= revision) return undefined;

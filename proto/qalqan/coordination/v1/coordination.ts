@@ -18,6 +18,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { DirectiveView, GetDirectiveRequest, ListDirectivesRequest } from "../../centre/v1/centre.ts";
+import { Alarm, StreamReport } from "../../events/v1/sync.ts";
 
 export const protobufPackage = "qalqan.coordination.v1";
 
@@ -34,6 +35,8 @@ export interface NationStatus {
   stopped: boolean;
   leader: boolean;
   atMs: number;
+  /** Of the capital itself. */
+  alarms: Alarm[];
 }
 
 export interface RegionStatus {
@@ -49,6 +52,11 @@ export interface RegionStatus {
   readyReplicas: number;
   eventsApplied: number;
   urgentApplied: number;
+  /** Epoch of its lanes. */
+  epoch: number;
+  alarms: Alarm[];
+  /** Its streams as its last heartbeat told them. */
+  streams: StreamReport[];
 }
 
 export interface AddProtectedNumberRequest {
@@ -172,7 +180,16 @@ export const GetStatusRequest: MessageFns<GetStatusRequest> = {
 };
 
 function createBaseNationStatus(): NationStatus {
-  return { epoch: 0, sequence: 0, digest: Buffer.alloc(0), regions: [], stopped: false, leader: false, atMs: 0 };
+  return {
+    epoch: 0,
+    sequence: 0,
+    digest: Buffer.alloc(0),
+    regions: [],
+    stopped: false,
+    leader: false,
+    atMs: 0,
+    alarms: [],
+  };
 }
 
 export const NationStatus: MessageFns<NationStatus> = {
@@ -197,6 +214,9 @@ export const NationStatus: MessageFns<NationStatus> = {
     }
     if (message.atMs !== 0) {
       writer.uint32(56).int64(message.atMs);
+    }
+    for (const v of message.alarms) {
+      Alarm.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -270,6 +290,14 @@ export const NationStatus: MessageFns<NationStatus> = {
             message.atMs = longToNumber(reader.int64());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.alarms.push(Alarm.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -297,6 +325,7 @@ export const NationStatus: MessageFns<NationStatus> = {
         : isSet(object.at_ms)
         ? globalThis.Number(object.at_ms)
         : 0,
+      alarms: globalThis.Array.isArray(object?.alarms) ? object.alarms.map((e: any) => Alarm.fromJSON(e)) : [],
     };
   },
 
@@ -323,6 +352,9 @@ export const NationStatus: MessageFns<NationStatus> = {
     if (message.atMs !== 0) {
       obj.atMs = Math.round(message.atMs);
     }
+    if (message.alarms?.length) {
+      obj.alarms = message.alarms.map((e) => Alarm.toJSON(e));
+    }
     return obj;
   },
 
@@ -338,6 +370,7 @@ export const NationStatus: MessageFns<NationStatus> = {
     message.stopped = object.stopped ?? false;
     message.leader = object.leader ?? false;
     message.atMs = object.atMs ?? 0;
+    message.alarms = object.alarms?.map((e) => Alarm.fromPartial(e)) || [];
     return message;
   },
 };
@@ -353,6 +386,9 @@ function createBaseRegionStatus(): RegionStatus {
     readyReplicas: 0,
     eventsApplied: 0,
     urgentApplied: 0,
+    epoch: 0,
+    alarms: [],
+    streams: [],
   };
 }
 
@@ -384,6 +420,15 @@ export const RegionStatus: MessageFns<RegionStatus> = {
     }
     if (message.urgentApplied !== 0) {
       writer.uint32(72).uint64(message.urgentApplied);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(80).uint32(message.epoch);
+    }
+    for (const v of message.alarms) {
+      Alarm.encode(v!, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.streams) {
+      StreamReport.encode(v!, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -473,6 +518,30 @@ export const RegionStatus: MessageFns<RegionStatus> = {
             message.urgentApplied = longToNumber(reader.uint64());
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.epoch = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.alarms.push(Alarm.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.streams.push(StreamReport.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -516,6 +585,13 @@ export const RegionStatus: MessageFns<RegionStatus> = {
         : isSet(object.urgent_applied)
         ? globalThis.Number(object.urgent_applied)
         : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      alarms: globalThis.Array.isArray(object?.alarms)
+        ? object.alarms.map((e: any) => Alarm.fromJSON(e))
+        : [],
+      streams: globalThis.Array.isArray(object?.streams)
+        ? object.streams.map((e: any) => StreamReport.fromJSON(e))
+        : [],
     };
   },
 
@@ -548,6 +624,15 @@ export const RegionStatus: MessageFns<RegionStatus> = {
     if (message.urgentApplied !== 0) {
       obj.urgentApplied = Math.round(message.urgentApplied);
     }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.alarms?.length) {
+      obj.alarms = message.alarms.map((e) => Alarm.toJSON(e));
+    }
+    if (message.streams?.length) {
+      obj.streams = message.streams.map((e) => StreamReport.toJSON(e));
+    }
     return obj;
   },
 
@@ -565,6 +650,9 @@ export const RegionStatus: MessageFns<RegionStatus> = {
     message.readyReplicas = object.readyReplicas ?? 0;
     message.eventsApplied = object.eventsApplied ?? 0;
     message.urgentApplied = object.urgentApplied ?? 0;
+    message.epoch = object.epoch ?? 0;
+    message.alarms = object.alarms?.map((e) => Alarm.fromPartial(e)) || [];
+    message.streams = object.streams?.map((e) => StreamReport.fromPartial(e)) || [];
     return message;
   },
 };

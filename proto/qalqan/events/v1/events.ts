@@ -3,6 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { EpochOpened, RegionAlarms, Seal, StreamReport } from "./sync.ts";
 
 export const protobufPackage = "qalqan.events.v1";
 
@@ -28,6 +29,9 @@ export interface Event {
     | { $case: "intelligence"; value: IntelligenceShared }
     | { $case: "intelligenceWithdrawn"; value: IntelligenceWithdrawn }
     | { $case: "heartbeat"; value: RegionHeartbeat }
+    | { $case: "epochOpened"; value: EpochOpened }
+    | { $case: "seal"; value: Seal }
+    | { $case: "alarms"; value: RegionAlarms }
     | undefined;
 }
 
@@ -180,6 +184,8 @@ export interface RegionHeartbeat {
   regionEpoch: number;
   atMs: number;
   release: string;
+  /** Every stream of the region and every copy, as replication sees them. */
+  streams: StreamReport[];
 }
 
 /**
@@ -309,6 +315,8 @@ export interface NationalBatch {
   intelligenceWithdrawn: IntelligenceWithdrawn[];
   /** Batches revoked by this message, remembered by fold and overlay. */
   revokedBatches: string[];
+  /** The capital's seal over earlier messages; such a message has nothing else. */
+  seal: Seal | undefined;
 }
 
 /** A change of one row of the national table. */
@@ -404,6 +412,8 @@ export interface NationalHeartbeat {
   sequence: number;
   digest: Buffer;
   atMs: number;
+  /** NATIONAL sequence of the newest complete snapshot; 0: none. */
+  snapshotSequence: number;
 }
 
 function createBaseEvent(): Event {
@@ -448,6 +458,15 @@ export const Event: MessageFns<Event> = {
         break;
       case "heartbeat":
         RegionHeartbeat.encode(message.body.value, writer.uint32(154).fork()).join();
+        break;
+      case "epochOpened":
+        EpochOpened.encode(message.body.value, writer.uint32(162).fork()).join();
+        break;
+      case "seal":
+        Seal.encode(message.body.value, writer.uint32(170).fork()).join();
+        break;
+      case "alarms":
+        RegionAlarms.encode(message.body.value, writer.uint32(178).fork()).join();
         break;
     }
     return writer;
@@ -565,6 +584,30 @@ export const Event: MessageFns<Event> = {
             message.body = { $case: "heartbeat", value: RegionHeartbeat.decode(reader, reader.uint32()) };
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.body = { $case: "epochOpened", value: EpochOpened.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.body = { $case: "seal", value: Seal.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.body = { $case: "alarms", value: RegionAlarms.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -613,6 +656,14 @@ export const Event: MessageFns<Event> = {
         ? { $case: "intelligenceWithdrawn", value: IntelligenceWithdrawn.fromJSON(object.intelligence_withdrawn) }
         : isSet(object.heartbeat)
         ? { $case: "heartbeat", value: RegionHeartbeat.fromJSON(object.heartbeat) }
+        : isSet(object.epochOpened)
+        ? { $case: "epochOpened", value: EpochOpened.fromJSON(object.epochOpened) }
+        : isSet(object.epoch_opened)
+        ? { $case: "epochOpened", value: EpochOpened.fromJSON(object.epoch_opened) }
+        : isSet(object.seal)
+        ? { $case: "seal", value: Seal.fromJSON(object.seal) }
+        : isSet(object.alarms)
+        ? { $case: "alarms", value: RegionAlarms.fromJSON(object.alarms) }
         : undefined,
     };
   },
@@ -645,6 +696,12 @@ export const Event: MessageFns<Event> = {
       obj.intelligenceWithdrawn = IntelligenceWithdrawn.toJSON(message.body.value);
     } else if (message.body?.$case === "heartbeat") {
       obj.heartbeat = RegionHeartbeat.toJSON(message.body.value);
+    } else if (message.body?.$case === "epochOpened") {
+      obj.epochOpened = EpochOpened.toJSON(message.body.value);
+    } else if (message.body?.$case === "seal") {
+      obj.seal = Seal.toJSON(message.body.value);
+    } else if (message.body?.$case === "alarms") {
+      obj.alarms = RegionAlarms.toJSON(message.body.value);
     }
     return obj;
   },
@@ -717,6 +774,24 @@ export const Event: MessageFns<Event> = {
       case "heartbeat": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "heartbeat", value: RegionHeartbeat.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "epochOpened": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "epochOpened", value: EpochOpened.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "seal": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "seal", value: Seal.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "alarms": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "alarms", value: RegionAlarms.fromPartial(object.body.value) };
         }
         break;
       }
@@ -2288,7 +2363,7 @@ export const Applied: MessageFns<Applied> = {
 };
 
 function createBaseRegionHeartbeat(): RegionHeartbeat {
-  return { region: "", regionEpoch: 0, atMs: 0, release: "" };
+  return { region: "", regionEpoch: 0, atMs: 0, release: "", streams: [] };
 }
 
 export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
@@ -2304,6 +2379,9 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
     }
     if (message.release !== "") {
       writer.uint32(34).string(message.release);
+    }
+    for (const v of message.streams) {
+      StreamReport.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2353,6 +2431,14 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
             message.release = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.streams.push(StreamReport.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2379,6 +2465,9 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
         ? globalThis.Number(object.at_ms)
         : 0,
       release: isSet(object.release) ? globalThis.String(object.release) : "",
+      streams: globalThis.Array.isArray(object?.streams)
+        ? object.streams.map((e: any) => StreamReport.fromJSON(e))
+        : [],
     };
   },
 
@@ -2396,6 +2485,9 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
     if (message.release !== "") {
       obj.release = message.release;
     }
+    if (message.streams?.length) {
+      obj.streams = message.streams.map((e) => StreamReport.toJSON(e));
+    }
     return obj;
   },
 
@@ -2408,6 +2500,7 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
     message.regionEpoch = object.regionEpoch ?? 0;
     message.atMs = object.atMs ?? 0;
     message.release = object.release ?? "";
+    message.streams = object.streams?.map((e) => StreamReport.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3871,6 +3964,7 @@ function createBaseNationalBatch(): NationalBatch {
     intelligence: [],
     intelligenceWithdrawn: [],
     revokedBatches: [],
+    seal: undefined,
   };
 }
 
@@ -3899,6 +3993,9 @@ export const NationalBatch: MessageFns<NationalBatch> = {
     }
     for (const v of message.revokedBatches) {
       writer.uint32(66).string(v!);
+    }
+    if (message.seal !== undefined) {
+      Seal.encode(message.seal, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -3980,6 +4077,14 @@ export const NationalBatch: MessageFns<NationalBatch> = {
             message.revokedBatches.push(reader.string());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.seal = Seal.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4022,6 +4127,7 @@ export const NationalBatch: MessageFns<NationalBatch> = {
         : globalThis.Array.isArray(object?.revoked_batches)
         ? object.revoked_batches.map((e: any) => globalThis.String(e))
         : [],
+      seal: isSet(object.seal) ? Seal.fromJSON(object.seal) : undefined,
     };
   },
 
@@ -4051,6 +4157,9 @@ export const NationalBatch: MessageFns<NationalBatch> = {
     if (message.revokedBatches?.length) {
       obj.revokedBatches = message.revokedBatches;
     }
+    if (message.seal !== undefined) {
+      obj.seal = Seal.toJSON(message.seal);
+    }
     return obj;
   },
 
@@ -4068,6 +4177,7 @@ export const NationalBatch: MessageFns<NationalBatch> = {
     message.intelligenceWithdrawn = object.intelligenceWithdrawn?.map((e) => IntelligenceWithdrawn.fromPartial(e)) ||
       [];
     message.revokedBatches = object.revokedBatches?.map((e) => e) || [];
+    message.seal = (object.seal !== undefined && object.seal !== null) ? Seal.fromPartial(object.seal) : undefined;
     return message;
   },
 };
@@ -5152,7 +5262,7 @@ export const Enforcement: MessageFns<Enforcement> = {
 };
 
 function createBaseNationalHeartbeat(): NationalHeartbeat {
-  return { epoch: 0, sequence: 0, digest: Buffer.alloc(0), atMs: 0 };
+  return { epoch: 0, sequence: 0, digest: Buffer.alloc(0), atMs: 0, snapshotSequence: 0 };
 }
 
 export const NationalHeartbeat: MessageFns<NationalHeartbeat> = {
@@ -5168,6 +5278,9 @@ export const NationalHeartbeat: MessageFns<NationalHeartbeat> = {
     }
     if (message.atMs !== 0) {
       writer.uint32(32).int64(message.atMs);
+    }
+    if (message.snapshotSequence !== 0) {
+      writer.uint32(40).uint64(message.snapshotSequence);
     }
     return writer;
   },
@@ -5217,6 +5330,14 @@ export const NationalHeartbeat: MessageFns<NationalHeartbeat> = {
             message.atMs = longToNumber(reader.int64());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.snapshotSequence = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5239,6 +5360,11 @@ export const NationalHeartbeat: MessageFns<NationalHeartbeat> = {
         : isSet(object.at_ms)
         ? globalThis.Number(object.at_ms)
         : 0,
+      snapshotSequence: isSet(object.snapshotSequence)
+        ? globalThis.Number(object.snapshotSequence)
+        : isSet(object.snapshot_sequence)
+        ? globalThis.Number(object.snapshot_sequence)
+        : 0,
     };
   },
 
@@ -5256,6 +5382,9 @@ export const NationalHeartbeat: MessageFns<NationalHeartbeat> = {
     if (message.atMs !== 0) {
       obj.atMs = Math.round(message.atMs);
     }
+    if (message.snapshotSequence !== 0) {
+      obj.snapshotSequence = Math.round(message.snapshotSequence);
+    }
     return obj;
   },
 
@@ -5268,6 +5397,7 @@ export const NationalHeartbeat: MessageFns<NationalHeartbeat> = {
     message.sequence = object.sequence ?? 0;
     message.digest = object.digest ?? Buffer.alloc(0);
     message.atMs = object.atMs ?? 0;
+    message.snapshotSequence = object.snapshotSequence ?? 0;
     return message;
   },
 };
