@@ -78,5 +78,12 @@ export const hubAsk = {
   infoUp: (lane: Lane, epoch: number) => `hub.info.${upToken(lane)}.${epoch}`,
 } as const;
 
+/** What a server of the hub answers to its own account, about itself and its connections. */
+export const systemSubject = {
+  reload: (server: string) => `$SYS.REQ.SERVER.${server}.RELOAD`,
+  connections: (server: string) => `$SYS.REQ.SERVER.${server}.CONNZ`,
+  kick: (server: string) => `$SYS.REQ.SERVER.${server}.KICK`,
+} as const;
+
 /** Header of NATS compare-and-append over a whole stream. */
 export const expectedLastSequence = "Nats-Expected-Last-Sequence";

@@ -18,12 +18,6 @@ export const rollOut = (site: string, why: string): NextStep => ({
   why,
 });
 
-/** Replaces the nodes of the hub one by one: a reload alone leaves the lines that are open. */
-export const restartHub = (context: string, why: string): NextStep => ({
-  command: `kubectl --context ${context} --namespace qalqan-${capitalSite} rollout restart statefulset/nats`,
-  why,
-});
-
 /** Makes Pulumi know a new region. */
 export const makeStack = (site: string): NextStep => ({
   command: `${program(site)} stack init ${site}`,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { NatsConnection } from "#platform/nats.ts";
+import { systemSubject } from "#proto/names.ts";
 import { answerWaitMs } from "./config.ts";
 
 /** What the server has said to a reload. */
@@ -23,7 +24,7 @@ const answerSchema = z.object({
 export async function askToReload(connection: NatsConnection): Promise<Answer> {
   const id = connection.info?.server_id;
   if (id === undefined) throw new Error("not connected");
-  const message = await connection.request(`$SYS.REQ.SERVER.${id}.RELOAD`, undefined, {
+  const message = await connection.request(systemSubject.reload(id), undefined, {
     timeout: answerWaitMs,
   });
   const { server, error } = answerSchema.parse(JSON.parse(message.string()));

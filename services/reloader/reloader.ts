@@ -12,11 +12,13 @@ import {
   retryMaxMs,
   type ReloaderConfig,
 } from "./config.ts";
+import { endLinesWithout, keysIn } from "./lines.ts";
 import { askToReload, type Answer } from "./reload.ts";
 
 /**
- * Sees that the server has loaded what its files hold. It is asked once at
- * each start too: nobody else knows what it has loaded.
+ * Sees that the server has loaded what its files hold, and that no line stays
+ * open whose key they do not name any more. It is asked once at each start too:
+ * nobody else knows what it has loaded.
  */
 export class Reloader {
   readonly #config: ReloaderConfig;
@@ -24,6 +26,8 @@ export class Reloader {
   readonly #wake = new Wake();
   /** Hash of what the files hold; undefined: they could not be read yet. */
   #wanted: string | undefined;
+  /** Keys that the files name. */
+  #keys: ReadonlySet<string> = new Set();
   /** Which server was last asked to load what, and did: another start of it is another server. */
   #loaded = "";
   /** Consecutive times without an answer. */
@@ -48,6 +52,7 @@ export class Reloader {
     const files = [this.#config.ACCOUNTS_FILE, this.#config.CA_FILE];
     for await (const contents of watchContents(files, lookEveryMs, signal)) {
       this.#wanted = createHash("sha256").update(JSON.stringify(contents)).digest("hex");
+      this.#keys = keysIn(contents[0] ?? "");
       this.#wake.notify();
     }
   }
@@ -60,6 +65,7 @@ export class Reloader {
   /** @returns after how long to look again, unless the files change before (ms) */
   async #look(connection: NatsConnection): Promise<number> {
     if (this.#wanted === undefined) return idleLookMs;
+    const keys = this.#keys;
     const wanted = `${connection.info?.server_id ?? ""} ${this.#wanted}`;
     const files = this.#wanted.slice(0, 12);
     if (wanted !== this.#loaded) {
@@ -76,9 +82,23 @@ export class Reloader {
         "the server has loaded its accounts and authorities",
       );
     }
+    // At each look: a line may have been let in while the server was loading.
+    await this.#endLines(connection, keys);
     // Also where a file that was refused has become again what was loaded before.
     this.#state = { ready: true, why: `the server has loaded ${files}` };
     return idleLookMs;
+  }
+
+  async #endLines(connection: NatsConnection, keys: ReadonlySet<string>): Promise<void> {
+    try {
+      for (const { account, key } of await endLinesWithout(connection, keys))
+        this.#log.warn({ event: "line-ended", account, key }, "a line was open with a key that is revoked");
+    } catch (error) {
+      this.#log.warn(
+        { event: "lines-unanswered", reason: String(error) },
+        "the server was asked for its lines in vain; it is asked again",
+      );
+    }
   }
 
   /** @returns undefined: no answer came */

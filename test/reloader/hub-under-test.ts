@@ -27,6 +27,7 @@ import { Authority } from "#infra/local/authority.ts";
 import { DataFolder } from "#infra/local/data-folder.ts";
 import { Ports } from "#infra/local/ports.ts";
 import { findTool } from "#infra/toolchain/tools.ts";
+import { StolenLine, type StolenCredentials } from "#test/attacks/stolen-line.ts";
 import { readiness, Restartable } from "#test/replication/servers.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
@@ -40,7 +41,8 @@ interface Leaf {
 interface Region {
   readonly stack: Stack;
   readonly authority: Authority;
-  readonly leafKey: string;
+  leafKey: string;
+  readonly credentials: StolenCredentials;
   readonly server: Restartable;
 }
 
@@ -146,14 +148,37 @@ export class HubUnderTest {
       ]),
     );
     const server = this.#process(slug, findTool("nats-server"), ["-c", join(folder, "region.conf")]);
-    this.#regions.set(slug, { stack, authority, leafKey: leaf.getPublicKey(), server });
+    const credentials = {
+      seed: leaf.getSeed(),
+      caFile: this.#capital.caFile,
+      certificateFile: files.certificate,
+      keyFile: files.key,
+    };
+    this.#regions.set(slug, { stack, authority, leafKey: leaf.getPublicKey(), credentials, server });
     server.start();
   }
 
+  /** A second line with the key of a region, beside that of the region's own server. */
+  steal(slug: string): Promise<StolenLine> {
+    return StolenLine.open(this.#ports.address("hub/leaf"), this.#region(slug).credentials);
+  }
+
+  /** A new leaf key for a region: from now on `accountsOf` names it, and its server is told with `restart`. */
+  renewLeaf(slug: string): void {
+    const leaf = nkeys.createUser();
+    const seed = new TextDecoder().decode(leaf.getSeed());
+    writeFileSync(join(this.folder, slug, "leaf.conf"), leafSeedFile(seed));
+    this.#region(slug).leafKey = leaf.getPublicKey();
+  }
+
   server(slug: string): Restartable {
+    return this.#region(slug).server;
+  }
+
+  #region(slug: string): Region {
     const region = this.#regions.get(slug);
     if (region === undefined) throw new Error(`${slug} was not started`);
-    return region.server;
+    return region;
   }
 
   /** Text of the hub's accounts with these regions. */

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { capitalSite } from "#infra/blueprint/stack.ts";
 import type { Deployment } from "#infra/deployment/deployment.ts";
 import { addDeploymentOptions, deploymentOf, type DeploymentOptions } from "../../deployment-options.ts";
-import { restartHub, rollOut, shownSteps, whereToLook, type NextStep } from "../../next-steps.ts";
+import { rollOut, shownSteps, whereToLook, type NextStep } from "../../next-steps.ts";
 import { examples, type GlobalOptions } from "../../options.ts";
 import { answer } from "../../output.ts";
 
@@ -56,12 +56,13 @@ function afterRotation(deployment: Deployment, site: string): readonly NextStep[
 
 function afterFinish(deployment: Deployment, site: string): readonly NextStep[] {
   const ends = [...otherEnds(deployment, site), site];
-  return [
-    ...whereToLook(deployment),
-    ...ends.map((end) => rollOut(end, "it forgets the keys before")),
-    restartHub(deployment.capital().cluster.context, "a line that was opened with the old keys ends now"),
-  ];
+  return [...whereToLook(deployment), ...ends.map((end) => rollOut(end, forgets(end)))];
 }
+
+const forgets = (site: string): string =>
+  site === capitalSite
+    ? "it forgets the keys before, and ends the lines that were opened with them"
+    : "it forgets the keys before";
 
 /** The capital is the other end of every region's line. */
 function otherEnds(deployment: Deployment, site: string): readonly string[] {

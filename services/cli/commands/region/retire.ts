@@ -3,7 +3,7 @@ import { capitalSite } from "#infra/blueprint/stack.ts";
 import { retireRegion } from "#infra/deployment/region-files.ts";
 import { addDeploymentOptions, deploymentOf, type DeploymentOptions } from "../../deployment-options.ts";
 import { WrongUse } from "../../failure.ts";
-import { restartHub, rollOut, shownSteps, takeDown, whereToLook } from "../../next-steps.ts";
+import { rollOut, shownSteps, takeDown, whereToLook } from "../../next-steps.ts";
 import { examples, type GlobalOptions } from "../../options.ts";
 import { answer } from "../../output.ts";
 
@@ -40,8 +40,7 @@ async function run(slug: string, _given: unknown, command: Command): Promise<voi
   const { keys } = retireRegion(deployment, slug);
   const next = [
     ...whereToLook(deployment),
-    rollOut(capitalSite, "the hub lists it no longer: it cannot come back"),
-    restartHub(deployment.capital().cluster.context, "a line that is open now ends, node by node"),
+    rollOut(capitalSite, "the hub lists it no longer: its line ends, and it cannot come back"),
     takeDown(slug, `its workloads; its data stays until somebody deletes the namespace qalqan-${slug}`),
   ];
   answer(options, { region: slug, keys, next }, () => [
