@@ -1,5 +1,6 @@
 import { hubConfiguration, leafSeedFile, regionConfiguration } from "../blueprint/nats-configuration.ts";
 import type { NatsServer, PostgresServer, Secret, Workload } from "../blueprint/stack.ts";
+import { archiveSettings } from "../blueprint/wal-archive.ts";
 import { contentName, type Manifest } from "./manifest.ts";
 import {
   namespaceOf,
@@ -163,33 +164,6 @@ function postgresFiles(workload: Workload, server: PostgresServer): Readonly<Rec
     "pg_hba.conf": lines(accessRules),
     "initialise.sh": initialiseScript(data, storageMount(server.backupStorage), server),
   };
-}
-
-/**
- * Settings of PostgreSQL by which a keeper can back it up, and a backup can be restored.
- *
- * @param folder of the backups, without spaces
- */
-export function archiveSettings(folder: string): Readonly<Record<string, string>> {
-  return {
-    wal_level: "replica",
-    archive_mode: "on",
-    archive_timeout: "5min",
-    archive_command: archiveCommand(folder),
-    // Read when a base backup is put in place together with a file recovery.signal, and never else.
-    restore_command: `cp ${folder}/wal/%f %p`,
-  };
-}
-
-/**
- * Copies a finished segment into the archive. Never over another one; a segment
- * that a crash made PostgreSQL offer twice is taken as archived, once its name
- * is on the disk too (documentation of PostgreSQL 18, 25.3.1).
- */
-export function archiveCommand(folder: string): string {
-  const [wal, target] = [`${folder}/wal`, `${folder}/wal/%f`];
-  const copy = `cp %p ${target}.new && sync ${target}.new && mv ${target}.new ${target}`;
-  return `if test -e ${target}; then cmp -s %p ${target}; else ${copy}; fi && sync ${target} ${wal}`;
 }
 
 /** Makes the database once: under another name until it is complete, so that half of one is never taken for one. */

@@ -68,6 +68,10 @@ export class DataFolder {
   get portsFile(): string {
     return join(this.root, "ports.json");
   }
+  /** Names the folder that the databases are archived to; absent: they are not. */
+  get backupsFile(): string {
+    return join(this.root, "backups");
+  }
   /** Every region that was ever started here: the nation of this data folder. */
   get regionsFile(): string {
     return join(this.root, "regions.json");
@@ -85,6 +89,10 @@ export class DataFolder {
   }
   storage(site: SiteName, workload: WorkloadName, storage: string): string {
     return join(this.root, site, `${workload}-${storage}`);
+  }
+  /** Where a site's storage was moved to when it was made anew. */
+  setAside(site: SiteName, label: string): string {
+    return join(this.root, site, "set-aside", label);
   }
   log(site: SiteName, workload: WorkloadName): string {
     return join(this.logs, `${site}-${workload}.log`);

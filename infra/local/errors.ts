@@ -8,6 +8,7 @@ export type LocalRunErrorCode =
   | "unknown-region"
   | "unknown-service"
   | "wrong-state"
+  | "not-restorable"
   | "service-failed";
 
 /** The local run cannot do what was asked; one clear message with field, value and remedy. */

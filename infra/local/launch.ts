@@ -15,11 +15,14 @@ import type {
   Value,
   Workload,
 } from "../blueprint/stack.ts";
+import { archiveSettings } from "../blueprint/wal-archive.ts";
 import { findTool } from "../toolchain/tools.ts";
+import { siteBackups } from "./backups.ts";
 import { writeWhole, type DataFolder } from "./data-folder.ts";
 import { lineKey, portKey, type Ports } from "./ports.ts";
 import { askDatabase, initialise, postgresCommand } from "./postgres.ts";
 import { httpProbe } from "./probes.ts";
+import { takeRestored } from "./recovery.ts";
 import type { StackSecrets } from "./secrets.ts";
 
 /** The checkout: services run in it. */
@@ -43,6 +46,8 @@ export interface LaunchContext {
   readonly ports: Ports;
   readonly secrets: StackSecrets;
   readonly settings: Readonly<Record<Setting, string>>;
+  /** Folder that the databases are archived to; undefined: they are not. */
+  readonly backups: string | undefined;
 }
 
 /** The file with the hub's accounts: the one thing of the capital that changes when a region is added. */
@@ -169,11 +174,16 @@ function launchPostgres(workload: Workload, server: PostgresServer, context: Lau
   const storage = folder.storage(stack.site, workload.name, server.storage);
   mkdirSync(dirname(storage), { recursive: true, mode: 0o700 });
   const port = ports.port(portKey(stack.site, workload.name, server.port));
+  const backups = context.backups === undefined ? undefined : siteBackups(context.backups, stack.site);
+  if (backups !== undefined) mkdirSync(join(backups, "wal"), { recursive: true, mode: 0o700 });
   return {
-    command: postgresCommand(storage, server, port),
+    command: postgresCommand(storage, server, port, backups === undefined ? {} : archiveSettings(backups)),
     environment: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
     workingFolder: dirname(storage),
-    prepare: () => initialise(storage, server, secrets.file(server.passwordSecret)),
+    prepare: () => {
+      takeRestored(storage);
+      return initialise(storage, server, secrets.file(server.passwordSecret));
+    },
     probe: () => askDatabase(server, port, secrets.read(server.passwordSecret)),
   };
 }

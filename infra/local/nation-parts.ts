@@ -10,6 +10,7 @@ import { capitalSite, type Setting, type Stack } from "../blueprint/stack.ts";
 import { compileCacheFolder } from "../toolchain/tools.ts";
 import { Authority, type CertificateFiles } from "./authority.ts";
 import { writeWhole, type DataFolder } from "./data-folder.ts";
+import { backupsOf } from "./backups.ts";
 import { prepareIdentity, type IdentityFiles } from "./identity.ts";
 import { checkoutFolder, hubAccountsFile, type LaunchContext } from "./launch.ts";
 import { nameProcess } from "./own-process.ts";
@@ -125,6 +126,7 @@ export class NationParts {
       ports: this.#ports,
       secrets: required(secrets, stack.site),
       settings: this.#settings,
+      backups: backupsOf(this.folder),
     };
   }
 

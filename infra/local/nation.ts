@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { loadRegions, type Region } from "../blueprint/regions.ts";
 import type { WorkloadName } from "../blueprint/stack.ts";
+import { keepBackups } from "./backups.ts";
 import { DataFolder } from "./data-folder.ts";
 import { LocalRunError, translated } from "./errors.ts";
 import { controlSocketPath, serveControl, type Control, type NationStatus } from "./control-server.ts";
@@ -28,6 +29,8 @@ export interface NationOptions {
   readonly regions: readonly string[];
   /** Workloads to run; all when absent. */
   readonly only?: readonly WorkloadName[];
+  /** Folder to archive the databases to from now on, absolute, or `off`; as before when absent. */
+  readonly backups?: string;
   readonly logLevel?: "debug" | "info" | "warn" | "error";
   /** Takes one line for people at a time. */
   readonly log?: (line: string) => void;
@@ -65,6 +68,7 @@ export async function startNation(options: NationOptions): Promise<Nation> {
     folder.requireFreeSpace();
     const leftovers = await stopLeftovers(folder);
     if (leftovers.length > 0) options.log?.(`stopped what an earlier run has left: ${leftovers.join(", ")}`);
+    if (options.backups !== undefined) keepBackups(folder, options.backups);
     const parts = await NationParts.prepare(folder, {
       release: releaseOf(),
       logLevel: options.logLevel ?? "info",

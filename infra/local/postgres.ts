@@ -11,6 +11,8 @@ import { LocalRunError } from "./errors.ts";
 import { loopback } from "./ports.ts";
 
 const connectWaitMs = 2_000;
+/** Of WAL: many small servers on one machine, each archiving a segment every few minutes, fill no disk with them (16 by default). */
+const segmentMebibytes = 1;
 
 /**
  * PostgreSQL refuses to run as root: there it gets a user namespace in which
@@ -57,7 +59,7 @@ const templates = new Map<string, Promise<string>>();
 
 /** A freshly initialised data folder in the cache, made once for each version of PostgreSQL. */
 function template(server: PostgresServer): Promise<string> {
-  const folder = postgresTemplateFolder(`${server.superuser}-${server.database}`);
+  const folder = postgresTemplateFolder(`${server.superuser}-${server.database}-${segmentMebibytes}`);
   const known = templates.get(folder);
   if (known !== undefined) return known;
   const made = makeTemplate(folder, server).catch((error: unknown) => {
@@ -87,6 +89,7 @@ async function makeTemplate(folder: string, server: PostgresServer): Promise<str
         "--no-locale",
         "--encoding=UTF8",
         "--no-instructions",
+        `--wal-segsize=${segmentMebibytes}`,
       ]),
     );
     await runStatement(draft, `create database "${server.database}"`);
@@ -107,7 +110,7 @@ function runStatement(folder: string, statement: string): Promise<void> {
 }
 
 /** Runs a command to its end; throws with its last words when it fails. */
-async function run([file = "", ...parameters]: readonly string[], input = ""): Promise<void> {
+export async function run([file = "", ...parameters]: readonly string[], input = ""): Promise<void> {
   const child = spawn(file, parameters, { stdio: ["pipe", "ignore", "pipe"] });
   let words = "";
   child.stderr.on("data", (chunk: Buffer) => (words = (words + chunk.toString()).slice(-1_000)));
@@ -117,13 +120,19 @@ async function run([file = "", ...parameters]: readonly string[], input = ""): P
   if (code !== 0) throw new Error(`${basename(file)} ${parameters[0] ?? ""} failed: ${words.trim()}`);
 }
 
-/** Command that runs the server. */
-export function postgresCommand(folder: string, server: PostgresServer, port: number): readonly string[] {
+/** Command that runs the server. @param more settings of `postgresql.conf`, which go before all others */
+export function postgresCommand(
+  folder: string,
+  server: PostgresServer,
+  port: number,
+  more: Readonly<Record<string, string>> = {},
+): readonly string[] {
   const settings = {
     ...server.settings,
     listen_addresses: loopback,
     port: String(port),
     unix_socket_directories: "",
+    ...more,
   };
   return asOrdinaryUser([
     findTool("postgres"),

@@ -285,7 +285,7 @@ export class SupervisedProcess {
 }
 
 /** Where util-linux is there, Linux itself ends the process when the runner is gone, however it went. */
-function diesWithRunner(command: readonly string[], signal: NodeJS.Signals): readonly string[] {
+export function diesWithRunner(command: readonly string[], signal: NodeJS.Signals): readonly string[] {
   const setpriv = findOnPath("setpriv");
   if (setpriv === undefined) return command;
   // A new user namespace clears the setting: it is made again inside.

@@ -16,12 +16,14 @@ import type { TrafficChild } from "./traffic/child.ts";
  * Runs a nation until somebody stops it: Ctrl-C, SIGTERM, or its control socket.
  *
  * @param callsPerSecond of the switch simulator; 0: none
+ * @param backups folder to archive the databases to from now on, or `off`; as before when absent
  * @throws LocalRunError, ToolMissing, RegionInvalid: one clear message each
  */
 export async function runNation(
   options: GlobalOptions,
   regions: readonly string[],
   callsPerSecond: number,
+  backups?: string,
 ): Promise<void> {
   if (regions.length === 0) {
     throw new WrongUse({
@@ -34,9 +36,10 @@ export async function runNation(
   const startedMs = performance.now();
   const progress = new StartProgress();
   progress.phase(`preparing the capital and ${plural(regions.length, "region")}`);
-  const nation = await startWithTools(options, regions, progress);
+  const nation = await startWithTools(options, regions, progress, backups);
   const traffic = new Traffic(nation.run, callsPerSecond);
   const stopping = stopOnSignal(nation, traffic, progress);
+  let daily: Promise<void> | undefined;
   try {
     progress.phase("starting");
     progress.expect((await nation.status()).services);
@@ -47,6 +50,7 @@ export async function runNation(
       progress.end();
       if (!stopping.aborted) await traffic.start();
       tellReady(options, nation.run, performance.now() - startedMs);
+      daily = keepDaily(options, nation);
     }
   } catch (error) {
     // A stop in the middle of the start lets it fail, as it should.
@@ -58,9 +62,18 @@ export async function runNation(
     }
   }
   await nation.stopped;
+  await daily;
   await traffic.stop();
   progress.end();
   note("stopped; the state is kept, the next start goes on with it");
+}
+
+/** Base backups of a run that is archived, until it stops. */
+async function keepDaily(options: GlobalOptions, nation: Nation): Promise<void> {
+  const { backUpDaily } = await import("./backups/daily.ts");
+  const abort = new AbortController();
+  void nation.stopped.then(() => abort.abort());
+  await backUpDaily(options, note, abort.signal);
 }
 
 /** The switch simulator beside a nation. */
@@ -92,11 +105,13 @@ async function startWithTools(
   options: GlobalOptions,
   regions: readonly string[],
   progress: StartProgress,
+  backups: string | undefined,
 ): Promise<Nation> {
   const start = () =>
     startNation({
       dataFolder: dataFolderOf(options),
       regions,
+      ...(backups === undefined ? {} : { backups }),
       log: (line) => progress.line(line),
       onProgress: (change) => progress.changed(change),
     });

@@ -33,13 +33,6 @@ export const answerWaitMs = 2_000;
 export const retryMs = 500;
 /** How often the archiver is looked at (ms). */
 export const archiverLookMs = 10_000;
-/** The WAL that a backup needs is in the archive within this time, or the backup is given up (ms). */
-export const archiveWaitMs = 10 * 60_000;
 /** A backup that failed is made again after this time at most, and after twice as long each further time (ms). */
 export const firstRetryMs = 60_000;
 export const retryMaxMs = 3_600_000;
-/** Files copied at once, each through a buffer of its own (bytes). */
-export const copiesAtOnce = 4;
-export const copyBufferBytes = 256 * 1024;
-/** What must be free beyond the size of the data, for WAL that is archived meanwhile (bytes). */
-export const spareBytes = 64 * 1024 * 1024;

@@ -1,9 +1,9 @@
 import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
-import { makeBackup } from "./backup.ts";
+import type { BackupFolder } from "#platform/backup/backup-folder.ts";
+import { makeBackup } from "#platform/backup/base-backup.ts";
+import { dueAtMs, labelOf } from "#platform/backup/retention.ts";
 import { firstRetryMs, lookEveryMs, retryMaxMs, type KeeperConfig } from "./config.ts";
-import { dueAtMs, labelOf } from "./domain/retention.ts";
-import type { Archive } from "./store/archive.ts";
 import type { Database } from "./store/database.ts";
 
 const hourMs = 3_600_000;
@@ -12,16 +12,16 @@ const hourMs = 3_600_000;
 export class BackupSchedule {
   readonly #config: KeeperConfig;
   readonly #database: Database;
-  readonly #archive: Archive;
+  readonly #folder: BackupFolder;
   readonly #log: Log;
   #failures = 0;
   /** What went wrong last, and has not gone well since. */
   readonly #wrong = { backup: "", pruning: "" };
 
-  constructor(config: KeeperConfig, database: Database, archive: Archive, log: Log) {
+  constructor(config: KeeperConfig, database: Database, folder: BackupFolder, log: Log) {
     this.#config = config;
     this.#database = database;
-    this.#archive = archive;
+    this.#folder = folder;
     this.#log = log;
   }
 
@@ -41,7 +41,7 @@ export class BackupSchedule {
       try {
         isPrepared ||= await this.#prepare();
         const nowMs = Date.now();
-        if (nowMs < dueAtMs(await this.#archive.labels(), everyMs, nowMs)) continue;
+        if (nowMs < dueAtMs(await this.#folder.labels(), everyMs, nowMs)) continue;
         await this.#backUp(signal);
         this.#failures = 0;
         this.#wrong.backup = "";
@@ -61,10 +61,10 @@ export class BackupSchedule {
   }
 
   async #prepare(): Promise<true> {
-    const removed = await this.#archive.prepare();
+    const removed = await this.#folder.prepare();
     if (removed.length > 0)
       this.#log.info({ event: "backup-draft-removed", removed }, "half a backup is removed");
-    await this.#archive.claim(await this.#database.identifier());
+    await this.#folder.claim(await this.#database.identifier());
     return true;
   }
 
@@ -72,14 +72,21 @@ export class BackupSchedule {
     const beganMs = performance.now();
     const label = labelOf(Date.now());
     this.#log.info({ event: "backup-begun", label }, "a base backup begins");
-    const made = await makeBackup(label, this.#database, this.#archive, this.#config.DATA_DIRECTORY, signal);
+    const made = await makeBackup({
+      label,
+      address: this.#database.address,
+      dataFolder: this.#config.DATA_DIRECTORY,
+      into: this.#folder,
+      wal: "archived-by-the-server",
+      signal,
+    });
     const milliseconds = Math.round(performance.now() - beganMs);
     this.#log.info({ event: "backup-made", label, ...made, milliseconds }, "a base backup is complete");
   }
 
   async #prune(): Promise<void> {
     try {
-      const pruned = await this.#archive.prune(this.#config.BACKUPS_KEPT);
+      const pruned = await this.#folder.prune(this.#config.BACKUPS_KEPT);
       this.#wrong.pruning = "";
       if (pruned.backups.length === 0 && pruned.segments === 0) return;
       this.#log.info({ event: "backups-pruned", ...pruned }, "what no kept backup needs is removed");

@@ -1,10 +1,10 @@
+import { BackupFolder } from "#platform/backup/backup-folder.ts";
 import type { Lifecycle } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import { serveProbes, type Readiness } from "#platform/probes.ts";
 import type { KeeperConfig } from "./config.ts";
 import { RolePassword } from "./password.ts";
 import { BackupSchedule } from "./schedule.ts";
-import { Archive } from "./store/archive.ts";
 import { Database } from "./store/database.ts";
 import { DatabaseWatch } from "./watch.ts";
 
@@ -17,7 +17,7 @@ export async function startKeeper(config: KeeperConfig, log: Log, lifecycle: Lif
   const database = lifecycle.use("database", new Database(config), (each) => each.close());
   const watch = new DatabaseWatch(database, log);
   const password = new RolePassword(config, database, log);
-  const backups = new BackupSchedule(config, database, new Archive(config.BACKUP_DIRECTORY), log);
+  const backups = new BackupSchedule(config, database, new BackupFolder(config.BACKUP_DIRECTORY), log);
   const probes = await serveProbes(config.HTTP_LISTEN, (): Readiness => {
     if (!watch.answers) return { ready: false, why: "the database does not answer" };
     const warnings = [password.lacking, watch.warning, backups.warning].filter((each) => each !== "");

@@ -17,8 +17,14 @@ export async function startServers(
   dataFolder: string,
   regions: readonly string[],
   only: NonNullable<NationOptions["only"]> = ["nats"],
+  backups?: string,
 ): Promise<Nation & AsyncDisposable> {
-  const nation = await startNation({ dataFolder, regions, only });
+  const nation = await startNation({
+    dataFolder,
+    regions,
+    only,
+    ...(backups === undefined ? {} : { backups }),
+  });
   try {
     await nation.ready;
   } catch (error) {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findTool } from "#infra/toolchain/tools.ts";
-import { archiveCommand } from "#infra/kubernetes/configuration.ts";
+import { archiveCommand } from "#infra/blueprint/wal-archive.ts";
 
 const segment = "000000010000000000000005";
 

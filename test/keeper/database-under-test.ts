@@ -15,7 +15,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { postgres } from "#infra/blueprint/parts.ts";
 import type { PostgresServer } from "#infra/blueprint/stack.ts";
-import { archiveSettings } from "#infra/kubernetes/configuration.ts";
+import { archiveSettings } from "#infra/blueprint/wal-archive.ts";
 import { DataFolder } from "#infra/local/data-folder.ts";
 import { Ports } from "#infra/local/ports.ts";
 import { initialise, postgresCommand } from "#infra/local/postgres.ts";

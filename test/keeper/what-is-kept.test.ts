@@ -7,14 +7,14 @@ import {
   neededFrom,
   superfluous,
   type Backup,
-} from "../../services/keeper/domain/retention.ts";
+} from "#platform/backup/retention.ts";
 import {
   firstSegmentOf,
   LabelUnreadable,
   placeOf,
   segmentsBefore,
   segmentsBetween,
-} from "../../services/keeper/domain/wal.ts";
+} from "#platform/backup/wal.ts";
 
 const mebibyte = 1024 ** 2;
 const hourMs = 3_600_000;

@@ -150,6 +150,16 @@ export const commands: readonly CommandEntry[] = [
     ],
   },
   {
+    name: "backup",
+    summary: "a copy of what people wrote, while it works",
+    load: () => import("./backup.ts"),
+  },
+  {
+    name: "restore",
+    summary: "put a site's database back, to any archived moment",
+    load: () => import("./restore.ts"),
+  },
+  {
     name: "region",
     summary: "the regions of the nation on clusters",
     children: [

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { resolve } from "node:path";
 import { parseCount } from "../durations.ts";
 import { examples, type GlobalOptions } from "../options.ts";
 import { regionSlugs } from "../regions-folder.ts";
@@ -6,6 +7,7 @@ import { regionSlugs } from "../regions-folder.ts";
 interface Options {
   regions?: string;
   traffic: string;
+  backups?: string;
 }
 
 /** Calls a second in the nation at the busiest hour: seen on the page, hardly felt on two cores. */
@@ -23,6 +25,10 @@ export function define(command: Command): void {
       "calls a second of the switch simulator at the busiest hour, or off",
       defaultCallsPerSecond,
     )
+    .option(
+      "--backups <dir>",
+      "from now on, and at every later start: keep base backups and a WAL archive there; off: no more",
+    )
     .addHelpText(
       "after",
       "\nAll state is in the data folder (--data): a second start goes on with it. Ctrl-C stops all cleanly.",
@@ -32,10 +38,18 @@ export function define(command: Command): void {
       const callsPerSecond =
         options.traffic === "off" ? 0 : parseCount("traffic", options.traffic, 0, callsPerSecondMax);
       const { runNation } = await import("../run-nation.ts");
-      await runNation(options, await regionsOf(options.regions), callsPerSecond);
+      const backups = options.backups === undefined ? undefined : backupsFolder(options.backups);
+      await runNation(options, await regionsOf(options.regions), callsPerSecond, backups);
     });
-  examples(command, "qalqan start", "qalqan start --regions all --data /tmp/nation --traffic off");
+  examples(
+    command,
+    "qalqan start",
+    "qalqan start --regions all --data /tmp/nation --traffic off",
+    "qalqan start --backups /mnt/backups",
+  );
 }
+
+const backupsFolder = (text: string): string => (text === "off" ? text : resolve(text));
 
 async function regionsOf(text: string | undefined): Promise<string[]> {
   if (text === undefined) return firstRegions();

@@ -10,20 +10,14 @@ export interface Archiver {
   readonly failing: string;
 }
 
-/** Where a backup ends. */
-export interface BackupEnd {
-  readonly label: string;
-  readonly tablespaceMap: string;
-  readonly lastSegment: string;
-}
-
 /** The server beside this process, asked through its Unix socket. */
 export class Database {
-  readonly #address: pg.ClientConfig;
+  /** How it is reached. */
+  readonly address: pg.ClientConfig;
   readonly #pool: pg.Pool;
 
   constructor(config: KeeperConfig) {
-    this.#address = {
+    this.address = {
       host: config.DATABASE_SOCKET_DIRECTORY,
       port: config.DATABASE_PORT,
       user: config.DATABASE_USER,
@@ -31,7 +25,7 @@ export class Database {
       application_name: "keeper",
       connectionTimeoutMillis: answerWaitMs,
     };
-    this.#pool = new pg.Pool({ ...this.#address, max: 2, query_timeout: answerWaitMs });
+    this.#pool = new pg.Pool({ ...this.address, max: 2, query_timeout: answerWaitMs });
     // A connection that dies while idle is replaced at its next use.
     this.#pool.on("error", () => undefined);
     this.#pool.on("connect", (client) => client.on("error", () => undefined));
@@ -45,7 +39,7 @@ export class Database {
    */
   async ask(): Promise<void> {
     const half = answerWaitMs / 2;
-    const client = new pg.Client({ ...this.#address, connectionTimeoutMillis: half, query_timeout: half });
+    const client = new pg.Client({ ...this.address, connectionTimeoutMillis: half, query_timeout: half });
     client.on("error", () => undefined);
     try {
       await client.connect();
@@ -91,61 +85,7 @@ export class Database {
     return { failing: rows[0]?.failing ?? "" };
   }
 
-  /** A session of its own for one backup: what it began ends with it. */
-  async openBackup(signal: AbortSignal): Promise<BackupSession> {
-    const client = new pg.Client(this.#address);
-    const session = new BackupSession(client, signal);
-    await client.connect();
-    return session;
-  }
-
   async close(): Promise<void> {
     await this.#pool.end();
-  }
-}
-
-/** Between `begin` and `end` the files of the data folder may be copied while the server writes to them. */
-export class BackupSession {
-  readonly #client: pg.Client;
-  readonly #abort = new AbortController();
-  /** Aborted with the signal, and when the server has ended the session: then the copy is worth nothing. */
-  readonly signal: AbortSignal;
-
-  constructor(client: pg.Client, signal: AbortSignal) {
-    this.#client = client;
-    this.signal = AbortSignal.any([signal, this.#abort.signal]);
-    const lost = () => this.#abort.abort(new Error("the session of the backup was lost"));
-    client.on("error", lost);
-    client.on("end", lost);
-    this.signal.addEventListener("abort", () => void client.end().catch(() => undefined), { once: true });
-  }
-
-  /** Settings of the server that a backup depends on. */
-  async server(): Promise<{ archives: boolean; segmentBytes: number }> {
-    const { rows } = await this.#client.query<{ archives: boolean; bytes: string }>(`
-      select current_setting('archive_mode') in ('on', 'always') as archives,
-        (select setting from pg_settings where name = 'wal_segment_size') as bytes`);
-    const [row] = rows;
-    if (row === undefined) throw new Error("the server does not say how it is set");
-    return { archives: row.archives, segmentBytes: Number(row.bytes) };
-  }
-
-  async begin(label: string): Promise<void> {
-    await this.#client.query("select pg_backup_start($1, fast => true)", [label]);
-  }
-
-  async end(): Promise<BackupEnd> {
-    // The archive is looked at by ourselves: the server would wait for it without end.
-    const { rows } = await this.#client.query<BackupEnd>(`
-      select labelfile as label, coalesce(spcmapfile, '') as "tablespaceMap",
-        pg_walfile_name(lsn - 1) as "lastSegment"
-      from pg_backup_stop(wait_for_archive => false)`);
-    const [row] = rows;
-    if (row === undefined) throw new Error("pg_backup_stop returned nothing");
-    return row;
-  }
-
-  async close(): Promise<void> {
-    await this.#client.end().catch(() => undefined);
   }
 }

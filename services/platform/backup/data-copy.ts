@@ -2,9 +2,12 @@ import type { Dirent } from "node:fs";
 import { open, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { copiesAtOnce, copyBufferBytes } from "../config.ts";
-import { controlFile, isEmptied, isLeftOut } from "../domain/data-folder.ts";
+import { controlFile, isEmptied, isLeftOut } from "./data-folder.ts";
 import { isMissing, syncFolder, writeNew } from "./files.ts";
+
+/** Files copied at once, each through a buffer of its own (bytes). */
+const copiesAtOnce = 4;
+const copyBufferBytes = 256 * 1024;
 
 /** Something of a data folder cannot be part of a base backup. */
 export class NotCopied extends Error {
@@ -62,6 +65,7 @@ export async function copyData(
   { folders, files }: DataFolder,
   target: string,
   signal: AbortSignal,
+  onCopied: (bytes: number) => void = () => undefined,
 ): Promise<Copied> {
   for (const folder of folders) await mkdir(join(target, folder), { mode: 0o700 });
   const copied = { files: 0, bytes: 0 };
@@ -75,6 +79,7 @@ export async function copyData(
       if (bytes === undefined) continue;
       copied.files += 1;
       copied.bytes += bytes;
+      onCopied(copied.bytes);
     }
   };
   // All have ended when this one ends: whoever removes the copy then is not raced.

@@ -11,6 +11,16 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Sees that a file's content is on the disk. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /** Writes a file that must not exist, readable by its owner alone, through to the disk. */
 export async function writeNew(path: string, content: string | Uint8Array): Promise<void> {
   const file = await open(path, "wx", 0o600);

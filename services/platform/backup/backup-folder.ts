@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, rm, rename, stat, statfs } from "node:fs/promises";
+import { copyFile, readdir, readFile, rm, rename, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { beganAtMs, neededFrom, superfluous, type Backup } from "../domain/retention.ts";
-import { firstSegmentOf, segmentsBefore } from "../domain/wal.ts";
-import { isMissing, makeFolder, nameFinally, syncFolder, writeNew } from "./files.ts";
+import { beganAtMs, neededFrom, newestFirst, superfluous, type Backup } from "./retention.ts";
+import { firstSegmentOf, segmentsBefore } from "./wal.ts";
+import { isMissing, makeFolder, nameFinally, syncFile, syncFolder, writeNew } from "./files.ts";
 
 /** While it is not complete, and while it is taken away, a backup has another name than its label. */
 const draftEnding = ".new";
@@ -15,14 +15,19 @@ export class OtherDatabase extends Error {
   override readonly name = "OtherDatabase";
 }
 
+/** Two histories of a database meet in one folder: the same name, and other bytes. */
+export class OtherSegment extends Error {
+  override readonly name = "OtherSegment";
+}
+
 export interface Pruned {
   readonly backups: readonly string[];
   readonly segments: number;
   readonly bytes: number;
 }
 
-/** The folder of base backups and archived WAL. */
-export class Archive {
+/** The folder of one server's base backups and archived WAL. */
+export class BackupFolder {
   readonly #folder: string;
 
   constructor(folder: string) {
@@ -32,14 +37,15 @@ export class Archive {
   get #base(): string {
     return join(this.#folder, "base");
   }
-  get #wal(): string {
+  /** Where the server's own `archive_command` copies segments to. */
+  get wal(): string {
     return join(this.#folder, "wal");
   }
 
   /** Makes the folders, and takes away what a killed keeper left half made or half removed. */
   async prepare(): Promise<string[]> {
     await makeFolder(this.#base);
-    await makeFolder(this.#wal);
+    await makeFolder(this.wal);
     const half = (await readdir(this.#base)).filter(
       (name) => name.endsWith(draftEnding) || name.endsWith(oldEnding),
     );
@@ -72,9 +78,14 @@ export class Archive {
     );
   }
 
-  /** Labels of the complete backups. */
+  /** Labels of the complete backups; none where there is no folder. */
   async labels(): Promise<string[]> {
-    return (await readdir(this.#base)).filter((name) => beganAtMs(name) !== undefined);
+    try {
+      return (await readdir(this.#base)).filter((name) => beganAtMs(name) !== undefined);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
   }
 
   async #backup(label: string): Promise<Backup> {
@@ -104,7 +115,36 @@ export class Archive {
   }
 
   hasSegment(segment: string): boolean {
-    return existsSync(join(this.#wal, segment));
+    return existsSync(join(this.wal, segment));
+  }
+
+  /**
+   * Takes a finished segment in, as an `archive_command` would, also beside one
+   * that does the same.
+   *
+   * @throws OtherSegment
+   */
+  async takeSegment(from: string, segment: string): Promise<void> {
+    const path = join(this.wal, segment);
+    const draft = `${path}.${process.pid}${draftEnding}`;
+    if (existsSync(path)) {
+      const [ours, theirs] = await Promise.all([readFile(path), readFile(from)]);
+      if (!ours.equals(theirs)) throw new OtherSegment(`another segment ${segment} is in ${this.wal}`);
+      return;
+    }
+    await copyFile(from, draft);
+    await syncFile(draft);
+    await nameFinally(draft, path);
+  }
+
+  /** The complete backups with what they need, from the newest to the oldest. */
+  async backups(): Promise<Backup[]> {
+    return newestFirst(await Promise.all((await this.labels()).map((label) => this.#backup(label))));
+  }
+
+  /** Folder of a complete backup. */
+  folderOf(label: string): string {
+    return join(this.#base, label);
   }
 
   /**
@@ -114,16 +154,15 @@ export class Archive {
    * @throws LabelUnreadable, or what the disk says
    */
   async prune(kept: number): Promise<Pruned> {
-    const labels = await this.labels();
-    const backups = await Promise.all(labels.map((label) => this.#backup(label)));
+    const backups = await this.backups();
     const leaving = superfluous(backups, kept);
     for (const { label } of leaving) await this.#remove(label);
     const from = neededFrom(backups.filter((backup) => !leaving.includes(backup)));
     if (from === undefined) return { backups: [], segments: 0, bytes: 0 };
-    const segments = segmentsBefore(await readdir(this.#wal), from);
+    const segments = segmentsBefore(await readdir(this.wal), from);
     let bytes = 0;
     for (const segment of segments) {
-      const path = join(this.#wal, segment);
+      const path = join(this.wal, segment);
       bytes += (await stat(path)).size;
       await rm(path);
     }

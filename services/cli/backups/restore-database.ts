@@ -1,0 +1,112 @@
+import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { basename, join } from "node:path";
+import { BackupTooNew, recoverDatabase, takeRestored, type Recovered } from "#infra/local/recovery.ts";
+import { beganAtMs, labelOf } from "#platform/backup/retention.ts";
+import { CommandFailed } from "../failure.ts";
+import type { LocalSite, SiteBackups } from "./site.ts";
+
+/** Which moment of a database is wanted. */
+export interface Wanted {
+  readonly until: Date | undefined;
+  readonly timeline: number | undefined;
+}
+
+/** A database that came back. */
+export interface Restored extends Recovered {
+  /** The base backup that it came from. */
+  readonly label: string;
+  /** Where what was there before is now; undefined: nothing was there. */
+  readonly setAside: string | undefined;
+}
+
+/**
+ * Recovers a site's database beside its place, then puts it there. What was in
+ * that place, and in others of the site that are made anew, is set aside:
+ * nothing that may be the only copy is deleted. The site must not run meanwhile.
+ *
+ * @param anew further storage of the site that begins empty
+ * @throws CommandFailed `no-backup`; LocalRunError `not-restorable`; everything is as it was then
+ */
+export async function restoreDatabase(
+  site: LocalSite,
+  backups: SiteBackups,
+  wanted: Wanted,
+  anew: readonly string[],
+  onSegment: (segment: string) => void,
+): Promise<Restored> {
+  const { label, recovered } = await recover(site, backups, wanted, onSegment);
+  const setAside = moveAside(site, [site.database, ...anew]);
+  takeRestored(site.database);
+  return { ...recovered, label, setAside };
+}
+
+/** The newest base backup that is old enough. */
+async function recover(
+  site: LocalSite,
+  { path, folder }: SiteBackups,
+  { until, timeline }: Wanted,
+  onSegment: (segment: string) => void,
+): Promise<{ label: string; recovered: Recovered }> {
+  const untilMs = until?.getTime() ?? Infinity;
+  const labels = (await folder.backups()).map(({ label }) => label);
+  for (const label of labels.filter((each) => (beganAtMs(each) ?? 0) <= untilMs)) {
+    try {
+      const recovered = await recoverDatabase({
+        storage: site.database,
+        server: site.postgres.server,
+        password: site.password,
+        base: folder.folderOf(label),
+        // Also what the site has archived by itself since a backup that was made into another folder.
+        walIn: [...new Set([path, site.archive ?? path])],
+        archive: site.archive ?? path,
+        until,
+        timeline,
+        logFile: join(site.folder.logs, `${site.name}-recovery.log`),
+        onSegment,
+      });
+      return { label, recovered };
+    } catch (error) {
+      if (!(error instanceof BackupTooNew)) throw error;
+    }
+  }
+  throw noBackup(site.name, path, labels, until);
+}
+
+function noBackup(
+  site: string,
+  path: string,
+  labels: readonly string[],
+  until: Date | undefined,
+): CommandFailed {
+  const oldest = labels.toSorted()[0];
+  if (oldest === undefined || until === undefined) {
+    return new CommandFailed({
+      code: "no-backup",
+      field: "from",
+      value: path,
+      message: `there is no base backup of ${site}`,
+      remedy: "name the folder that `qalqan backup` or `qalqan start --backups` wrote to with --from",
+    });
+  }
+  return new CommandFailed({
+    code: "no-backup",
+    field: "until",
+    value: until.toISOString(),
+    message: `no base backup of ${site} is so old`,
+    remedy: `the oldest is ${oldest}: name a moment after it`,
+  });
+}
+
+/**
+ * Moves storage out of the way.
+ *
+ * @returns where it is now; undefined: there was none
+ */
+export function moveAside(site: LocalSite, paths: readonly string[]): string | undefined {
+  const there = paths.filter((path) => existsSync(path));
+  if (there.length === 0) return undefined;
+  const aside = site.folder.setAside(site.name, labelOf(Date.now()));
+  mkdirSync(aside, { recursive: true, mode: 0o700 });
+  for (const path of there) renameSync(path, join(aside, basename(path)));
+  return aside;
+}

@@ -1,0 +1,189 @@
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { capitalStack } from "#infra/blueprint/capital-stack.ts";
+import { loadRegions } from "#infra/blueprint/regions.ts";
+import { regionalStack } from "#infra/blueprint/regional-stack.ts";
+import { capitalSite, type PostgresServer, type Stack, type Workload } from "#infra/blueprint/stack.ts";
+import { backupsOf, siteBackups } from "#infra/local/backups.ts";
+import { connectControl, type Control } from "#infra/local/control.ts";
+import { DataFolder } from "#infra/local/data-folder.ts";
+import { LocalRunError } from "#infra/local/errors.ts";
+import { readRunFile, type RunFile } from "#infra/local/run-file.ts";
+import { BackupFolder } from "#platform/backup/backup-folder.ts";
+import { CommandFailed, WrongUse } from "../failure.ts";
+import { dataFolderOf } from "../login-file.ts";
+import type { GlobalOptions } from "../options.ts";
+
+const startWaitMs = 120_000;
+const lookIntervalMs = 100;
+
+/** A site of a local run, running or not, as far as what it keeps is concerned. */
+export class LocalSite {
+  readonly name: string;
+  readonly stack: Stack;
+  readonly folder: DataFolder;
+  readonly run: RunFile | undefined;
+  readonly #control: Control | undefined;
+
+  private constructor(stack: Stack, folder: DataFolder, run: RunFile | undefined) {
+    this.name = stack.site;
+    this.stack = stack;
+    this.folder = folder;
+    this.run = run;
+    this.#control = run?.sites[stack.site] === undefined ? undefined : connectControl(folder.root);
+  }
+
+  /** @throws CommandFailed `unknown-region` */
+  static of(name: string, options: GlobalOptions): LocalSite {
+    const folder = DataFolder.at(dataFolderOf(options));
+    const run = runOf(folder);
+    if (name === capitalSite) return new LocalSite(capitalStack(), folder, run);
+    const region = loadRegions().find(({ slug }) => slug === name);
+    if (region !== undefined) return new LocalSite(regionalStack(region), folder, run);
+    throw new CommandFailed({
+      code: "unknown-region",
+      field: "site",
+      value: name,
+      message: `there is no site ${name}`,
+      remedy: `give ${capitalSite}, or a region as \`qalqan status\` lists them`,
+    });
+  }
+
+  /** The capital and every region that runs. @throws LocalRunError `not-running` */
+  static all(options: GlobalOptions): LocalSite[] {
+    const run = readRunFile(dataFolderOf(options));
+    return Object.keys(run.sites).map((site) => LocalSite.of(site, options));
+  }
+
+  get isRunning(): boolean {
+    return this.#control !== undefined;
+  }
+
+  get postgres(): { readonly workload: Workload; readonly server: PostgresServer } {
+    for (const workload of this.stack.workloads) {
+      if (workload.program.kind === "postgres") return { workload, server: workload.program.server };
+    }
+    throw new Error(`${this.name} has no PostgreSQL`);
+  }
+
+  /** PostgreSQL's data folder. */
+  get database(): string {
+    const { workload, server } = this.postgres;
+    return this.folder.storage(this.name, workload.name, server.storage);
+  }
+
+  get password(): string {
+    const { server } = this.postgres;
+    return readFileSync(join(this.folder.secrets(this.name), server.passwordSecret), "utf8").trim();
+  }
+
+  /** `host:port` of PostgreSQL. @throws LocalRunError `not-running` */
+  get databaseAddress(): { readonly host: string; readonly port: number } {
+    const { sites } = readRunFile(this.folder.root);
+    const [host = "", port = ""] = (sites[this.name]?.postgres?.["sql"] ?? "").split(":");
+    return { host, port: Number(port) };
+  }
+
+  /** The folder that this site archives its WAL to; undefined: it does not. */
+  get archive(): string | undefined {
+    const all = backupsOf(this.folder);
+    return all === undefined ? undefined : siteBackups(all, this.name);
+  }
+
+  /**
+   * Backups of this site.
+   *
+   * @param given folder of an option; the one that the run archives to when absent
+   * @throws WrongUse where nothing says which
+   */
+  backups(option: "to" | "from", given: string | undefined): SiteBackups {
+    const path = given === undefined ? this.archive : siteBackups(resolve(given), this.name);
+    if (path === undefined) {
+      throw new WrongUse({
+        field: option,
+        value: "",
+        message: "no folder of backups is named, and this nation is not archived",
+        remedy: `give --${option} DIR, or start it with --backups DIR`,
+      });
+    }
+    return { path, folder: new BackupFolder(path), isOwnArchive: path === this.archive };
+  }
+
+  /** Those of the run that need one of these, and so on, first; then these. */
+  async stopOrder(names: readonly string[]): Promise<readonly string[]> {
+    const services = (await this.#control?.status())?.services ?? [];
+    const present = services.filter(({ region }) => region === this.name).map(({ service }) => service);
+    const wanted = new Set<string>(names);
+    for (let before = -1; before !== wanted.size;) {
+      before = wanted.size;
+      for (const { name, after } of this.stack.workloads)
+        if (after.some((each) => wanted.has(each))) wanted.add(name);
+    }
+    return this.#inOrderOfStart()
+      .filter((name) => wanted.has(name) && present.some((each) => each === name))
+      .toReversed();
+  }
+
+  async stop(names: readonly string[]): Promise<void> {
+    for (const name of names) await this.#control?.stopService(this.name, name);
+  }
+
+  /** Starts services one after the other, each once the one before is ready. @throws CommandFailed */
+  async start(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      await this.#control?.startService(this.name, name);
+      await this.#untilReady(name);
+    }
+  }
+
+  async #untilReady(name: string): Promise<void> {
+    const endMs = Date.now() + startWaitMs;
+    let why = "";
+    while (this.#control !== undefined && Date.now() < endMs) {
+      const { services } = await this.#control.status();
+      const found = services.find(({ region, service }) => region === this.name && service === name);
+      if (found?.state === "ready") return;
+      why = found?.why ?? "";
+      await sleep(lookIntervalMs);
+    }
+    if (this.#control === undefined) return;
+    throw new CommandFailed({
+      code: "unavailable",
+      field: "service",
+      value: `${this.name}/${name}`,
+      message: `it is not ready ${startWaitMs / 1_000} s after its start${why === "" ? "" : `: ${why}`}`,
+      remedy: `see ${join(this.folder.logs, `${this.name}-${name}.log`)}; the same command may be repeated`,
+    });
+  }
+
+  #inOrderOfStart(): string[] {
+    const ordered: string[] = [];
+    const { workloads } = this.stack;
+    while (ordered.length < workloads.length) {
+      const next = workloads.find(
+        ({ name, after }) => !ordered.includes(name) && after.every((each) => ordered.includes(each)),
+      );
+      if (next === undefined) throw new Error(`the workloads of ${this.name} wait for each other`);
+      ordered.push(next.name);
+    }
+    return ordered;
+  }
+}
+
+/** Where the backups of a site are. */
+export interface SiteBackups {
+  readonly path: string;
+  readonly folder: BackupFolder;
+  /** The running server archives its WAL here by itself. */
+  readonly isOwnArchive: boolean;
+}
+
+function runOf(folder: DataFolder): RunFile | undefined {
+  try {
+    return readRunFile(folder.root);
+  } catch (error) {
+    if (error instanceof LocalRunError && error.code === "not-running") return undefined;
+    throw error;
+  }
+}

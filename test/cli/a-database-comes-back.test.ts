@@ -1,0 +1,144 @@
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { startServers, temporaryFolder } from "#test/infra/small-nation.ts";
+import { LocalSite } from "../../services/cli/backups/site.ts";
+import { runCli } from "./run-cli.ts";
+
+// Each restore takes seconds, on a busy machine more.
+vi.setConfig({ testTimeout: 90_000 });
+
+const folder = temporaryFolder();
+const backups = join(folder.path, "backups here");
+let nation: Awaited<ReturnType<typeof startServers>>;
+
+beforeAll(async () => {
+  nation = await startServers(folder.path, ["astana"], ["postgres"], backups);
+  await query("create table row (id int primary key, at timestamptz not null default clock_timestamp())");
+});
+afterAll(async () => {
+  await nation?.stop();
+  folder[Symbol.dispose]();
+});
+
+const site = () => LocalSite.of("astana", { data: folder.path });
+
+/** Asks the region's database as its services do. */
+async function query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]> {
+  const { server } = site().postgres;
+  const client = new pg.Client({
+    ...site().databaseAddress,
+    user: server.superuser,
+    password: site().password,
+    database: server.database,
+  });
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    return (await client.query<Row>(text)).rows;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+const rows = async () => (await query<{ id: number }>("select id from row order by id")).map(({ id }) => id);
+
+async function qalqan(...words: string[]): Promise<Record<string, unknown>> {
+  const { code, stdout, stderr } = await runCli(...words, "--data", folder.path, "--json");
+  if (code !== 0) throw new Error(`${words.join(" ")} ended with ${code}: ${stdout}${stderr}`);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+async function failure(...words: string[]): Promise<Record<string, unknown>> {
+  const { code, stdout } = await runCli(...words, "--data", folder.path, "--json");
+  expect(code).not.toBe(0);
+  return (JSON.parse(stdout) as { error: Record<string, unknown> }).error;
+}
+
+test("a backup of all sites is made while they work, and a second one beside it", async () => {
+  await query("insert into row values (1)");
+  const { backups: made } = await qalqan("backup");
+  expect(made).toMatchObject([
+    { site: "capital", continuous: true },
+    { site: "astana", continuous: true },
+  ]);
+  await qalqan("backup", "astana");
+  expect(readdirSync(join(backups, "astana", "base"))).toHaveLength(2);
+});
+
+test("what was committed after the base backup comes back too when the disk is lost", async () => {
+  await query("insert into row values (2)");
+  await nation.stopService("astana", "postgres");
+  rmSync(site().database, { recursive: true });
+  const restored = await qalqan("restore", "astana", "--yes");
+  expect(restored).toMatchObject({ site: "astana", timeline: 2, setAside: null });
+  expect(await rows()).toEqual([1, 2]);
+});
+
+test("a restore goes back to a moment, and what was there before it is kept aside", async () => {
+  await query("insert into row values (3)");
+  const [moment] = await query<{ now: string }>(
+    "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') as now",
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await query("insert into row values (4)");
+  const restored = await qalqan("restore", "astana", "--until", String(moment?.now), "--yes");
+  expect(await rows()).toEqual([1, 2, 3]);
+  expect(readdirSync(String(restored["setAside"]))).toEqual(["postgres-database"]);
+  // The history that was left can be gone back to.
+  await query("insert into row values (5)");
+  await qalqan("restore", "astana", "--timeline", "2", "--yes");
+  expect(await rows()).toEqual([1, 2, 3, 4]);
+});
+
+test("a backup into another folder holds the moment of its end, and can be restored from there alone", async () => {
+  const elsewhere = join(folder.path, "elsewhere");
+  await query("insert into row values (6)");
+  const { backups: made } = await qalqan("backup", "astana", "--to", elsewhere);
+  expect(made).toMatchObject([{ site: "astana", continuous: false }]);
+  await query("insert into row values (7)");
+  // All that the region had archived by itself is lost.
+  rmSync(join(backups, "astana"), { recursive: true });
+  await qalqan("restore", "astana", "--from", elsewhere, "--yes");
+  expect(await rows()).toEqual([1, 2, 3, 4, 6]);
+});
+
+test("after that the region is archived as before, from its next base backup on", async () => {
+  await qalqan("backup", "astana");
+  await query("insert into row values (8)");
+  await qalqan("restore", "astana", "--yes");
+  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8]);
+});
+
+test("what cannot be done changes nothing, and says what to do", async () => {
+  expect(await failure("restore", "astana")).toMatchObject({ code: "wrong-use", field: "yes" });
+  expect(await failure("restore", "atlantis", "--yes")).toMatchObject({ code: "unknown-region" });
+  const empty = join(folder.path, "empty");
+  expect(await failure("restore", "astana", "--from", empty, "--yes")).toMatchObject({
+    code: "no-backup",
+    field: "from",
+  });
+  expect(await failure("restore", "astana", "--until", "2020-01-01", "--yes")).toMatchObject({
+    code: "no-backup",
+    field: "until",
+  });
+  expect(await failure("restore", "astana", "--until", "2100-01-01", "--yes")).toMatchObject({
+    code: "not-restorable",
+    message: expect.stringContaining("does not reach 2100-01-01") as string,
+  });
+  mkdirSync(join(backups, "almaty"), { recursive: true });
+  writeFileSync(join(folder.path, "elsewhere", "astana", "system-identifier"), "7000000000000000001\n");
+  expect(await failure("backup", "astana", "--to", join(folder.path, "elsewhere"))).toMatchObject({
+    code: "not-backed-up",
+  });
+  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8]);
+});
+
+test("a nation that does not run is restored too, and goes on there at its next start", async () => {
+  await nation.stop();
+  rmSync(site().database, { recursive: true });
+  await qalqan("restore", "astana", "--yes");
+  nation = await startServers(folder.path, ["astana"], ["postgres"]);
+  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8]);
+});
