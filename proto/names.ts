@@ -33,6 +33,8 @@ export const regionSubject = {
   forRegion: (epoch: number) => `for.${epoch}.batch`,
   forRegionAll: (epoch: number) => `for.${epoch}.>`,
   snapshotAll: (epoch: number) => `snapshot.${epoch}.>`,
+  snapshotChunk: (epoch: number) => `snapshot.${epoch}.chunk`,
+  snapshotManifest: (epoch: number) => `snapshot.${epoch}.manifest`,
 } as const;
 
 const upToken = (lane: Lane) => (lane === "events" ? "up" : "upu");
@@ -57,6 +59,8 @@ export const hubSubject = {
   forRegion: (region: string, epoch: number) => `for.${region}.${epoch}.batch`,
   forRegionAll: (region: string, epoch: number) => `for.${region}.${epoch}.>`,
   snapshotAll: (epoch: number) => `snapshot.${epoch}.>`,
+  snapshotChunk: (epoch: number) => `snapshot.${epoch}.chunk`,
+  snapshotManifest: (epoch: number) => `snapshot.${epoch}.manifest`,
   live: (subject: string) => `live.${subject}`,
   liveNationalAll: "live.national.>",
   liveForAll: (region: string) => `live.for.${region}.>`,

@@ -21,6 +21,10 @@ export const coordinationConfig = z.object({
   REGIONS_FILE: z.string().min(1, "expected the path of the file that lists the regions"),
   /** Copies of each hub stream: 3 on a cluster of three. */
   HUB_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
+  /** Rows of the national table that change before a snapshot is written again (domain/snapshot-chunks.ts). */
+  SNAPSHOT_ROWS_MIN: z.coerce.number().int().min(1).default(50_000),
+  /** Or messages of NATIONAL: a table reads so many in about a second. */
+  SNAPSHOT_MESSAGES_MIN: z.coerce.number().int().min(1).default(10_000),
   /** Folder of the built console page; without it no page is served. */
   CONSOLE_DIRECTORY: z.string().min(1).optional(),
   /** The national figures are open to whoever reaches the loopback interface; else a bearer token is needed. */

@@ -1,18 +1,21 @@
 import { Refusal } from "#domain/refusal.ts";
+import type { Alarms } from "#platform/alarms.ts";
 import type { Lifecycle } from "#platform/lifecycle.ts";
 import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubStream, hubSubject, lanes as laneNames } from "#proto/names.ts";
-import { NationalHeartbeat } from "#proto/qalqan/events/v1/events.ts";
 import { Lanes } from "./consumers/lanes.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
 import type { Command } from "./domain/commands.ts";
 import type { Intake } from "./domain/intake.ts";
+import type { SnapshotPace } from "./domain/snapshot-chunks.ts";
 import { judgeRegion } from "./domain/nation.ts";
 import { EnforcementTeller } from "./enforcement-teller.ts";
 import { capitalEpoch, regionEpoch } from "./epochs.ts";
+import { sendHeartbeats } from "./heartbeat.ts";
 import { LogPublisher } from "./log-publisher.ts";
+import { SnapshotWriter } from "./snapshot-writer.ts";
 import { beginStep, takeIn, type StepDraft } from "./step.ts";
 import { AuditChain } from "./store/audit.ts";
 import { intelligenceFor } from "./store/intelligence.ts";
@@ -31,7 +34,16 @@ const bulkEverySteps = 4;
 const idleWaitMs = 1_000;
 const judgeIntervalMs = 250;
 const trimIntervalMs = 60_000;
-const heartbeatIntervalMs = 5_000;
+
+/** What the leader works with. */
+export interface LeaderParts {
+  readonly database: Database;
+  readonly connection: NatsConnection;
+  readonly log: Log;
+  readonly lifecycle: Lifecycle;
+  readonly alarms: Alarms;
+  readonly snapshots: SnapshotPace;
+}
 
 interface WaitingCommand {
   readonly run: (step: StepDraft) => unknown;
@@ -54,6 +66,7 @@ export class Leader {
   readonly #teller: EnforcementTeller;
   readonly #lanes: Lanes;
   readonly #national: LogPublisher;
+  readonly snapshots: SnapshotWriter;
   readonly #regional = new Map<string, LogPublisher>();
   readonly #wake = new Wake();
   readonly #commands: WaitingCommand[] = [];
@@ -66,14 +79,8 @@ export class Leader {
   #judgedAtMs = 0;
   #trimmedAtMs = 0;
 
-  private constructor(
-    database: Database,
-    connection: NatsConnection,
-    log: Log,
-    lifecycle: Lifecycle,
-    state: CapitalState,
-    audit: AuditChain,
-  ) {
+  private constructor(parts: LeaderParts, state: CapitalState, audit: AuditChain) {
+    const { database, connection, log, lifecycle } = parts;
     this.#database = database;
     this.#connection = connection;
     this.#log = log;
@@ -88,6 +95,7 @@ export class Leader {
       read: (from: number, limit: number) => readNationalLog(database, from, limit),
     };
     this.#national = new LogPublisher(connection, log, source, state.sequence, () => this.#wake.notify());
+    this.snapshots = new SnapshotWriter(parts, parts.snapshots, () => this.published);
   }
 
   /**
@@ -95,16 +103,14 @@ export class Leader {
    *
    * @throws StreamForked
    */
-  static async open(
-    database: Database,
-    connection: NatsConnection,
-    log: Log,
-    lifecycle: Lifecycle,
-  ): Promise<Leader> {
+  static async open(parts: LeaderParts): Promise<Leader> {
+    const { database, lifecycle } = parts;
     const [state, audit] = await Promise.all([loadState(database), AuditChain.open(database)]);
-    const leader = new Leader(database, connection, log, lifecycle, state, audit);
+    const leader = new Leader(parts, state, audit);
     await leader.#national.align(lifecycle.signal);
     lifecycle.run("append to NATIONAL", (signal) => leader.#national.run(signal));
+    lifecycle.run("snapshots", (signal) => leader.snapshots.run(state.sequence, signal));
+    lifecycle.run("heartbeat", (signal) => sendHeartbeats(parts.connection, leader, signal));
     return leader;
   }
 
@@ -170,27 +176,6 @@ export class Leader {
       await this.#wake.wait(this.#idleMs(), signal);
     }
     this.#hasCeased = true;
-  }
-
-  /** Tells every region where NATIONAL stands, once in five seconds. */
-  async beat(signal: AbortSignal): Promise<void> {
-    const pace = new Wake();
-    while (!signal.aborted) {
-      const { published } = this.#national;
-      const digest = this.state.digests.at(published);
-      if (digest !== undefined && !this.#connection.isClosed()) {
-        const heartbeat = {
-          epoch: capitalEpoch,
-          sequence: published,
-          digest: Buffer.from(digest),
-          atMs: Date.now(),
-          snapshotSequence: 0,
-        };
-        this.#connection.publish(hubSubject.heartbeat, NationalHeartbeat.encode(heartbeat).finish());
-        this.state.heartbeat = published;
-      }
-      await pace.wait(heartbeatIntervalMs, signal);
-    }
   }
 
   #idleMs(): number {
@@ -282,6 +267,7 @@ export class Leader {
     if (batch !== undefined) {
       this.state.moved(batch.sequence, batch.digest);
       this.#national.committed(batch.sequence, batch.bytes);
+      this.snapshots.committed(batch.sequence, batch.rows);
       if (changes.decisions.length > 0) this.#teller.decided(changes.nowMs);
     }
     for (const { region, sequence, bytes } of changes.regionMessages) {

@@ -84,12 +84,14 @@ export async function startCoordination(
       log,
       signal,
     );
-    const leader = await Leader.open(database, connection, log, lifecycle);
+    const leader = await Leader.open({
+      ...{ database, connection, log, lifecycle, alarms: capital.alarms },
+      snapshots: { rowsMin: config.SNAPSHOT_ROWS_MIN, messagesMin: config.SNAPSHOT_MESSAGES_MIN },
+    });
     await leader.enrol(nation.map(({ slug }) => slug));
     capital.leader = leader;
     readiness = { ready: true, why: "leads" };
     log.info({ sequence: leader.state.sequence, regions: nation.length }, "leads");
-    lifecycle.run("heartbeat", (each) => leader.beat(each));
     lifecycle.run("list of regions", (each) =>
       watchNation(config.REGIONS_FILE, log, each, async (regions) => {
         const slugs = regions.map(({ slug }) => slug);

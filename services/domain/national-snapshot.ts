@@ -52,16 +52,10 @@ function* linesOf(header: Header, rows: readonly NationalRow[]): Generator<strin
 export function nationalFromLines(lines: Iterable<string>): NationalTable {
   const iterator = lines[Symbol.iterator]();
   const header = readHeader(iterator.next());
-  const table = NationalTable.from(header.region, {
-    ...header,
-    atMs: 0,
-    rows: rowsOf(iterator),
-    decisions: [],
-  });
-  for (const decision of header.decisions) {
-    table.remember(decision, decision);
-  }
-  if (Buffer.from(table.digest).toString("hex") !== header.digest) {
+  const { region, sequence, digest, decisions, revokedBatches } = header;
+  const table = new NationalTable(region);
+  table.load({ rows: rowsOf(iterator), decisions, revokedBatches });
+  if (!table.arrive(sequence, Buffer.from(digest, "hex"))) {
     throw new DamagedSnapshot("its rows do not have the digest in its header");
   }
   return table;

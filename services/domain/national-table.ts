@@ -43,12 +43,10 @@ export class WrongSequence extends Error {
   }
 }
 
-/** The whole state at one sequence, as a snapshot of the capital carries it. */
-export interface NationalState {
-  sequence: number;
-  atMs: number;
+/** A part of the whole state at one sequence, as a chunk of a snapshot carries it. */
+export interface NationalPart {
   rows: Iterable<NationalRow>;
-  decisions: Iterable<Decision>;
+  decisions: Iterable<DecisionAt>;
   revokedBatches: Iterable<string>;
 }
 
@@ -75,20 +73,23 @@ export class NationalTable {
     this.region = region;
   }
 
-  /** A table from a whole state; compare its digest with the one the state came with. */
-  static from(region: string, state: NationalState): NationalTable {
-    const table = new NationalTable(region);
-    for (const row of state.rows) {
-      table.#put(row);
+  /** Adds a part of a whole state to a table that nobody reads yet; `arrive` says of which moment it is. */
+  load(part: NationalPart): void {
+    for (const row of part.rows) {
+      this.#put(row);
     }
-    for (const decision of state.decisions) {
-      table.remember(decision, state);
+    for (const decision of part.decisions) {
+      this.#remember(decision, decision);
     }
-    for (const batch of state.revokedBatches) {
-      table.#revokedBatches.add(batch);
+    for (const batch of part.revokedBatches) {
+      this.#revokedBatches.add(batch);
     }
-    table.#sequence = state.sequence;
-    return table;
+  }
+
+  /** What was loaded is the whole state after a sequence. @returns whether it has that state's digest */
+  arrive(sequence: number, digest: Uint8Array): boolean {
+    this.#sequence = sequence;
+    return this.#digest.equals(digest);
   }
 
   /** Sequence of the last batch applied; 0: none yet. */
@@ -129,7 +130,7 @@ export class NationalTable {
       this.#put(row);
     }
     for (const decision of batch.decisions) {
-      this.remember(decision, batch);
+      this.#remember(decision, batch);
     }
     for (const revoked of batch.revokedBatches) {
       this.#revokedBatches.add(revoked);
@@ -233,7 +234,7 @@ export class NationalTable {
   }
 
   /** Remembers a decision on an own directive; others are passed over. */
-  remember(decision: Decision, batch: { sequence: number; atMs: number }): void {
+  #remember(decision: Decision, batch: { sequence: number; atMs: number }): void {
     if (decision.region === this.region) {
       const { sequence, atMs } = batch;
       this.#decided.set(decision.directive, { ...decision, missing: [...decision.missing], sequence, atMs });

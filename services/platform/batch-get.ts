@@ -15,14 +15,16 @@ const answerWaitMs = 5_000;
  * (ADR-31 batched direct get).
  *
  * @param subject the stream's direct get as this account names it
+ * @param messagesMax 1 to 1,000
  * @returns the messages in order; empty when there is none from `sequence` on
  */
 export async function batchGet(
   connection: NatsConnection,
   subject: string,
   sequence: number,
+  messagesMax = batchMessagesMax,
 ): Promise<CopiedMessage[]> {
-  const request = JSON.stringify({ seq: sequence, batch: batchMessagesMax, max_bytes: batchBytesMax });
+  const request = JSON.stringify({ seq: sequence, batch: messagesMax, max_bytes: batchBytesMax });
   const answers = await connection.requestMany(subject, request, {
     strategy: RequestStrategy.SentinelMsg,
     maxWait: answerWaitMs,

@@ -10,6 +10,8 @@ export const streamBytesMax = {
   urgent: 1024 * mebibyte,
   national: 4096 * mebibyte,
   forRegion: 1024 * mebibyte,
+  /** Two of four million directives each. */
+  snapshot: 2048 * mebibyte,
 } as const;
 
 /** LOCAL is trimmed by age alone. */
@@ -63,7 +65,22 @@ export function regionStreams(regionEpoch: number, capitalEpoch: number) {
       subjects: [regionSubject.forRegionAll(capitalEpoch)],
       max_bytes: streamBytesMax.forRegion,
     }),
+    regionSnapshotStream(capitalEpoch),
   ];
+}
+
+/**
+ * The region's copy of SNAPSHOT, which may be made anew at any time.
+ *
+ * @param first sequence of its first message
+ */
+export function regionSnapshotStream(capitalEpoch: number, first = 1) {
+  return stream({
+    name: regionStream.snapshot(capitalEpoch),
+    subjects: [regionSubject.snapshotAll(capitalEpoch)],
+    max_bytes: streamBytesMax.snapshot,
+    ...(first > 1 ? { first_seq: first } : {}),
+  });
 }
 
 /** The hub's streams that speak for the capital. */
@@ -78,6 +95,12 @@ export function nationalStreams(capitalEpoch: number, replicas: number) {
         src: hubSubject.nationalAll(capitalEpoch),
         dest: hubSubject.live(hubSubject.nationalAll(capitalEpoch)),
       },
+    }),
+    stream({
+      name: hubStream.snapshot(capitalEpoch),
+      subjects: [hubSubject.snapshotAll(capitalEpoch)],
+      max_bytes: streamBytesMax.snapshot,
+      num_replicas: replicas,
     }),
   ];
 }

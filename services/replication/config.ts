@@ -27,3 +27,5 @@ export const heartbeatMs = 5_000;
 /** Live messages kept while earlier ones are fetched; the oldest go first, and are fetched later. */
 export const liveMessagesMax = 2_000;
 export const liveBytesMax = 16 * 1024 * 1024;
+/** How often it is asked whether the hub has a newer snapshot (ms). */
+export const snapshotPollMs = 2_000;

@@ -9,6 +9,7 @@ import { ensureStream, regionStreams } from "#platform/streams.ts";
 import { firstEpoch, lanes } from "#proto/names.ts";
 import { awayPollMs, type replicationEnvironment } from "./config.ts";
 import { DownCopy, downStreams } from "./consumers/down.ts";
+import { SnapshotCopy } from "./consumers/snapshot.ts";
 import { copyUp } from "./consumers/up.ts";
 import type { Ends } from "./ends.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
@@ -37,8 +38,11 @@ export async function startReplication(
   for (const lane of lanes) {
     lifecycle.run(`up ${lane}`, (signal) => copyUp({ ends, lane, region, epoch, states }, signal));
   }
+  const snapshots = new SnapshotCopy(ends, epoch, states);
+  lifecycle.run("down snapshot", (signal) => snapshots.run(signal));
   for (const down of downStreams(region, epoch)) {
-    lifecycle.run(down.name, (signal) => new DownCopy(ends, down, states).run(signal));
+    const from = down.name === "down national" ? snapshots : undefined;
+    lifecycle.run(down.name, (signal) => new DownCopy(ends, down, states, from).run(signal));
   }
   const producer = await LaneProducer.open(ends.region, "events", epoch, "replication", lifecycle.signal);
   const of = { region, regionEpoch: epoch, release: config.QALQAN_RELEASE };

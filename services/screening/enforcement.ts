@@ -146,17 +146,7 @@ export class Enforcement {
 
   /** Another overlay, whole: what the nation has decided already is taken out of it at once. */
   replaceOverlay(overlay: Overlay): void {
-    for (const decision of this.#table.decisions()) {
-      const { sequence, atMs } = decision;
-      overlay.applyDecisions({ sequence, atMs, decisions: [decision], revokedBatches: [] });
-    }
-    const { sequence } = this.#table;
-    overlay.applyDecisions({
-      sequence,
-      atMs: 0,
-      decisions: [],
-      revokedBatches: this.#table.revokedBatches(),
-    });
+    tellDecisions(this.#table, overlay);
     this.#overlay = overlay;
     this.#overlayLoaded = true;
     this.switched.notify();
@@ -164,10 +154,16 @@ export class Enforcement {
     this.#changed();
   }
 
-  /** Another table, rebuilt from the copy up to where this one is. */
+  /**
+   * Another table, at least as far as this one: what the nation took over in
+   * between leaves the overlay in the same step.
+   */
   replaceTable(table: NationalTable, digestIsRight: boolean): void {
+    tellDecisions(table, this.#overlay);
+    if (table.sequence > this.#table.sequence) this.applied.add("NATIONAL", table.sequence, Date.now());
     this.#table = table;
     this.#setDiverged(digestIsRight ? "" : "the rebuilt table has not the nation's digest either");
+    this.switched.notify();
     this.#readyPerhaps();
     this.#changed();
   }
@@ -229,6 +225,16 @@ export class Enforcement {
     this.#log.info({ event: "ready", sequence: this.#table.sequence, entries: this.#table.size }, "ready");
     this.#changed();
   }
+}
+
+/** What a table remembers as decided goes out of an overlay. */
+function tellDecisions(table: NationalTable, overlay: Overlay): void {
+  for (const decision of table.decisions()) {
+    const { sequence, atMs } = decision;
+    overlay.applyDecisions({ sequence, atMs, decisions: [decision], revokedBatches: [] });
+  }
+  const revokedBatches = table.revokedBatches();
+  overlay.applyDecisions({ sequence: table.sequence, atMs: 0, decisions: [], revokedBatches });
 }
 
 /** Bodies that change the overlay. */

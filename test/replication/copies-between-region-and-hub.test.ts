@@ -142,18 +142,19 @@ test("what was published while the line was cut is fetched although nothing live
   expect(await lastOf(centre, regionStream.national(epoch))).toBe(30);
 }, 60_000);
 
-test("a region started for the first time begins where the hub begins, with the hub's sequences", async () => {
+test("a region's copy of FOR begins where the hub begins, with the hub's sequences", async () => {
   await nation.createHubStreams(coordination);
-  for (let sequence = 1; sequence <= 20; sequence += 1) await publish(national, sequence);
+  const subject = hubSubject.forRegion(nation.region, epoch);
+  for (let sequence = 1; sequence <= 20; sequence += 1) await publish(subject, sequence);
   const manager = await coordination.jetstreamManager();
-  await manager.streams.purge(hubStream.national(epoch), { seq: 11 });
+  await manager.streams.purge(hubStream.forRegion(nation.region, epoch), { seq: 11 });
   await startReplication();
-  await until(async () => (await lastOf(centre, regionStream.national(epoch))) === 20);
-  expect((await readAll(centre, regionStream.national(epoch))).map(({ sequence }) => sequence)).toEqual(
+  await until(async () => (await lastOf(centre, regionStream.forRegion(epoch))) === 20);
+  expect((await readAll(centre, regionStream.forRegion(epoch))).map(({ sequence }) => sequence)).toEqual(
     Array.from({ length: 10 }, (_, index) => 11 + index),
   );
-  await publish(national, 21);
-  await until(async () => (await lastOf(centre, regionStream.national(epoch))) === 21);
+  await publish(subject, 21);
+  await until(async () => (await lastOf(centre, regionStream.forRegion(epoch))) === 21);
 }, 60_000);
 
 test("a region is ready and heard in its own lane while the capital is away", async () => {

@@ -17,11 +17,13 @@ import {
   Directive,
   Event,
   NationalBatch,
+  NationalRow,
   type CallRecord,
   type Counters,
   type DeepPartial,
   type Receipt,
 } from "#proto/qalqan/events/v1/events.ts";
+import type { DecisionAt } from "#proto/qalqan/events/v1/snapshot.ts";
 import {
   ScreeningClient,
   ScreenRequest,
@@ -36,6 +38,7 @@ import {
   until,
   type Restartable,
 } from "#test/replication/servers.ts";
+import { storeSnapshot } from "#test/replication/stored-snapshot.ts";
 
 const hourMs = 3_600_000;
 const replica = "screening-0";
@@ -135,6 +138,19 @@ export class ScreenedRegion {
     const subject = hubSubject.national(firstEpoch);
     await appendAt(this.coordination, subject, sequence, NationalBatch.encode(batch).finish());
     return sequence;
+  }
+
+  /** What coordination does now and then: the table as it is, in the hub's SNAPSHOT. */
+  async storeSnapshot(decisions: readonly DecisionAt[] = []): Promise<void> {
+    const { sequence } = this.#table;
+    const moment = { sequence, rows: this.#table.rows(), decisions };
+    await storeSnapshot(this.coordination, moment);
+  }
+
+  /** A row of the capital's table that no message tells: the next digest is not what a region finds. */
+  addSecretly(row: ReturnType<typeof entry>): void {
+    const rows = [NationalRow.fromPartial(row)];
+    this.#table.load({ rows, decisions: [], revokedBatches: [] });
   }
 
   /** Hub and region lose NATIONAL: the capital begins it with another history. Replication must not run. */

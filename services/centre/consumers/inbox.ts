@@ -1,6 +1,8 @@
 import { StreamGap, follow, type StoredMessage } from "#platform/follow.ts";
+import { watchForGap } from "#platform/gap-watch.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
+import { SnapshotDamaged } from "#platform/snapshots.ts";
 import type { CentreDatabase, CentreTransaction } from "../store/schema.ts";
 import { inTransaction, throughOutages } from "../store/transaction.ts";
 
@@ -15,6 +17,17 @@ export interface InboxSource {
   readonly apply: (transaction: CentreTransaction, message: StoredMessage) => Promise<void>;
   /** Called after the commit. */
   readonly applied: (message: StoredMessage) => void;
+  /** The state at a later message, where the stream does not reach back to the watermark; undefined: none is there yet. */
+  readonly snapshot?: (connection: NatsConnection, after: number) => Promise<SnapshotEffect | undefined>;
+}
+
+/** What a snapshot changes in the database. */
+export interface SnapshotEffect {
+  /** Last message of the stream that it covers. */
+  readonly sequence: number;
+  readonly apply: (transaction: CentreTransaction) => Promise<void>;
+  /** Called after the commit. */
+  readonly applied: () => void;
 }
 
 /** Another process has applied what this one was applying. */
@@ -35,8 +48,11 @@ export async function applyStream(
 ): Promise<void> {
   await throughOutages(source.name, log, signal, async () => {
     let last = await readWatermark(database, source);
+    const over = new AbortController();
+    const ends = AbortSignal.any([signal, over.signal]);
+    const watching = watchForGap(connection, source.stream, () => last, ends).finally(() => over.abort());
     try {
-      for await (const message of follow(connection, source.stream, last, signal)) {
+      for await (const message of follow(connection, source.stream, last, ends)) {
         await inTransaction(database, async (transaction) => {
           // First, so that of two processes only one applies the message.
           await moveWatermark(transaction, source, last, message.sequence);
@@ -45,22 +61,52 @@ export async function applyStream(
         last = message.sequence;
         source.applied(message);
       }
+      const gap = await watching;
+      if (gap !== undefined) throw gap;
     } catch (error) {
       if (error instanceof WatermarkMoved) {
         log.warn({ part: source.name, reason: error.message }, "another process reads this stream too");
         return;
       }
       if (!(error instanceof StreamGap)) throw error;
-      // The copy was moved to a snapshot while this service was away: what lies between is in no stream here.
-      log.error(
-        { stream: source.stream, expected: error.expected, found: error.found },
-        "messages were missed",
-      );
-      await inTransaction(database, (transaction) =>
-        moveWatermark(transaction, source, error.expected - 1, error.found - 1),
-      );
+      // The copy was moved to a snapshot while this service was away.
+      const { expected, found } = error;
+      log.warn({ stream: source.stream, expected, found }, "the copy does not reach back to what comes next");
+      await passGap(connection, database, source, error, log);
+    } finally {
+      over.abort();
     }
   });
+}
+
+/** Goes on after the region's snapshot, or soon tries again; a stream without snapshots goes on where it begins. */
+async function passGap(
+  connection: NatsConnection,
+  database: CentreDatabase,
+  source: InboxSource,
+  { expected, found }: StreamGap,
+  log: Log,
+): Promise<void> {
+  const after = expected - 1;
+  if (source.snapshot === undefined) {
+    await inTransaction(database, (transaction) => moveWatermark(transaction, source, after, found - 1));
+    return;
+  }
+  const snapshot = await source.snapshot(connection, after);
+  const isUsed = snapshot !== undefined && snapshot.sequence > after && snapshot.sequence + 1 >= found;
+  if (!isUsed) return;
+  try {
+    await inTransaction(database, async (transaction) => {
+      await moveWatermark(transaction, source, after, snapshot.sequence);
+      await snapshot.apply(transaction);
+    });
+  } catch (error) {
+    if (!(error instanceof SnapshotDamaged)) throw error;
+    log.warn({ stream: source.stream, reason: error.message }, "the snapshot is being made anew");
+    return;
+  }
+  snapshot.applied();
+  log.info({ stream: source.stream, from: after, to: snapshot.sequence }, "went on from the snapshot");
 }
 
 /** Makes the row where it is missing: moving it is then always an update. */

@@ -24,6 +24,8 @@ export interface FinishedBatch {
   readonly atMs: number;
   readonly digest: Uint8Array;
   readonly bytes: Uint8Array;
+  /** Rows of the table that it changes. */
+  readonly rows: number;
 }
 
 /** The next message of NATIONAL while it is put together. */
@@ -108,6 +110,6 @@ export class NationalBatchDraft {
       revokedBatches: this.#revokedBatches,
       seal: undefined,
     }).finish();
-    return { sequence: this.sequence, atMs, digest, bytes };
+    return { sequence: this.sequence, atMs, digest, bytes, rows: this.#rows.length };
   }
 }

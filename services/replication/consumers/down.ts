@@ -16,6 +16,8 @@ import type { Ends } from "../ends.ts";
 import { compareAt, Forked, localGet, localInfo } from "../fork.ts";
 import type { LaneStates } from "../lane-states.ts";
 import { LiveMessages } from "../live-messages.ts";
+import { moveOf, moveStream } from "../national-move.ts";
+import type { SnapshotCopy } from "./snapshot.ts";
 
 /** A stream of the hub and its copy in the region. */
 export interface DownStream {
@@ -60,12 +62,15 @@ export class DownCopy {
   readonly #ends: Ends;
   readonly #down: DownStream;
   readonly #states: LaneStates;
+  readonly #snapshots: SnapshotCopy | undefined;
   readonly #live = new LiveMessages({ messagesMax: liveMessagesMax, bytesMax: liveBytesMax });
 
-  constructor(ends: Ends, down: DownStream, states: LaneStates) {
+  /** @param snapshots from which the copy may go on, where the stream has any */
+  constructor(ends: Ends, down: DownStream, states: LaneStates, snapshots?: SnapshotCopy) {
     this.#ends = ends;
     this.#down = down;
     this.#states = states;
+    this.#snapshots = snapshots;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -166,21 +171,23 @@ export class DownCopy {
     const { stream, info, get } = this.#down;
     const here = await streamRange(this.#ends.region, localInfo(stream), askWaitMs);
     const there = await streamRange(this.#ends.line, info, askWaitMs);
-    if (here.last === 0 && there.first > 1) return this.#beginAt(there.first);
     if (here.last > there.last) {
       throw new Forked(`the hub ends at ${there.last}, the region has message ${here.last}`);
+    }
+    if (this.#snapshots !== undefined) {
+      const moved = moveOf(this.#snapshots.newest, here, there);
+      if (moved !== undefined) {
+        await moveStream(this.#ends.region, stream, moved);
+        return moved;
+      }
+    } else if (here.last === 0 && there.first > 1) {
+      await moveStream(this.#ends.region, stream, there.first - 1);
+      return there.first - 1;
     }
     if (here.last + 1 < there.first) {
       throw new Forked(`the hub begins at ${there.first}, the region needs message ${here.last + 1}`);
     }
     await compareAt(this.#ends, localGet(stream), get, here.last);
     return here.last;
-  }
-
-  /** A purge up to a sequence moves an empty stream: the next append then expects the one before it (nats.md). */
-  async #beginAt(first: number): Promise<number> {
-    const manager = await this.#ends.region.jetstreamManager({ checkAPI: false });
-    await manager.streams.purge(this.#down.stream, { seq: first });
-    return first - 1;
   }
 }

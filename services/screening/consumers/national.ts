@@ -2,14 +2,19 @@ import { NationalTable } from "#domain/national-table.ts";
 import { streamRange } from "#platform/batch-get.ts";
 import { follow, StreamGap } from "#platform/follow.ts";
 import { pause } from "#platform/lifecycle.ts";
+import { watchForGap } from "#platform/gap-watch.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubSubject, regionStream } from "#proto/names.ts";
 import { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { liveWaitingBytesMax, liveWaitingMax } from "../config.ts";
 import type { Enforcement } from "../enforcement.ts";
+import { SnapshotSource } from "../snapshot-table.ts";
 
-const gapWaitMs = 5_000;
+/** A region whose copy has moved to a snapshot gets that snapshot within so long. */
+const gapWaitMs = 1_000;
+/** How often it is looked whether a table that differs can be mended (ms). */
+const mendEveryMs = 5_000;
 
 /**
  * Applies NATIONAL from two sources, the region's own copy and the messages
@@ -21,14 +26,15 @@ export class NationalConsumer {
   readonly #enforcement: Enforcement;
   readonly #log: Log;
   readonly #stream: string;
+  readonly #snapshots: SnapshotSource;
   /** Live messages that are later than the next one. */
   readonly #waiting = new Map<number, Uint8Array>();
   #waitingBytes = 0;
   /** What the table was when it came from the snapshot, until the copy has confirmed it. */
   #unconfirmed: { readonly sequence: number; readonly digest: Uint8Array } | undefined;
   #rebuilding: Promise<void> | undefined;
-  /** The table was rebuilt and still differed: the same again would change nothing. */
-  #rebuiltInVain = false;
+  /** The snapshot from which the table was rebuilt and still differed: the same again would change nothing. */
+  #rebuiltInVain: number | undefined;
   #stopped = "";
 
   constructor(connection: NatsConnection, enforcement: Enforcement, log: Log) {
@@ -36,6 +42,7 @@ export class NationalConsumer {
     this.#enforcement = enforcement;
     this.#log = log;
     this.#stream = regionStream.national(enforcement.nationalEpoch);
+    this.#snapshots = new SnapshotSource(connection, enforcement.region, enforcement.nationalEpoch);
     const { sequence, digest } = enforcement.table;
     if (sequence > 0) this.#unconfirmed = { sequence, digest };
   }
@@ -53,32 +60,68 @@ export class NationalConsumer {
         if (error === null && Number.isSafeInteger(sequence)) this.#offer(sequence, message.data, signal);
       },
     });
+    const mending = this.#mend(signal);
     try {
       while (!signal.aborted) await this.#readCopy(signal);
+      await mending;
     } finally {
       subscription.unsubscribe();
       await this.#rebuilding;
     }
   }
 
+  /** A table that differs is rebuilt again as soon as there is a newer snapshot. */
+  async #mend(signal: AbortSignal): Promise<void> {
+    while (await pause(mendEveryMs, signal)) if (this.#enforcement.diverged !== "") this.#rebuild(signal);
+  }
+
   async #readCopy(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const ends = AbortSignal.any([signal, over.signal]);
     try {
+      await this.#loadSnapshot();
       const after = await this.#copyStart();
-      for await (const { sequence, data } of follow(this.#connection, this.#stream, after, signal)) {
+      const reached = () => Math.max(after, this.#enforcement.table.sequence);
+      const watching = watchForGap(this.#connection, this.#stream, reached, ends).finally(() => over.abort());
+      for await (const { sequence, data } of follow(this.#connection, this.#stream, after, ends)) {
         if (this.#unconfirmed?.sequence === sequence) this.#confirm(data, signal);
         this.#offer(sequence, data, signal);
       }
+      const gap = await watching;
+      if (gap !== undefined) throw gap;
     } catch (error) {
       if (!(error instanceof StreamGap)) throw error;
       this.#log.error(
         { event: "national-copy-gap", expected: error.expected, found: error.found },
-        "the region's copy of NATIONAL does not reach back to what this table needs",
+        "the region's copy of NATIONAL does not reach back to this table: a snapshot is needed",
       );
       await pause(gapWaitMs, signal);
+    } finally {
+      over.abort();
     }
   }
 
-  /** After a snapshot the copy is read from the snapshot's own last batch on, which must be the same one. */
+  /** From the region's snapshot, where the copy does not reach back to this table or is the longer way. */
+  async #loadSnapshot(): Promise<void> {
+    const { first } = await this.#copyRange();
+    const snapshot = await this.#snapshots.shorterThan(this.#enforcement.table.sequence, first);
+    if (snapshot === undefined) return;
+    try {
+      const table = await this.#snapshots.load(snapshot);
+      // Live messages may have brought the table further meanwhile.
+      if (table.sequence <= this.#enforcement.table.sequence) return;
+      this.#enforcement.replaceTable(table, true);
+      this.#unconfirmed = undefined;
+      this.#log.info({ event: "snapshot-loaded", sequence: table.sequence, rows: table.size }, "snapshot");
+    } catch (error) {
+      this.#log.warn(
+        { event: "snapshot-failed", reason: String(error) },
+        "the snapshot cannot be loaded now",
+      );
+    }
+  }
+
+  /** After the replica's own file the copy is read from the snapshot's own last batch on, which must be the same one. */
   async #copyStart(): Promise<number> {
     const { sequence } = this.#enforcement.table;
     if (this.#unconfirmed === undefined) return sequence;
@@ -145,8 +188,8 @@ export class NationalConsumer {
     if (batch === undefined) return;
     try {
       const digestIsRight = this.#enforcement.applyNational(batch);
-      if (digestIsRight) this.#rebuiltInVain = false;
-      else if (!this.#rebuiltInVain) this.#rebuild(signal);
+      if (digestIsRight) this.#rebuiltInVain = undefined;
+      else this.#rebuild(signal);
     } catch (error) {
       this.#stop(`batch ${batch.sequence} cannot be applied`, error);
     }
@@ -170,13 +213,11 @@ export class NationalConsumer {
     );
   }
 
-  /** Reads the copy from its first message into another table, and takes that one when it has caught up. */
+  /** Reads snapshot and copy into another table, and takes that one when it has caught up. */
   #rebuild(signal: AbortSignal): void {
     if (this.#rebuilding !== undefined) return;
-    this.#log.warn({ event: "table-rebuild" }, "the national table is rebuilt from the region's copy");
     this.#rebuilding = this.#readAnew(signal)
       .catch((error: unknown) => {
-        this.#rebuiltInVain = true;
         this.#log.error(
           { event: "table-rebuild-failed", err: error },
           "the national table cannot be rebuilt",
@@ -186,14 +227,26 @@ export class NationalConsumer {
   }
 
   async #readAnew(signal: AbortSignal): Promise<void> {
-    const table = new NationalTable(this.#enforcement.region);
-    for await (const { data } of follow(this.#connection, this.#stream, 0, signal)) {
+    const snapshot = await this.#snapshots.newest();
+    const from = snapshot?.manifest.sequence ?? 0;
+    if (from === this.#rebuiltInVain) return;
+    this.#rebuiltInVain = from;
+    this.#log.warn({ event: "table-rebuild", from }, "the national table is rebuilt from snapshot and copy");
+    const table =
+      snapshot === undefined
+        ? new NationalTable(this.#enforcement.region)
+        : await this.#snapshots.load(snapshot);
+    if (table.sequence > 0 && table.sequence >= this.#enforcement.table.sequence)
+      return this.#takeRebuilt(table, true);
+    for await (const { data } of follow(this.#connection, this.#stream, table.sequence, signal)) {
       const digestIsRight = table.apply(NationalBatch.decode(data));
-      if (table.sequence < this.#enforcement.table.sequence) continue;
-      this.#rebuiltInVain = !digestIsRight;
-      this.#enforcement.replaceTable(table, digestIsRight);
-      this.#log.warn({ event: "table-rebuilt", sequence: table.sequence, digestIsRight }, "rebuilt");
-      return;
+      if (table.sequence >= this.#enforcement.table.sequence) return this.#takeRebuilt(table, digestIsRight);
     }
+  }
+
+  #takeRebuilt(table: NationalTable, digestIsRight: boolean): void {
+    if (digestIsRight) this.#rebuiltInVain = undefined;
+    this.#enforcement.replaceTable(table, digestIsRight);
+    this.#log.warn({ event: "table-rebuilt", sequence: table.sequence, digestIsRight }, "rebuilt");
   }
 }

@@ -36,6 +36,19 @@ export interface SnapshotManifest {
   /** Sequence of the first chunk in SNAPSHOT. */
   firstMessage: number;
   rows: number;
+  /** What the chunks hold, in the order of their indices: a reader takes the parts that it needs. */
+  parts: SnapshotPart[];
+  /** Of all chunks together. */
+  bytes: number;
+}
+
+/** Chunks that follow each other and hold the same. */
+export interface SnapshotPart {
+  /** rows | decisions | facts (revoked batches and intelligence) */
+  kind: string;
+  /** Slug of the region whose directives were decided on; empty for the other kinds. */
+  region: string;
+  chunks: number;
 }
 
 export interface DecisionAt {
@@ -202,7 +215,17 @@ export const SnapshotChunk: MessageFns<SnapshotChunk> = {
 };
 
 function createBaseSnapshotManifest(): SnapshotManifest {
-  return { epoch: 0, sequence: 0, atMs: 0, digest: Buffer.alloc(0), chunkHashes: [], firstMessage: 0, rows: 0 };
+  return {
+    epoch: 0,
+    sequence: 0,
+    atMs: 0,
+    digest: Buffer.alloc(0),
+    chunkHashes: [],
+    firstMessage: 0,
+    rows: 0,
+    parts: [],
+    bytes: 0,
+  };
 }
 
 export const SnapshotManifest: MessageFns<SnapshotManifest> = {
@@ -227,6 +250,12 @@ export const SnapshotManifest: MessageFns<SnapshotManifest> = {
     }
     if (message.rows !== 0) {
       writer.uint32(56).uint64(message.rows);
+    }
+    for (const v of message.parts) {
+      SnapshotPart.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(72).uint64(message.bytes);
     }
     return writer;
   },
@@ -300,6 +329,22 @@ export const SnapshotManifest: MessageFns<SnapshotManifest> = {
             message.rows = longToNumber(reader.uint64());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.parts.push(SnapshotPart.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -333,6 +378,10 @@ export const SnapshotManifest: MessageFns<SnapshotManifest> = {
         ? globalThis.Number(object.first_message)
         : 0,
       rows: isSet(object.rows) ? globalThis.Number(object.rows) : 0,
+      parts: globalThis.Array.isArray(object?.parts)
+        ? object.parts.map((e: any) => SnapshotPart.fromJSON(e))
+        : [],
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
     };
   },
 
@@ -359,6 +408,12 @@ export const SnapshotManifest: MessageFns<SnapshotManifest> = {
     if (message.rows !== 0) {
       obj.rows = Math.round(message.rows);
     }
+    if (message.parts?.length) {
+      obj.parts = message.parts.map((e) => SnapshotPart.toJSON(e));
+    }
+    if (message.bytes !== 0) {
+      obj.bytes = Math.round(message.bytes);
+    }
     return obj;
   },
 
@@ -374,6 +429,109 @@ export const SnapshotManifest: MessageFns<SnapshotManifest> = {
     message.chunkHashes = object.chunkHashes?.map((e) => e) || [];
     message.firstMessage = object.firstMessage ?? 0;
     message.rows = object.rows ?? 0;
+    message.parts = object.parts?.map((e) => SnapshotPart.fromPartial(e)) || [];
+    message.bytes = object.bytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseSnapshotPart(): SnapshotPart {
+  return { kind: "", region: "", chunks: 0 };
+}
+
+export const SnapshotPart: MessageFns<SnapshotPart> = {
+  encode(message: SnapshotPart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.region !== "") {
+      writer.uint32(18).string(message.region);
+    }
+    if (message.chunks !== 0) {
+      writer.uint32(24).uint32(message.chunks);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotPart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotPart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.region = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.chunks = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SnapshotPart {
+    return {
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      region: isSet(object.region) ? globalThis.String(object.region) : "",
+      chunks: isSet(object.chunks) ? globalThis.Number(object.chunks) : 0,
+    };
+  },
+
+  toJSON(message: SnapshotPart): unknown {
+    const obj: any = {};
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.region !== "") {
+      obj.region = message.region;
+    }
+    if (message.chunks !== 0) {
+      obj.chunks = Math.round(message.chunks);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SnapshotPart>, I>>(base?: I): SnapshotPart {
+    return SnapshotPart.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SnapshotPart>, I>>(object: I): SnapshotPart {
+    const message = createBaseSnapshotPart();
+    message.kind = object.kind ?? "";
+    message.region = object.region ?? "";
+    message.chunks = object.chunks ?? 0;
     return message;
   },
 };

@@ -1,0 +1,114 @@
+import { protectedRowKey, rowKey } from "#domain/national-rows.ts";
+import type { ApprovalKind } from "#domain/vocabulary.ts";
+import { sql } from "#platform/database.ts";
+import type { Decision, NationalRow } from "#proto/qalqan/events/v1/events.ts";
+import type { CentreTransaction } from "./schema.ts";
+
+/** From now on it is asked since when this region enforces what these messages decided. */
+export async function markDecided(
+  transaction: CentreTransaction,
+  messages: readonly { readonly sequence: number; readonly atMs: number }[],
+): Promise<void> {
+  await sql`
+    insert into national_marks (sequence, at_ms) select * from unnest(
+      ${messages.map(({ sequence }) => sequence)}::bigint[], ${messages.map(({ atMs }) => atMs)}::bigint[]
+    ) on conflict do nothing`.execute(transaction);
+}
+
+/** A decision on an own directive, with the message of NATIONAL that brought it. */
+export interface OwnDecision {
+  readonly decision: Decision;
+  readonly sequence: number;
+  readonly atMs: number;
+}
+
+/** A decision belongs to exactly one revision; a later message of the stream says what is true now. */
+export async function applyOwn(
+  transaction: CentreTransaction,
+  decisions: readonly OwnDecision[],
+): Promise<void> {
+  if (decisions.length === 0) return;
+  await sql`
+    update directives set decision = decided.decision, decision_reason = decided.reason,
+      decision_missing = string_to_array(decided.missing, ','),
+      decided_at_ms = decided.at_ms, national_revision = decided.sequence
+    from unnest(
+      ${decisions.map(({ decision }) => decision.directive)}::text[],
+      ${decisions.map(({ decision }) => decision.revision)}::integer[],
+      ${decisions.map(({ decision }) => decision.decision)}::text[],
+      ${decisions.map(({ decision }) => decision.reason)}::text[],
+      ${decisions.map(({ decision }) => decision.missing.join(","))}::text[],
+      ${decisions.map(({ sequence }) => sequence)}::bigint[],
+      ${decisions.map(({ atMs }) => atMs)}::bigint[]
+    ) as decided (id, revision, decision, reason, missing, sequence, at_ms)
+    where directives.id = decided.id and directives.revision = decided.revision`.execute(transaction);
+}
+
+/** Kinds of approval that another region than the directive's own can give. */
+const givenElsewhere: readonly string[] = ["second-region", "carrier"] satisfies ApprovalKind[];
+
+/** Keeps those that wait for such an approval; forgets what was decided otherwise. */
+export async function rememberForeign(
+  transaction: CentreTransaction,
+  decisions: readonly Decision[],
+  sequence: number,
+): Promise<void> {
+  if (decisions.length === 0) return;
+  await sql`delete from foreign_held where directive = any(${decisions.map((each) => each.directive)})`.execute(
+    transaction,
+  );
+  const held = decisions.filter(
+    (each) => each.decision === "held" && each.missing.some((kind) => givenElsewhere.includes(kind)),
+  );
+  if (held.length === 0) return;
+  await transaction
+    .insertInto("foreign_held")
+    .values(held.map(({ directive, revision, missing }) => ({ directive, revision, missing, sequence })))
+    .onConflict((conflict) =>
+      conflict.column("directive").doUpdateSet((excluded) => ({
+        revision: excluded.ref("excluded.revision"),
+        missing: excluded.ref("excluded.missing"),
+        sequence,
+      })),
+    )
+    .execute();
+}
+
+export async function applyRow(transaction: CentreTransaction, row: NationalRow): Promise<void> {
+  switch (row.row?.$case) {
+    case "protectedNumber": {
+      const { number, originatesFrom, holder, revision } = row.row.value;
+      const values = { originates_from: originatesFrom, holder, revision };
+      await transaction
+        .insertInto("protected_numbers")
+        .values({ number, ...values })
+        .onConflict((conflict) => conflict.column("number").doUpdateSet(values))
+        .execute();
+      return;
+    }
+    case "stop": {
+      const { stopped, person, atMs, revision } = row.row.value;
+      const values = { stopped, person, at_ms: atMs, revision };
+      await transaction
+        .insertInto("national_stop")
+        .values({ one: 1, ...values })
+        .onConflict((conflict) => conflict.column("one").doUpdateSet(values))
+        .execute();
+      return;
+    }
+    case "removed": {
+      const prefix = protectedRowKey("");
+      const key = rowKey(row) ?? "";
+      if (key.startsWith(prefix)) {
+        await transaction
+          .deleteFrom("protected_numbers")
+          .where("number", "=", key.slice(prefix.length))
+          .execute();
+      }
+      return;
+    }
+    case "entry":
+    case undefined:
+      return;
+  }
+}

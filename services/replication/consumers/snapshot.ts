@@ -1,0 +1,139 @@
+import { appendAt } from "#platform/append.ts";
+import { batchGet, streamRange } from "#platform/batch-get.ts";
+import { pause, Wake } from "#platform/lifecycle.ts";
+import { newestSnapshot, type StoredSnapshot } from "#platform/snapshots.ts";
+import { ensureStream, regionSnapshotStream } from "#platform/streams.ts";
+import { hubAsk, hubSubject, regionStream, regionSubject } from "#proto/names.ts";
+import { AppendWindow } from "../append-window.ts";
+import { askWaitMs, awayPollMs, flight, snapshotPollMs } from "../config.ts";
+import { planSnapshotCopy } from "../domain/snapshot-copy.ts";
+import type { Ends } from "../ends.ts";
+import { compareAt, Forked, localGet, localInfo } from "../fork.ts";
+import type { LaneStates } from "../lane-states.ts";
+
+const name = "down snapshot";
+
+/**
+ * Keeps the last complete snapshot of the hub in the region's own SNAPSHOT,
+ * under the hub's sequences, until the signal. What the region has stays until
+ * a newer one is whole.
+ */
+export class SnapshotCopy {
+  readonly #ends: Ends;
+  readonly #epoch: number;
+  readonly #states: LaneStates;
+  #newest: StoredSnapshot | undefined;
+  /** A newer snapshot is in the region. */
+  readonly arrived = new Wake();
+
+  constructor(ends: Ends, capitalEpoch: number, states: LaneStates) {
+    this.#ends = ends;
+    this.#epoch = capitalEpoch;
+    this.#states = states;
+  }
+
+  /** The region's own complete snapshot. */
+  get newest(): StoredSnapshot | undefined {
+    return this.#newest;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#states.set(name, "starting", "");
+    while (!signal.aborted) {
+      try {
+        this.#newest ??= await this.#own();
+        await this.#follow(signal);
+        this.#states.set(name, "copying", "");
+        await pause(snapshotPollMs, signal);
+      } catch (error) {
+        this.#states.set(name, "away", String(error));
+        await pause(awayPollMs, signal);
+      }
+    }
+  }
+
+  get #stream(): string {
+    return regionStream.snapshot(this.#epoch);
+  }
+
+  async #own(): Promise<StoredSnapshot | undefined> {
+    const { region } = this.#ends;
+    return newestSnapshot(region, localGet(this.#stream), regionSubject.snapshotManifest(this.#epoch));
+  }
+
+  /** Copies what the hub has and the region has not, and lets go of older snapshots. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { line, region } = this.#ends;
+    const manager = await region.jetstreamManager({ checkAPI: false });
+    // It is missing where this process was killed while it began the copy anew.
+    await ensureStream(manager, regionSnapshotStream(this.#epoch));
+    const get = hubAsk.getSnapshot(this.#epoch);
+    const found = await newestSnapshot(line, get, hubSubject.snapshotManifest(this.#epoch));
+    const here = await streamRange(region, localInfo(this.#stream), askWaitMs);
+    const there = await streamRange(line, hubAsk.infoSnapshot(this.#epoch), askWaitMs);
+    const place =
+      found === undefined
+        ? undefined
+        : { firstMessage: found.manifest.firstMessage, manifestMessage: found.message };
+    const plan = planSnapshotCopy(place, here, there, await this.#agrees(here.last));
+    switch (plan.kind) {
+      case "none":
+      case "current":
+        return;
+      case "anew":
+        await this.#beginAt(plan.from);
+        break;
+      case "continue":
+        break;
+      default:
+        return plan satisfies never;
+    }
+    if (found === undefined || !(await this.#copy(plan.from, found.message, signal))) return;
+    this.#newest = found;
+    this.arrived.notify();
+    await manager.streams.purge(this.#stream, { seq: found.manifest.firstMessage });
+  }
+
+  async #agrees(sequence: number): Promise<boolean> {
+    try {
+      const get = hubAsk.getSnapshot(this.#epoch);
+      await compareAt(this.#ends, localGet(this.#stream), get, sequence);
+      return true;
+    } catch (error) {
+      if (error instanceof Forked) return false;
+      throw error;
+    }
+  }
+
+  /** @returns whether everything up to the last message is there. */
+  async #copy(from: number, to: number, signal: AbortSignal): Promise<boolean> {
+    const failed = new AbortController();
+    const window = new AppendWindow(flight, () => failed.abort());
+    try {
+      for (let next = from; next <= to && !signal.aborted && !window.failed;) {
+        const messages = await batchGet(this.#ends.line, hubAsk.getSnapshot(this.#epoch), next);
+        if (messages[0]?.sequence !== next) throw new Error(`the hub has no message ${next} any more`);
+        for (const { sequence, data } of messages) {
+          if (sequence !== next || sequence > to) break;
+          // A manifest on the way there is of an older snapshot, and of no use any more.
+          const kind = sequence === to ? "snapshotManifest" : "snapshotChunk";
+          const subject = regionSubject[kind](this.#epoch);
+          const append = () => appendAt(this.#ends.region, subject, sequence, data);
+          if (!(await window.send(data.length, append))) break;
+          next += 1;
+        }
+      }
+    } finally {
+      await window.drain();
+    }
+    if (window.failed) throw window.failure;
+    return !signal.aborted;
+  }
+
+  async #beginAt(first: number): Promise<void> {
+    this.#newest = undefined;
+    const manager = await this.#ends.region.jetstreamManager({ checkAPI: false });
+    await manager.streams.delete(this.#stream);
+    await ensureStream(manager, regionSnapshotStream(this.#epoch, first));
+  }
+}
