@@ -59,6 +59,12 @@ function tls(place: NatsPlace, caFile: string, more: readonly string[]): string 
 /** Server to client and server to server: both sides show a certificate. */
 const mutual: readonly string[] = ["verify: true", 'min_version: "1.3"'];
 
+/**
+ * A line that carries no byte any more while its connection stays is given up
+ * after three intervals (measured: 15 s); the default of two minutes would be six.
+ */
+const stale: readonly string[] = ['ping_interval: "5s"', "ping_max: 2"];
+
 /** Larger than any event or batch; a larger message is refused with an error. */
 const payloadBytesMax = 1024 * 1024;
 
@@ -68,6 +74,7 @@ function common(server: NatsServer, place: NatsPlace): string {
     `listen: ${quote(place.listen(server.clientPort))}`,
     `http: ${quote(place.listen(server.monitorPort))}`,
     `max_payload: ${payloadBytesMax}`,
+    ...stale,
     tls(place, place.caFile, mutual),
     "jetstream {",
     `  store_dir: ${quote(place.storageFolder)}`,

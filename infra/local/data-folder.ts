@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
-import type { SiteName, WorkloadName } from "../blueprint/stack.ts";
+import type { SiteName } from "../blueprint/stack.ts";
 import { diskFull, LocalRunError, systemCode } from "./errors.ts";
 import { isRunning, nameProcess, type ProcessName } from "./own-process.ts";
 
@@ -76,6 +76,10 @@ export class DataFolder {
   get regionsFile(): string {
     return join(this.root, "regions.json");
   }
+  /** How many nodes its hub has. */
+  get hubFile(): string {
+    return join(this.root, "hub.json");
+  }
   /** Every region of the country with its area codes. */
   get countryFile(): string {
     return join(this.root, "country.json");
@@ -87,15 +91,16 @@ export class DataFolder {
   secrets(site: SiteName): string {
     return join(this.root, site, "secrets");
   }
-  storage(site: SiteName, workload: WorkloadName, storage: string): string {
-    return join(this.root, site, `${workload}-${storage}`);
+  /** Of a process, by the name of its storage. */
+  storage(site: SiteName, process: string, storage: string): string {
+    return join(this.root, site, `${process}-${storage}`);
   }
   /** Where a site's storage was moved to when it was made anew. */
   setAside(site: SiteName, label: string): string {
     return join(this.root, site, "set-aside", label);
   }
-  log(site: SiteName, workload: WorkloadName): string {
-    return join(this.logs, `${site}-${workload}.log`);
+  log(site: SiteName, process: string): string {
+    return join(this.logs, `${site}-${process}.log`);
   }
 
   /** @throws LocalRunError `disk-full` below 500 MiB */

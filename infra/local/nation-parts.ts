@@ -12,7 +12,9 @@ import { Authority, type CertificateFiles } from "./authority.ts";
 import { writeWhole, type DataFolder } from "./data-folder.ts";
 import { backupsOf } from "./backups.ts";
 import { prepareIdentity, type IdentityFiles } from "./identity.ts";
+import { LocalRunError } from "./errors.ts";
 import { checkoutFolder, hubAccountsFile, type LaunchContext } from "./launch.ts";
+import { instancesOf } from "./instances.ts";
 import { nameProcess } from "./own-process.ts";
 import { portKey, portKeys, Ports } from "./ports.ts";
 import type { RunFile } from "./run-file.ts";
@@ -28,6 +30,7 @@ export class NationParts {
   readonly #identity: IdentityFiles;
   readonly #clients: Clients;
   readonly #settings: Readonly<Record<Setting, string>>;
+  readonly #capital = capitalStack();
   readonly #startedAt = new Date().toISOString();
 
   private constructor(
@@ -47,7 +50,9 @@ export class NationParts {
   static async prepare(
     folder: DataFolder,
     settings: Pick<Record<Setting, string>, "release" | "logLevel">,
+    hubNodes: number | undefined,
   ): Promise<NationParts> {
+    const nodes = hubNodesOf(folder, hubNodes);
     const authority = new Authority(folder.authority);
     await authority.prepare();
     const clients = {
@@ -60,7 +65,7 @@ export class NationParts {
       console: join(checkoutFolder, "services", "console", "dist"),
       // Whoever is on this machine may see the nation's figures: they name nobody.
       consoleOpenOnLoopback: "true",
-      hubNodes: "1",
+      hubNodes: String(nodes),
     });
   }
 
@@ -72,9 +77,9 @@ export class NationParts {
    * @throws LocalRunError `port-taken`
    */
   async contexts(regions: readonly Region[], withCapital: boolean): Promise<readonly LaunchContext[]> {
-    const capital = capitalStack();
+    const capital = this.#capital;
     const stacks = [...(withCapital ? [capital] : []), ...regions.map(regionalStack)];
-    await this.#ports.prepare(stacks.flatMap(portKeys));
+    await this.#ports.prepare(stacks.flatMap((stack) => portKeys(stack, this.#hubNodes)));
     const nation = this.#writeNation(regions);
     const secrets = new Map<string, StackSecrets>();
     for (const stack of [capital, ...nation.map(regionalStack)])
@@ -87,7 +92,7 @@ export class NationParts {
   writeRunFile(regions: readonly Region[], control: string): RunFile {
     const runner = nameProcess(process.pid);
     if (runner === undefined) throw new Error("this process is not in /proc");
-    const stacks = [capitalStack(), ...regions.map(regionalStack)];
+    const stacks = [this.#capital, ...regions.map(regionalStack)];
     const run: RunFile = {
       runner,
       startedAt: this.#startedAt,
@@ -106,13 +111,22 @@ export class NationParts {
 
   #addresses(stack: Stack): RunFile["sites"][string] {
     return Object.fromEntries(
-      stack.workloads.map(({ name, ports }) => [
-        name,
-        Object.fromEntries(
-          ports.map((port) => [port.name, this.#ports.address(portKey(stack.site, name, port.name))]),
-        ),
-      ]),
+      stack.workloads
+        .flatMap((workload) => instancesOf(workload, this.#hubNodes))
+        .map(({ name, workload }) => [
+          name,
+          Object.fromEntries(
+            workload.ports.map((port) => [
+              port.name,
+              this.#ports.address(portKey(stack.site, name, port.name)),
+            ]),
+          ),
+        ]),
     );
+  }
+
+  get #hubNodes(): number {
+    return Number(this.#settings.hubNodes);
   }
 
   #secrets(stack: Stack): Promise<StackSecrets> {
@@ -122,6 +136,8 @@ export class NationParts {
   #context(stack: Stack, secrets: ReadonlyMap<string, StackSecrets>): LaunchContext {
     return {
       stack,
+      capital: this.#capital,
+      hubNodes: this.#hubNodes,
       folder: this.folder,
       ports: this.#ports,
       secrets: required(secrets, stack.site),
@@ -156,6 +172,34 @@ export class NationParts {
     });
     writeWhole(file, text);
   }
+}
+
+/**
+ * A hub keeps the number of nodes that it began with: its streams have so many
+ * copies.
+ *
+ * @throws LocalRunError `wrong-state` when another number is asked for
+ */
+function hubNodesOf(folder: DataFolder, asked: number | undefined): number {
+  const kept = keptHubNodes(folder);
+  const nodes = asked ?? kept ?? 1;
+  if (kept !== undefined && kept !== nodes) {
+    throw new LocalRunError({
+      code: "wrong-state",
+      field: "hub",
+      value: String(nodes),
+      message: `the hub on ${folder.root} has ${kept === 1 ? "one node" : `${kept} nodes`}`,
+      remedy: "leave --hub out, or begin another nation with another --data",
+    });
+  }
+  writeWhole(folder.hubFile, JSON.stringify({ nodes }));
+  return nodes;
+}
+
+function keptHubNodes(folder: DataFolder): number | undefined {
+  // A nation of an earlier release has ports, and a hub of one.
+  if (!existsSync(folder.hubFile)) return existsSync(folder.portsFile) ? 1 : undefined;
+  return (JSON.parse(readFileSync(folder.hubFile, "utf8")) as { readonly nodes: number }).nodes;
 }
 
 function required(secrets: ReadonlyMap<string, StackSecrets>, site: string): StackSecrets {

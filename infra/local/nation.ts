@@ -31,6 +31,8 @@ export interface NationOptions {
   readonly only?: readonly WorkloadName[];
   /** Folder to archive the databases to from now on, absolute, or `off`; as before when absent. */
   readonly backups?: string;
+  /** Nodes of the hub: an odd number; those that the data folder has, or one, when absent. */
+  readonly hubNodes?: number;
   readonly logLevel?: "debug" | "info" | "warn" | "error";
   /** Takes one line for people at a time. */
   readonly log?: (line: string) => void;
@@ -56,7 +58,7 @@ const startsAtOnce = Math.max(4, 2 * availableParallelism());
  * as they are being started; `ready` says when they are there.
  *
  * @throws LocalRunError `already-running`, `port-taken`, `disk-full`,
- * `data-folder`, `unknown-region`; ToolMissing; RegionInvalid
+ * `data-folder`, `unknown-region`, `wrong-state` (another hub); ToolMissing; RegionInvalid
  */
 export async function startNation(options: NationOptions): Promise<Nation> {
   const regions = chooseRegions(options.regions);
@@ -69,10 +71,8 @@ export async function startNation(options: NationOptions): Promise<Nation> {
     const leftovers = await stopLeftovers(folder);
     if (leftovers.length > 0) options.log?.(`stopped what an earlier run has left: ${leftovers.join(", ")}`);
     if (options.backups !== undefined) keepBackups(folder, options.backups);
-    const parts = await NationParts.prepare(folder, {
-      release: releaseOf(),
-      logLevel: options.logLevel ?? "info",
-    });
+    const settings = { release: releaseOf(), logLevel: options.logLevel ?? "info" };
+    const parts = await NationParts.prepare(folder, settings, options.hubNodes);
     const logs = boundLogs(folder.logs);
     opened.defer(() => logs.stop());
     const nation = new RunningNation(parts, options);
@@ -137,8 +137,8 @@ class RunningNation implements Nation {
     const regions = chooseRegions(slugs).filter(({ slug }) => !this.#sites.has(slug));
     if (regions.length === 0 || this.#state === "stopping") return;
     const contexts = await this.#parts.contexts(regions, false);
-    const hub = this.#sites.get("capital")?.process("nats");
-    if (hub?.status.pid !== null) hub?.signal("SIGHUP");
+    for (const node of this.#sites.get("capital")?.processesOf("nats") ?? [])
+      if (node.status.pid !== null) node.signal("SIGHUP");
     const running = [...this.#sites.keys()];
     this.#run = this.#parts.writeRunFile(
       loadRegions().filter(({ slug }) => running.includes(slug) || slugs.includes(slug)),

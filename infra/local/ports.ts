@@ -4,6 +4,7 @@ import { randomInt } from "node:crypto";
 import type { Stack } from "../blueprint/stack.ts";
 import { writeWhole, type DataFolder } from "./data-folder.ts";
 import { LocalRunError, systemCode } from "./errors.ts";
+import { instancesOf } from "./instances.ts";
 
 /** All of the local run listens here. */
 export const loopback = "127.0.0.1";
@@ -16,16 +17,17 @@ export const loopback = "127.0.0.1";
 const portMin = 10_081;
 const portMax = 31_999;
 
-/** `<site>/<workload>/<port>`, or `<site>/line` for the near end of a region's line to the hub. */
+/** `<site>/<process>/<port>`, or `<site>/line` for the near end of a region's line to the hub. */
 export type PortKey = string;
-export const portKey = (site: string, workload: string, port: string): PortKey =>
-  `${site}/${workload}/${port}`;
+export const portKey = (site: string, process: string, port: string): PortKey => `${site}/${process}/${port}`;
 export const lineKey = (site: string): PortKey => `${site}/line`;
 
 /** Every port that a stack needs on this machine. */
-export function portKeys(stack: Stack): readonly PortKey[] {
-  const keys = stack.workloads.flatMap(({ name, ports }) =>
-    ports.map((port) => portKey(stack.site, name, port.name)),
+export function portKeys(stack: Stack, hubNodes: number): readonly PortKey[] {
+  const keys = stack.workloads.flatMap((workload) =>
+    instancesOf(workload, hubNodes).flatMap(({ name }) =>
+      workload.ports.map((port) => portKey(stack.site, name, port.name)),
+    ),
   );
   return stack.arrows.some(({ to }) => to.site !== undefined) ? [...keys, lineKey(stack.site)] : keys;
 }

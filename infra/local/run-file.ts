@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import type { WorkloadName } from "../blueprint/stack.ts";
 import type { CertificateFiles } from "./authority.ts";
 import { DataFolder } from "./data-folder.ts";
 import { LocalRunError } from "./errors.ts";
@@ -20,10 +19,8 @@ export interface RunFile {
   /** Regions that this run has started. */
   readonly regions: readonly string[];
   readonly regionsFile: string;
-  /** `host:port` by site, workload and name of the port. */
-  readonly sites: Readonly<
-    Record<string, Readonly<Partial<Record<WorkloadName, Readonly<Record<string, string>>>>>>
-  >;
+  /** `host:port` by site, process and name of the port. */
+  readonly sites: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>;
 }
 
 /**
@@ -50,14 +47,14 @@ export function readRunFile(dataFolder: string): RunFile {
 }
 
 /** A service's address in a run. @throws LocalRunError `unknown-service` */
-export function addressIn(run: RunFile, site: string, workload: WorkloadName, port: string): string {
-  const address = run.sites[site]?.[workload]?.[port];
+export function addressIn(run: RunFile, site: string, process: string, port: string): string {
+  const address = run.sites[site]?.[process]?.[port];
   if (address !== undefined) return address;
   throw new LocalRunError({
     code: run.sites[site] === undefined ? "unknown-region" : "unknown-service",
     field: run.sites[site] === undefined ? "region" : "service",
-    value: run.sites[site] === undefined ? site : `${site}/${workload}`,
-    message: `${site}/${workload} (${port}) is not part of the run on ${run.dataFolder}`,
+    value: run.sites[site] === undefined ? site : `${site}/${process}`,
+    message: `${site}/${process} (${port}) is not part of the run on ${run.dataFolder}`,
     remedy: `running here: ${Object.keys(run.sites).join(", ")}`,
   });
 }

@@ -1,6 +1,7 @@
 import { capitalSite, type Stack, type Workload, type WorkloadName } from "../blueprint/stack.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { LocalRunError } from "./errors.ts";
+import { instanceNames, instancesOf } from "./instances.ts";
 import { launchOf, type LaunchContext } from "./launch.ts";
 import type { Limit } from "./limit.ts";
 import { Line } from "./line.ts";
@@ -11,7 +12,7 @@ import { SupervisedProcess, type ProcessStatus } from "./supervised-process.ts";
 export class SiteRun {
   readonly stack: Stack;
   readonly line: Line | undefined;
-  readonly #processes: ReadonlyMap<WorkloadName, SupervisedProcess>;
+  readonly #processes: ReadonlyMap<string, SupervisedProcess>;
   #stopping = false;
 
   constructor(options: {
@@ -29,15 +30,16 @@ export class SiteRun {
     this.#processes = new Map(
       this.stack.workloads
         .filter(({ name }) => only === undefined || only.includes(name))
-        .map((workload) => [
-          workload.name,
+        .flatMap((workload) => instancesOf(workload, context.hubNodes))
+        .map((instance) => [
+          instance.name,
           new SupervisedProcess({
             site,
-            workload,
+            instance,
             folder,
             starts,
             onChange,
-            launch: launchOf(workload, context),
+            launch: launchOf(instance, context),
           }),
         ]),
     );
@@ -49,7 +51,7 @@ export class SiteRun {
 
   /** @throws LocalRunError `unknown-service` */
   process(service: string): SupervisedProcess {
-    const found = [...this.#processes.values()].find(({ workload }) => workload.name === service);
+    const found = this.#processes.get(service);
     if (found !== undefined) return found;
     throw new LocalRunError({
       code: "unknown-service",
@@ -60,6 +62,11 @@ export class SiteRun {
     });
   }
 
+  /** All processes of a workload. */
+  processesOf(workload: WorkloadName): readonly SupervisedProcess[] {
+    return [...this.#processes.values()].filter((process) => process.workload.name === workload);
+  }
+
   /**
    * Opens the line and starts all processes, each once those that it needs are
    * ready. Resolves when all are ready; rejects with the first that does not start.
@@ -68,7 +75,9 @@ export class SiteRun {
     await this.line?.heal();
     await Promise.all(
       [...this.#processes.values()].map(async (process) => {
-        await Promise.all(process.workload.after.map(async (name) => this.#processes.get(name)?.ready));
+        await Promise.all(
+          process.workload.after.flatMap((name) => this.processesOf(name)).map(({ ready }) => ready),
+        );
         if (this.#stopping) return;
         process.start();
         await process.ready;
@@ -90,15 +99,16 @@ export class SiteRun {
   }
 
   #depth(workload: Workload): number {
-    const needed = workload.after
-      .map((name) => this.#processes.get(name))
-      .filter((process) => process !== undefined);
+    const needed = workload.after.flatMap((name) => this.processesOf(name));
     return needed.length === 0 ? 0 : 1 + Math.max(...needed.map((process) => this.#depth(process.workload)));
   }
 }
 
-function lineOf({ stack, ports }: LaunchContext): Line {
-  const far = stack.arrows.find(({ to }) => to.site !== undefined)?.to;
-  if (far?.site === undefined) throw new Error(`${stack.site} has no arrow to the capital`);
-  return new Line(ports.port(lineKey(stack.site)), ports.port(portKey(far.site, far.workload, far.port)));
+function lineOf({ stack, capital, hubNodes, ports }: LaunchContext): Line {
+  const far = stack.arrows.find(({ to }) => to.site === capital.site)?.to;
+  if (far === undefined) throw new Error(`${stack.site} has no arrow to the capital`);
+  const hubPorts = instanceNames(capital, far.workload, hubNodes).map((name) =>
+    ports.port(portKey(capital.site, name, far.port)),
+  );
+  return new Line(ports.port(lineKey(stack.site)), hubPorts);
 }

@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { SiteName, Workload, WorkloadName } from "../blueprint/stack.ts";
+import type { SiteName, Workload } from "../blueprint/stack.ts";
 import { findOnPath } from "../toolchain/tools.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { LocalRunError } from "./errors.ts";
+import type { Instance } from "./instances.ts";
 import type { Launch } from "./launch.ts";
 import { forgetPid, keepPid } from "./leftovers.ts";
 import type { Limit } from "./limit.ts";
@@ -17,7 +18,8 @@ export type ProcessState =
 /** One process as the outside sees it. */
 export interface ProcessStatus {
   readonly region: SiteName;
-  readonly service: WorkloadName;
+  /** Name of the process: that of its workload, with a number where there are several. */
+  readonly service: string;
   readonly state: ProcessState;
   readonly sinceMs: number;
   readonly pid: number | null;
@@ -40,6 +42,7 @@ const startPlaceMs = 5_000;
 
 /** Keeps one process of a stack running until it is stopped. */
 export class SupervisedProcess {
+  readonly name: string;
   readonly workload: Workload;
   readonly site: SiteName;
   readonly #launch: Launch;
@@ -60,14 +63,15 @@ export class SupervisedProcess {
 
   constructor(options: {
     readonly site: SiteName;
-    readonly workload: Workload;
+    readonly instance: Instance;
     readonly launch: Launch;
     readonly folder: DataFolder;
     readonly starts: Limit;
     readonly onChange: (status: ProcessStatus) => void;
   }) {
     this.site = options.site;
-    this.workload = options.workload;
+    this.name = options.instance.name;
+    this.workload = options.instance.workload;
     this.#launch = options.launch;
     this.#folder = options.folder;
     this.#starts = options.starts;
@@ -84,7 +88,7 @@ export class SupervisedProcess {
   get status(): ProcessStatus {
     return {
       region: this.site,
-      service: this.workload.name,
+      service: this.name,
       state: this.#state,
       sinceMs: this.#sinceMs,
       pid: this.#child?.pid ?? null,
@@ -151,8 +155,8 @@ export class SupervisedProcess {
     throw new LocalRunError({
       code: "wrong-state",
       field: "service",
-      value: `${this.site}/${this.workload.name}`,
-      message: `${this.site}/${this.workload.name} is ${this.#state}: it has no process now`,
+      value: `${this.site}/${this.name}`,
+      message: `${this.site}/${this.name} is ${this.#state}: it has no process now`,
       remedy: "wait until `qalqan status` shows it ready",
     });
   }
@@ -192,13 +196,13 @@ export class SupervisedProcess {
   }
 
   #failed(why: string): LocalRunError {
-    const name = `${this.site}/${this.workload.name}`;
+    const name = `${this.site}/${this.name}`;
     return new LocalRunError({
       code: /no space left on device|ENOSPC/i.test(why) ? "disk-full" : "service-failed",
       field: "service",
       value: name,
       message: `${name} does not start: ${why}`,
-      remedy: `see ${this.#folder.log(this.site, this.workload.name)}`,
+      remedy: `see ${this.#logFile}`,
     });
   }
 
@@ -220,7 +224,7 @@ export class SupervisedProcess {
       const how = await exit;
       await watching;
       this.#child = undefined;
-      forgetPid(this.#folder, this.#name);
+      forgetPid(this.#folder, this.#pidName);
       return [how, reasonIn(tailOf(this.#logFile, logFrom))].filter((part) => part !== "").join(": ");
     } finally {
       clearTimeout(place);
@@ -258,10 +262,10 @@ export class SupervisedProcess {
   }
 
   get #logFile(): string {
-    return this.#folder.log(this.site, this.workload.name);
+    return this.#folder.log(this.site, this.name);
   }
-  get #name(): string {
-    return `${this.site}-${this.workload.name}`;
+  get #pidName(): string {
+    return `${this.site}-${this.name}`;
   }
 
   #spawn(): ChildProcess {
@@ -276,7 +280,7 @@ export class SupervisedProcess {
         detached: true,
       });
       this.#child = child;
-      if (child.pid !== undefined) keepPid(this.#folder, this.#name, child.pid, this.workload.stopSignal);
+      if (child.pid !== undefined) keepPid(this.#folder, this.#pidName, child.pid, this.workload.stopSignal);
       return child;
     } finally {
       closeSync(log);

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { startNation, type Nation } from "#infra/local/nation.ts";
+import { startNation, type Nation, type NationOptions } from "#infra/local/nation.ts";
 import { addressIn, type RunFile } from "#infra/local/run-file.ts";
 import { capital } from "#domain/vocabulary.ts";
 import { ToolMissing } from "#infra/toolchain/tools.ts";
@@ -12,18 +12,20 @@ import { lackingSampleData } from "./sample-data-lacking.ts";
 import { StartProgress } from "./start-progress.ts";
 import type { TrafficChild } from "./traffic/child.ts";
 
+type LastingOptions = Pick<NationOptions, "backups" | "hubNodes">;
+
 /**
  * Runs a nation until somebody stops it: Ctrl-C, SIGTERM, or its control socket.
  *
  * @param callsPerSecond of the switch simulator; 0: none
- * @param backups folder to archive the databases to from now on, or `off`; as before when absent
+ * @param lasting what the data folder keeps from this start on; as before where absent
  * @throws LocalRunError, ToolMissing, RegionInvalid: one clear message each
  */
 export async function runNation(
   options: GlobalOptions,
   regions: readonly string[],
   callsPerSecond: number,
-  backups?: string,
+  lasting: LastingOptions,
 ): Promise<void> {
   if (regions.length === 0) {
     throw new WrongUse({
@@ -36,7 +38,7 @@ export async function runNation(
   const startedMs = performance.now();
   const progress = new StartProgress();
   progress.phase(`preparing the capital and ${plural(regions.length, "region")}`);
-  const nation = await startWithTools(options, regions, progress, backups);
+  const nation = await startWithTools(options, regions, lasting, progress);
   const traffic = new Traffic(nation.run, callsPerSecond);
   const stopping = stopOnSignal(nation, traffic, progress);
   let daily: Promise<void> | undefined;
@@ -104,14 +106,14 @@ class Traffic {
 async function startWithTools(
   options: GlobalOptions,
   regions: readonly string[],
+  lasting: LastingOptions,
   progress: StartProgress,
-  backups: string | undefined,
 ): Promise<Nation> {
   const start = () =>
     startNation({
       dataFolder: dataFolderOf(options),
       regions,
-      ...(backups === undefined ? {} : { backups }),
+      ...lasting,
       log: (line) => progress.line(line),
       onProgress: (change) => progress.changed(change),
     });

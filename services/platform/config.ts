@@ -63,7 +63,13 @@ export const serviceEnvironment = z.object({
 
 /** What a service needs in order to reach its NATS server. */
 export const natsEnvironment = z.object({
-  NATS_URL: z.string().regex(/^(tls|nats):\/\//, "expected tls://host:port"),
+  /** Of any node of a cluster; several are joined by commas, and whichever answers is taken. */
+  NATS_URL: z
+    .string()
+    .regex(
+      /^(tls|nats):\/\/[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*$/,
+      "expected tls://host:port, or tls://host:port,host:port of several nodes",
+    ),
   NATS_SEED_FILE: fileContents,
 });
 

@@ -4,6 +4,8 @@ import type { Log } from "./log.ts";
 
 const reconnectWaitMs = 200;
 const reconnectJitterMs = 100;
+/** A server that accepts and says nothing (paused, or just going) is left after this; the library would wait 20 s. */
+const connectWaitMs = 3_000;
 const pingIntervalMs = 2_000;
 
 /**
@@ -17,8 +19,9 @@ export async function connectNats(
   log: Log,
 ): Promise<NatsConnection> {
   const connection = await connect({
-    servers: config.NATS_URL.replace(/^(tls|nats):\/\//, ""),
+    servers: config.NATS_URL.replace(/^(tls|nats):\/\//, "").split(","),
     name,
+    timeout: connectWaitMs,
     authenticator: nkeyAuthenticator(new TextEncoder().encode(config.NATS_SEED_FILE)),
     tls: { ca: tls.ca, cert: tls.cert, key: tls.key },
     maxReconnectAttempts: -1,
@@ -27,7 +30,7 @@ export async function connectNats(
     reconnectJitter: reconnectJitterMs,
     reconnectJitterTLS: reconnectJitterMs,
     waitOnFirstConnect: true,
-    // It uses the address that it was given: other nodes of a cluster are behind that address, or none of its business.
+    // It uses the addresses that it was given: other nodes of a cluster are behind them, or none of its business.
     ignoreClusterUpdates: true,
     // A server that went away without closing is noticed after two pings.
     pingInterval: pingIntervalMs,

@@ -36,7 +36,7 @@ export class RunningNation implements AsyncDisposable {
 
   /** Starts a nation in a data folder of its own, or goes on in `dataFolder`. */
   static async start(
-    options: { regions?: string; dataFolder?: string; traffic?: string } = {},
+    options: { regions?: string; dataFolder?: string; traffic?: string; hub?: string } = {},
   ): Promise<RunningNation> {
     const dataFolder = options.dataFolder ?? mkdtempSync(path.join(tmpdir(), "qalqan-"));
     const began = performance.now();
@@ -48,6 +48,7 @@ export class RunningNation implements AsyncDisposable {
         ...["--data", dataFolder],
         ...["--regions", options.regions ?? "astana,almaty,mangystau"],
         ...["--traffic", options.traffic ?? "off"],
+        ...(options.hub === undefined ? [] : ["--hub", options.hub]),
       ],
       { cwd: checkout, stdio: ["ignore", "pipe", "pipe"] },
     );

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { resolve } from "node:path";
 import { parseCount } from "../durations.ts";
+import { WrongUse } from "../failure.ts";
 import { examples, type GlobalOptions } from "../options.ts";
 import { regionSlugs } from "../regions-folder.ts";
 
@@ -8,6 +9,7 @@ interface Options {
   regions?: string;
   traffic: string;
   backups?: string;
+  hub?: string;
 }
 
 /** Calls a second in the nation at the busiest hour: seen on the page, hardly felt on two cores. */
@@ -29,6 +31,7 @@ export function define(command: Command): void {
       "--backups <dir>",
       "from now on, and at every later start: keep base backups and a WAL archive there; off: no more",
     )
+    .option("--hub <nodes>", "nodes of the hub, 1 or 3 (default: as the data folder has it, else 1)")
     .addHelpText(
       "after",
       "\nAll state is in the data folder (--data): a second start goes on with it. Ctrl-C stops all cleanly.",
@@ -38,15 +41,29 @@ export function define(command: Command): void {
       const callsPerSecond =
         options.traffic === "off" ? 0 : parseCount("traffic", options.traffic, 0, callsPerSecondMax);
       const { runNation } = await import("../run-nation.ts");
-      const backups = options.backups === undefined ? undefined : backupsFolder(options.backups);
-      await runNation(options, await regionsOf(options.regions), callsPerSecond, backups);
+      await runNation(options, await regionsOf(options.regions), callsPerSecond, {
+        ...(options.backups === undefined ? {} : { backups: backupsFolder(options.backups) }),
+        ...(options.hub === undefined ? {} : { hubNodes: hubNodesOf(options.hub) }),
+      });
     });
   examples(
     command,
     "qalqan start",
+    "qalqan start --hub 3",
     "qalqan start --regions all --data /tmp/nation --traffic off",
     "qalqan start --backups /mnt/backups",
   );
+}
+
+/** Of two nodes neither may be lost, and more than three are only slower. */
+function hubNodesOf(text: string): number {
+  if (text === "1" || text === "3") return Number(text);
+  throw new WrongUse({
+    field: "hub",
+    value: text,
+    message: "a hub has one node, or three",
+    remedy: "give --hub 1 or --hub 3",
+  });
 }
 
 const backupsFolder = (text: string): string => (text === "off" ? text : resolve(text));
