@@ -139,8 +139,11 @@ function services(region: Region): readonly Workload[] {
       after: ["nats"],
     }),
     service(slug, "replication", {
-      environment: { NATS_LINE_SEED_FILE: { kind: "secret", secret: secretName.natsUser("line") } },
-      secrets: [secretName.natsUser("line")],
+      environment: {
+        NATS_LINE_SEED_FILE: { kind: "secret", secret: secretName.natsUser("line") },
+        SIGNING_KEY_FILE: { kind: "secret", secret: secretName.signingKey },
+      },
+      secrets: [secretName.natsUser("line"), secretName.signingKey],
       resources: amount(100, 192),
       after: ["nats"],
     }),

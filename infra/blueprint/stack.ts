@@ -79,6 +79,8 @@ export type Value =
   | { readonly kind: "nation" }
   /** Path of a file that lists every region of the country with its area codes (JSON), running or not. */
   | { readonly kind: "country" }
+  /** Path of a file with the public signing keys of every site of the nation (JSON), former ones too. */
+  | { readonly kind: "signing-keys" }
   /** Something that the whole run is told: release, level of the log, folders for compiled code and for the page. */
   | { readonly kind: "setting"; readonly setting: Setting };
 

@@ -1,5 +1,6 @@
-import { createHash } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
 import { z } from "zod";
+import { secretName } from "../blueprint/parts.ts";
 
 const pem = z.string().startsWith("-----BEGIN CERTIFICATE-----");
 const nkey = z.string().regex(/^U[A-Z2-7]{55}$/, "must be a public nkey of a user");
@@ -75,3 +76,31 @@ export function trustedNkeys(
   const former = previous?.nkeys[secret];
   return former === undefined ? [current] : [current, former];
 }
+
+/** Public part of a signing key. @param privateKey Ed25519, PEM */
+export function publicSigningKey(privateKey: string): SigningKey {
+  const { x = "" } = createPublicKey(createPrivateKey(privateKey)).export({ format: "jwk" });
+  // RFC 7638, 3: the required members in the order of their names.
+  const thumbprint = Buffer.from(sha256(JSON.stringify({ crv: "Ed25519", kty: "OKP", x })), "hex");
+  const kid = thumbprint.toString("base64url");
+  return { kty: "OKP", crv: "Ed25519", x, kid, use: "sig", alg: "EdDSA" };
+}
+
+/** Public signing keys by site, of each site in the order in which they were used, the current one last. */
+export type SigningKeyList = Readonly<Record<string, readonly SigningKey[]>>;
+
+/** By which keys the seals of these sites are verified: what a former key has signed stays signed. */
+export function signingKeyList(
+  sites: readonly Pick<PublicParts, "site" | "signingKeys" | "formerSigningKeys">[],
+): SigningKeyList {
+  const name = secretName.signingKey;
+  return Object.fromEntries(
+    sites.map(({ site, signingKeys, formerSigningKeys }) => {
+      const current = signingKeys[name];
+      return [site, [...(formerSigningKeys[name] ?? []), ...(current === undefined ? [] : [current])]];
+    }),
+  );
+}
+
+/** The list as a file. */
+export const signingKeysText = (list: SigningKeyList): string => `${JSON.stringify(list, undefined, 2)}\n`;

@@ -1,17 +1,11 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  randomBytes,
-  X509Certificate,
-} from "node:crypto";
+import { generateKeyPairSync, randomBytes, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
 import type { Secret, Stack, WorkloadName } from "../blueprint/stack.ts";
 import { Problem } from "../problem.ts";
 import { bridgeTo, dayMs, issueCertificate, makeAuthority, type CertificateAndKey } from "./certificates.ts";
 import { makeNkey, publicNkeyOf } from "./nkey.ts";
-import { sha256, signingKeySchema, type PublicParts, type SigningKey } from "./public-keys.ts";
+import { publicSigningKey, signingKeySchema, type PublicParts } from "./public-keys.ts";
 
 const certificateLifeDays = 365;
 /** Certificates are renewed when less than this is left of them … */
@@ -237,12 +231,4 @@ export async function publicPartsOf(keys: SiteKeys): Promise<PublicParts> {
 
 function makeSigningKey(): string {
   return generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-}
-
-function publicSigningKey(pem: string): SigningKey {
-  const { x = "" } = createPublicKey(createPrivateKey(pem)).export({ format: "jwk" });
-  // RFC 7638, 3: the required members in the order of their names.
-  const thumbprint = Buffer.from(sha256(JSON.stringify({ crv: "Ed25519", kty: "OKP", x })), "hex");
-  const kid = thumbprint.toString("base64url");
-  return { kty: "OKP", crv: "Ed25519", x, kid, use: "sig", alg: "EdDSA" };
 }

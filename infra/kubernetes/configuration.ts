@@ -33,7 +33,7 @@ export function configurationOf(workload: Workload, site: Site): Readonly<Record
     case "postgres":
       return postgresFiles(workload, program.server);
     case "service":
-      return regionLists(workload, site);
+      return nationFiles(workload, site);
     default:
       return program satisfies never;
   }
@@ -130,13 +130,15 @@ function natsFiles(workload: Workload, server: NatsServer, site: Site): Readonly
   };
 }
 
-function regionLists(workload: Workload, site: Site): Readonly<Record<string, string>> {
+/** What a service is told of the whole nation. */
+function nationFiles(workload: Workload, site: Site): Readonly<Record<string, string>> {
   const kinds = Object.values(workload.environment).map((value) =>
     typeof value === "string" ? "" : value.kind,
   );
   return {
     ...(kinds.includes("nation") ? { "nation.json": site.nation } : {}),
     ...(kinds.includes("country") ? { "country.json": site.country } : {}),
+    ...(kinds.includes("signing-keys") ? { "signing-keys.json": site.signingKeys } : {}),
   };
 }
 

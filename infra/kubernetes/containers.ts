@@ -191,6 +191,8 @@ function resolve(
       return `${place.configuration}/nation.json`;
     case "country":
       return `${place.configuration}/country.json`;
+    case "signing-keys":
+      return `${place.configuration}/signing-keys.json`;
     case "setting":
       return settingOf(value.setting, site);
     case "beside":

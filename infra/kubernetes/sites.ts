@@ -9,7 +9,13 @@ import type { Capital } from "../deployment/capital.ts";
 import type { Deployment } from "../deployment/deployment.ts";
 import { placeholderRelease, type Release } from "../deployment/release.ts";
 import { placeholderKeys, placeholderPublicParts, type KeyMaterial } from "../keys/key-material.ts";
-import { trustedAuthorities, trustedNkeys, type PublicParts } from "../keys/public-keys.ts";
+import {
+  signingKeyList,
+  signingKeysText,
+  trustedAuthorities,
+  trustedNkeys,
+  type PublicParts,
+} from "../keys/public-keys.ts";
 import { Problem } from "../problem.ts";
 import type { Site } from "./site.ts";
 
@@ -100,6 +106,7 @@ export async function capitalSite(nation: NationInputs): Promise<Site> {
 }
 
 async function common(nation: NationInputs, stack: Stack) {
+  const stacks = [capitalStack(nation.capital.sizeClass), ...nation.regions.map(regionalStack)];
   return {
     stack,
     release: nation.release,
@@ -107,6 +114,7 @@ async function common(nation: NationInputs, stack: Stack) {
     identityKeys: nation.identityKeys,
     country: countryList(nation.regions),
     nation: nationList(nation.regions),
+    signingKeys: signingKeysText(signingKeyList(stacks.map(nation.publicParts))),
   };
 }
 

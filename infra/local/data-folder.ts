@@ -84,6 +84,10 @@ export class DataFolder {
   get countryFile(): string {
     return join(this.root, "country.json");
   }
+  /** Public signing keys of every site that was ever started here, former ones too. */
+  get signingKeysFile(): string {
+    return join(this.root, "signing-keys.json");
+  }
 
   site(site: SiteName): string {
     return join(this.root, site);

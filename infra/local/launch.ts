@@ -122,6 +122,8 @@ function resolve(value: Value, { name: process, workload }: Instance, context: L
       return folder.regionsFile;
     case "country":
       return folder.countryFile;
+    case "signing-keys":
+      return folder.signingKeysFile;
     case "setting":
       return settings[value.setting];
     default:

@@ -7,6 +7,7 @@ import { countryList, nationList, type NationRegion } from "../blueprint/region-
 import { loadRegions, type Region } from "../blueprint/regions.ts";
 import { regionalStack } from "../blueprint/regional-stack.ts";
 import { capitalSite, type Setting, type Stack } from "../blueprint/stack.ts";
+import { publicSigningKey, signingKeysText, type SigningKeyList } from "../keys/public-keys.ts";
 import { compileCacheFolder } from "../toolchain/tools.ts";
 import { Authority, type CertificateFiles } from "./authority.ts";
 import { writeWhole, type DataFolder } from "./data-folder.ts";
@@ -85,6 +86,7 @@ export class NationParts {
     for (const stack of [capital, ...nation.map(regionalStack)])
       secrets.set(stack.site, await this.#secrets(stack));
     this.#writeHubAccounts(secrets);
+    this.#writeSigningKeys(secrets);
     return stacks.map((stack) => this.#context(stack, secrets));
   }
 
@@ -171,6 +173,20 @@ export class NationParts {
       leaf: new Map(regions.map(([site, own]) => [site, [own.publicKey(secretName.leaf)]])),
     });
     writeWhole(file, text);
+  }
+
+  /** A key that is another one than before comes after it: what the former one has signed stays signed. */
+  #writeSigningKeys(secrets: ReadonlyMap<string, StackSecrets>): void {
+    const file = this.folder.signingKeysFile;
+    const known = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as SigningKeyList) : {};
+    const list = Object.fromEntries(
+      [...secrets].map(([site, own]) => {
+        const current = publicSigningKey(own.read(secretName.signingKey));
+        const former = (known[site] ?? []).filter(({ kid }) => kid !== current.kid);
+        return [site, [...former, current]];
+      }),
+    );
+    writeWhole(file, signingKeysText({ ...known, ...list }));
   }
 }
 

@@ -19,7 +19,9 @@ import {
 } from "node:crypto";
 import { treeHash, treeHashBytes } from "./merkle.ts";
 
-/** One seal covers no more messages. */
+/** A seal is due when something waits for it so long (ms) … */
+export const sealEveryMs = 1_000;
+/** … or so many messages do; one seal covers no more. */
 export const sealMessagesMax = 1_000;
 
 /** What a seal says; the generated message fits. */

@@ -4,6 +4,8 @@ import { fileContents, natsEnvironment, serviceEnvironment } from "#platform/con
 export const replicationEnvironment = serviceEnvironment.extend(natsEnvironment.shape).extend({
   /** Seed of the key that alone may use the line to the hub. */
   NATS_LINE_SEED_FILE: fileContents,
+  /** Private key that the region's seals are signed with: Ed25519, PKCS 8, PEM. */
+  SIGNING_KEY_FILE: fileContents,
 });
 
 /** How many appends may be on their way at once, of one stream in one direction. */
@@ -29,3 +31,5 @@ export const liveMessagesMax = 2_000;
 export const liveBytesMax = 16 * 1024 * 1024;
 /** How often it is asked whether the hub has a newer snapshot (ms). */
 export const snapshotPollMs = 2_000;
+/** Messages read ahead of the seal that will cover them: after a long absence a lane is sealed in portions. */
+export const unsealedMax = 4_000;

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { SealingKey } from "#domain/seal.ts";
 import { tlsOf } from "#platform/config.ts";
 import { pause, type Lifecycle } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
@@ -14,6 +15,8 @@ import { copyUp } from "./consumers/up.ts";
 import type { Ends } from "./ends.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { LaneStates } from "./lane-states.ts";
+import { OwnEvents } from "./own-events.ts";
+import { LaneSealer } from "./sealer.ts";
 
 /** Starts the region's line to the capital: both lanes up, NATIONAL and FOR down, the region's heartbeat. */
 export async function startReplication(
@@ -44,9 +47,16 @@ export async function startReplication(
     const from = down.name === "down national" ? snapshots : undefined;
     lifecycle.run(down.name, (signal) => new DownCopy(ends, down, states, from).run(signal));
   }
-  const producer = await LaneProducer.open(ends.region, "events", epoch, "replication", lifecycle.signal);
-  const of = { region, regionEpoch: epoch, release: config.QALQAN_RELEASE };
-  lifecycle.run("heartbeat", (signal) => sendHeartbeats(producer, of, signal));
+  const key = new SealingKey(config.SIGNING_KEY_FILE);
+  for (const lane of lanes) {
+    const producer = await LaneProducer.open(ends.region, lane, epoch, "replication", lifecycle.signal);
+    const own = new OwnEvents(producer);
+    const sealer = new LaneSealer(ends.region, own, key, { region, lane, epoch });
+    lifecycle.run(`seal ${lane}`, (signal) => sealer.run(states, signal));
+    if (lane !== "events") continue;
+    const of = { region, regionEpoch: epoch, release: config.QALQAN_RELEASE };
+    lifecycle.run("heartbeat", (signal) => sendHeartbeats(own, of, signal));
+  }
 }
 
 async function connectEnds(

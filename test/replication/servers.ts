@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
+import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, connect as connectTcp, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +16,7 @@ import { secretName } from "#infra/blueprint/parts.ts";
 import { regionalStack } from "#infra/blueprint/regional-stack.ts";
 import { loadRegions } from "#infra/blueprint/regions.ts";
 import type { NatsServer, Stack } from "#infra/blueprint/stack.ts";
+import { publicSigningKey, type SigningKey } from "#infra/keys/public-keys.ts";
 import { Authority } from "#infra/local/authority.ts";
 import { DataFolder } from "#infra/local/data-folder.ts";
 import { prepareIdentity } from "#infra/local/identity.ts";
@@ -205,7 +207,9 @@ export class HubAndRegion {
       HTTP_LISTEN: name === "centre" ? "127.0.0.1:1" : this.ports.address(`${name}/http`),
       NATS_URL: `tls://${this.ports.address("region/client")}`,
       NATS_SEED_FILE: this.#seedFile(name),
-      ...(name === "replication" ? { NATS_LINE_SEED_FILE: this.#seedFile("line") } : {}),
+      ...(name === "replication"
+        ? { NATS_LINE_SEED_FILE: this.#seedFile("line"), SIGNING_KEY_FILE: this.#signingKeyFile() }
+        : {}),
     };
   }
 
@@ -256,6 +260,23 @@ export class HubAndRegion {
     await this.line.cut();
     for (const close of this.#closers.reverse()) await close();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** The region's key for seals; its public part. */
+  get signingKey(): SigningKey {
+    return publicSigningKey(this.signingKeyPem);
+  }
+  get signingKeyPem(): string {
+    return readFileSync(this.#signingKeyFile(), "utf8");
+  }
+
+  #signingKeyFile(): string {
+    const file = join(this.folder, "signing-key.pem");
+    if (!existsSync(file)) {
+      const { privateKey } = generateKeyPairSync("ed25519");
+      writeFileSync(file, privateKey.export({ type: "pkcs8", format: "pem" }));
+    }
+    return file;
   }
 
   #seedFile(user: string): string {
