@@ -23,7 +23,7 @@ import { expiredPortion, nextExpiry, nextPortion, type Portion } from "./store/j
 import type { Database } from "./store/load.ts";
 import { enrolRegions, loadState, readNationalLog, readRegionLog } from "./store/start.ts";
 import { trimFigures } from "./store/statistics.ts";
-import { writeChanges } from "./store/write.ts";
+import { confirmLead, writeChanges } from "./store/write.ts";
 
 /** Targets folded, and rows taken in, by one step. */
 const stepRowsMax = 1_000;
@@ -212,6 +212,8 @@ export class Leader {
     this.#judge(step);
     const readMs = performance.now() - beganMs;
     const isWritten = await this.#commit(step);
+    if (answer !== undefined && step.changes.batch === undefined)
+      await confirmLead(this.#database, this.state.sequence);
     answer?.();
     const writeMs = performance.now() - beganMs - readMs;
     this.#log.debug(

@@ -92,7 +92,9 @@ async function foldTargets(
   if (targets.length === 0 && intake.approvals.length === 0) return;
 
   const ids = [...new Set([...intake.directives.map(({ id }) => id), ...approved])];
-  const batches = [...new Set(intake.approvals.map(({ batch }) => batch).filter((batch) => batch !== ""))];
+  // Of members too: their batch may have been approved before they came, by the other lane.
+  const named = [...intake.approvals, ...intake.directives].map(({ batch }) => batch);
+  const batches = [...new Set(named.filter((batch) => batch !== ""))];
   const loaded = await loadTargets(database, targets, ids, batches);
   const opinions = acceptDirectives(intake, loaded.opinions, changes);
   acceptApprovals(intake, loaded.approvals, changes);

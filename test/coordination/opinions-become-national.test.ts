@@ -56,6 +56,20 @@ test("two regions support one row until the last of them withdraws", async () =>
   expect(removed.filter((key) => key === `measure|${target}`)).toHaveLength(1);
 });
 
+test("members that come after the approval of their batch count at once", async () => {
+  const batch = idOf("astana", 50);
+  const member = (index: number) => memberOf("astana", batch, index);
+  const isDecided = async (id: string, decision: string) =>
+    (await capital.national()).batches.some(({ decisions }) =>
+      decisions.some((each) => each.directive === id && each.decision === decision),
+    );
+  await capital.send("astana", "events", directives(member(51)));
+  await capital.send("astana", "urgent", { $case: "approval", value: approvalOf("astana", { batch }) });
+  await until(async () => isDecided(member(51).id, "accepted"));
+  await capital.send("astana", "events", directives(member(52)));
+  await until(async () => isDecided(member(52).id, "accepted"));
+});
+
 test("what a region says for another region is refused, counted and audited", async () => {
   const stolen = directiveOf("almaty", 4);
   await capital.send(

@@ -39,6 +39,16 @@ function goesDown({ batch, regionMessages, audit }: Changes): boolean {
   return batch !== undefined || regionMessages.length > 0 || audit.length > 0;
 }
 
+/**
+ * For what was decided from memory and changes nothing: true only while nobody else has led.
+ *
+ * @throws LeaderReplaced when the national sequence is not where we left it
+ */
+export async function confirmLead(database: Database, sequence: number): Promise<void> {
+  const { rows } = await sql<{ sequence: number }>`select sequence from national_state`.execute(database);
+  if (rows[0]?.sequence !== sequence) throw new LeaderReplaced(`NATIONAL is not at ${sequence} any more`);
+}
+
 async function moveLanes(transaction: Transaction<unknown>, { lanes, nowMs }: Changes): Promise<void> {
   if (lanes.length === 0) return;
   const { numAffectedRows } = await sql`

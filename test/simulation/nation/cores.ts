@@ -1,0 +1,67 @@
+import type { NationalTable } from "#domain/national-table.ts";
+import type { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
+import { acceptApprovals, acceptDirectives } from "../../../services/coordination/domain/accept.ts";
+import type { Changes } from "../../../services/coordination/domain/changes.ts";
+import { refold } from "../../../services/coordination/domain/refold.ts";
+import { planCopy } from "../../../services/replication/domain/copy.ts";
+import type { CapitalTables } from "./tables.ts";
+
+/** What a shell can do wrong; only tests set one. */
+export interface Flaws {
+  /** The outbox pump does not name its last message. */
+  readonly appendsBlindly: boolean;
+  /** Copies are appended without the sequence that is meant. */
+  readonly copiesBlindly: boolean;
+  /** The leader appends to NATIONAL without the sequence that is meant. */
+  readonly publishesBlindly: boolean;
+  /** The leader appends to NATIONAL before its step is committed. */
+  readonly publishesBeforeCommit: boolean;
+  /** Centre answers before its transaction is committed. */
+  readonly answersBeforeCommit: boolean;
+  /** A batch of NATIONAL is applied though one before it is missing. */
+  readonly appliesWithGaps: boolean;
+  /** A leader answers what changes nothing without looking whether it still leads. */
+  readonly answersUnfenced: boolean;
+  /** A receipt names the next sequence, not the one applied. */
+  readonly claimsTooMuch: boolean;
+}
+
+/**
+ * The pure cores that the simulated nodes decide by: those of the services, but
+ * where a test breaks one on purpose.
+ */
+export interface Cores {
+  readonly planCopy: typeof planCopy;
+  readonly acceptDirectives: typeof acceptDirectives;
+  readonly acceptApprovals: typeof acceptApprovals;
+  readonly refold: typeof refold;
+  readonly applyNational: (table: NationalTable, batch: NationalBatch) => boolean;
+  /** @param write writes all of a step, or says why not */
+  readonly writeChanges: (
+    tables: CapitalTables,
+    changes: Changes,
+    write: (tables: CapitalTables, changes: Changes) => string | undefined,
+  ) => string | undefined;
+  readonly flaws: Flaws;
+}
+
+export const noFlaws: Flaws = {
+  appendsBlindly: false,
+  copiesBlindly: false,
+  publishesBlindly: false,
+  publishesBeforeCommit: false,
+  answersBeforeCommit: false,
+  appliesWithGaps: false,
+  answersUnfenced: false,
+  claimsTooMuch: false,
+};
+
+export const realCores: Cores = {
+  planCopy,
+  acceptDirectives,
+  acceptApprovals,
+  refold,
+  applyNational: (table, batch) => table.apply(batch),
+  writeChanges: (tables, changes, write) => write(tables, changes),
+  flaws: noFlaws,
+};

@@ -1,0 +1,85 @@
+import { Event } from "#proto/qalqan/events/v1/events.ts";
+import { asked, type Link } from "../engine/link.ts";
+import { Ends, sleep, type Scheduler, type Work } from "../engine/scheduler.ts";
+import type { Stored, Stream } from "../engine/store.ts";
+import { decodeEvent } from "./decoded.ts";
+
+const acknowledgeWaitMs = 1_000;
+const retryWaitMs = 100;
+
+/** Where a producer writes. */
+export interface Lane {
+  readonly scheduler: Scheduler;
+  readonly link: Link;
+  /** Looked up anew with each request: a restored store may lack it. */
+  readonly stream: () => Stream | undefined;
+  /** Number after which the producer goes on in an epoch that has nothing of it yet. */
+  readonly numberBefore: (stream: Stream) => number;
+  readonly name: string;
+  readonly expects: boolean;
+}
+
+/** services/platform/producer.ts: each append names the producer's own last message. */
+export class Producer {
+  readonly #lane: Lane;
+  lastOutbox = 0;
+  #lastSequence = 0;
+  #last: Stored | undefined;
+
+  private constructor(lane: Lane) {
+    this.#lane = lane;
+  }
+
+  static *open(lane: Lane): Work<Producer> {
+    const producer = new Producer(lane);
+    while (!(yield* producer.#readLast())) yield sleep(lane.scheduler, retryWaitMs);
+    return producer;
+  }
+
+  *append(body: NonNullable<Event["body"]>, atMs: number, untilMs: number): Work<boolean> {
+    const outbox = this.lastOutbox + 1;
+    return yield* this.appendBytes(
+      body.$case,
+      outbox,
+      Event.encode({ outbox, atMs, body }).finish(),
+      untilMs,
+    );
+  }
+
+  /** @returns false: not stored by then; whoever wants to may open the lane anew and try again */
+  *appendBytes(type: string, outbox: number, bytes: Uint8Array, untilMs: number): Work<boolean> {
+    const { scheduler, link, stream, name } = this.#lane;
+    while (scheduler.nowMs < untilMs) {
+      const last = this.#lastSequence;
+      const expected = this.#lane.expects ? { lastOfProducer: { producer: name, last } } : {};
+      const run = () => stream()?.append(`${name}.${type}`, bytes, expected, scheduler.nowMs) ?? "no-stream";
+      const stored = yield* asked(link, run, acknowledgeWaitMs);
+      if (typeof stored === "number") {
+        this.#lastSequence = stored;
+        this.lastOutbox = outbox;
+        return true;
+      }
+      if (stored !== "wrong-last") yield sleep(scheduler, retryWaitMs);
+      if (!(yield* this.#readLast())) continue;
+      const isOther = this.lastOutbox === outbox && Buffer.compare(this.#last?.data ?? bytes, bytes) !== 0;
+      if (this.lastOutbox > outbox || isOther) throw new Ends(`${name} was replaced at outbox ${outbox}`);
+      if (this.lastOutbox === outbox) return true;
+    }
+    return false;
+  }
+
+  *#readLast(): Work<boolean> {
+    const { link, stream, numberBefore, name } = this.#lane;
+    const read = () => {
+      const found = stream();
+      if (found === undefined) return { found: false } as const;
+      return { found: true, before: numberBefore(found), last: found.get(found.lastOf(name)) } as const;
+    };
+    const answer = yield* asked(link, read, acknowledgeWaitMs);
+    if (answer === undefined || !answer.found) return false;
+    this.#last = answer.last;
+    this.#lastSequence = answer.last?.sequence ?? 0;
+    this.lastOutbox = answer.last === undefined ? answer.before : decodeEvent(answer.last.data).outbox;
+    return true;
+  }
+}

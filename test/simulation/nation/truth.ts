@@ -1,0 +1,137 @@
+import type { Receipt } from "#proto/qalqan/events/v1/events.ts";
+import type { RegionKnowledge } from "../../../services/coordination/domain/nation.ts";
+import type { Scheduler } from "../engine/scheduler.ts";
+import { decodeEvent } from "./decoded.ts";
+import type { Wish } from "./centre-commands.ts";
+import type { Capital } from "./world.ts";
+
+/** What a person was told is accepted. */
+export interface Acknowledged {
+  readonly region: string;
+  readonly wish: Wish;
+  readonly revision: number;
+}
+
+/**
+ * What really happened, as nobody in the nation can know it: the checker holds
+ * against it what the nodes say. A problem begins with the invariant of
+ * services/replication/SPEC.md that it breaks.
+ */
+export class Truth {
+  readonly #scheduler: Scheduler;
+  readonly problems: string[] = [];
+  readonly acknowledged: Acknowledged[] = [];
+  /** What no place holds any more that survived a restored backup: it was never promised. */
+  readonly excused = new Set<Acknowledged>();
+  readonly #digests = new Map<number, string>();
+  /** Highest sequence of NATIONAL that a boot of a replica has applied. */
+  readonly #applied = new Map<string, number>();
+  readonly #performed = new Map<string, number>();
+  readonly stopped = new Map<string, string>();
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+  }
+
+  broken(invariant: string, what: string): void {
+    const problem = `${invariant}: ${what}`;
+    if (this.problems.includes(problem)) return;
+    this.problems.push(problem);
+    this.#scheduler.note("truth", problem);
+  }
+
+  /** A leader has committed a message of NATIONAL. */
+  committed(sequence: number, digest: Uint8Array): void {
+    this.#compare(sequence, digest, "the capital committed");
+  }
+
+  /** A replica has applied a message of NATIONAL. */
+  applied(region: string, replica: string, bootId: string, sequence: number, digest: Uint8Array): void {
+    this.#compare(sequence, digest, `${replica} of ${region} applied`);
+    this.#applied.set(`${region} ${replica} ${bootId}`, sequence);
+    const any = `${region} ${replica}`;
+    this.#applied.set(any, Math.max(this.#applied.get(any) ?? 0, sequence));
+  }
+
+  /** A replica starts from its file, or with a table read anew. */
+  startsAt(region: string, replica: string, bootId: string, sequence: number): void {
+    this.#applied.set(`${region} ${replica} ${bootId}`, sequence);
+  }
+
+  #compare(sequence: number, digest: Uint8Array, who: string): void {
+    const text = Buffer.from(digest).toString("hex");
+    const known = this.#digests.get(sequence);
+    if (known === undefined) this.#digests.set(sequence, text);
+    else if (known !== text) this.broken("SYNC-4", `${who} ${sequence} with another digest than before`);
+  }
+
+  /** A table differs from what the capital said of it. */
+  differs(what: string): void {
+    this.broken("SYNC-4", `the digest differs: ${what}`);
+  }
+
+  /** A receipt reached the capital. */
+  receipt({ region, replica, bootId, nationalSequence, digest }: Receipt): void {
+    const really = this.#applied.get(`${region} ${replica} ${bootId}`) ?? 0;
+    if (nationalSequence > really) {
+      this.broken(
+        "SYNC-7",
+        `${replica} of ${region} claims NATIONAL ${nationalSequence}, and has applied ${really}`,
+      );
+    }
+    const known = this.#digests.get(nationalSequence);
+    if (known !== undefined && known !== Buffer.from(digest).toString("hex")) {
+      this.broken("SYNC-4", `a receipt of ${replica} of ${region} has another digest at ${nationalSequence}`);
+    }
+  }
+
+  /** The capital tells an author that a region enforces a message of NATIONAL. */
+  told(region: RegionKnowledge, sequence: number, nowMs: number): void {
+    for (const { replica } of region.book.readyReplicas(nowMs)) {
+      const really = this.#applied.get(`${region.region} ${replica}`) ?? 0;
+      if (really < sequence) {
+        this.broken(
+          "SYNC-7",
+          `${region.region} is told to enforce ${sequence}, and ${replica} has applied ${really}`,
+        );
+      }
+    }
+  }
+
+  /** The capital says that it has taken a lane in up to a sequence: what is there must be in its tables. */
+  watermark(stream: string, sequence: number, { hub, postgres }: Capital): void {
+    const message = hub.streams.find(stream)?.get(sequence);
+    const { body } = message === undefined ? {} : decodeEvent(message.data);
+    if (body?.$case !== "directives") return;
+    for (const { id, revision } of body.value.directives) {
+      const known = postgres.database.state.opinions.get(id);
+      if (known === undefined || (known.revision < revision && !known.revoked)) {
+        this.broken(
+          "SYNC-6",
+          `${stream} is taken in up to ${sequence}, and the capital lacks ${id} revision ${revision}`,
+        );
+      }
+    }
+  }
+
+  /** A request was carried out, not answered from its key. */
+  performed(key: string): void {
+    const times = (this.#performed.get(key) ?? 0) + 1;
+    this.#performed.set(key, times);
+    if (times > 1) this.broken("SYNC-2", `request ${key} was carried out ${times} times`);
+  }
+
+  /** After a database was restored its keys are older too: a request may be carried out again. */
+  forgetPerformed(region: string): void {
+    for (const key of this.#performed.keys()) if (key.startsWith(`${region} `)) this.#performed.delete(key);
+  }
+
+  /** A copy does not go on by itself. */
+  stops(who: string, why: string): void {
+    this.stopped.set(who, why);
+  }
+
+  goesOn(who: string): void {
+    this.stopped.delete(who);
+  }
+}
