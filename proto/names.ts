@@ -13,6 +13,12 @@ export const lanes: readonly Lane[] = ["urgent", "events"];
 /** The first epoch of any stream. */
 export const firstEpoch = 1;
 
+/** So many epochs of a region the hub's accounts name; a later one needs accounts of a later release. */
+export const epochsListed = 8;
+
+/** The token, in place of a producer's, under which a message stands that was fed again into a new epoch. */
+export const refeedToken = "refeed";
+
 /** Stream names in a region's own JetStream. */
 export const regionStream = {
   local: "LOCAL",
@@ -28,6 +34,9 @@ export const regionSubject = {
   lane: (lane: Lane, epoch: number, producer: string, type: string) => `${lane}.${epoch}.${producer}.${type}`,
   laneOfProducer: (lane: Lane, epoch: number, producer: string) => `${lane}.${epoch}.${producer}.>`,
   laneAll: (lane: Lane, epoch: number) => `${lane}.${epoch}.>`,
+  /** @param rest subject after lane and epoch: `producer.type`, or `refeed.producer.type` */
+  inLane: (lane: Lane, epoch: number, rest: string) => `${lane}.${epoch}.${rest}`,
+  refeedAll: (lane: Lane, epoch: number) => `${lane}.${epoch}.${refeedToken}.>`,
   national: (epoch: number) => `national.${epoch}.batch`,
   nationalAll: (epoch: number) => `national.${epoch}.>`,
   forRegion: (epoch: number) => `for.${epoch}.batch`,
@@ -65,6 +74,12 @@ export const hubSubject = {
   liveNationalAll: "live.national.>",
   liveForAll: (region: string) => `live.for.${region}.>`,
   heartbeat: "live.national.heartbeat",
+} as const;
+
+/** What a stream of the server that we are connected to is asked. */
+export const streamAsk = {
+  get: (stream: string) => `$JS.API.DIRECT.GET.${stream}`,
+  info: (stream: string) => `$JS.API.STREAM.INFO.${stream}`,
 } as const;
 
 /**

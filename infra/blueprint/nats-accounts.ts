@@ -1,4 +1,13 @@
-import { firstEpoch, hubAsk, hubStream, hubSubject, lanes, regionStream, type Lane } from "#proto/names.ts";
+import {
+  epochsListed,
+  firstEpoch,
+  hubAsk,
+  hubStream,
+  hubSubject,
+  lanes,
+  regionStream,
+  type Lane,
+} from "#proto/names.ts";
 import { secretName } from "./parts.ts";
 import type { Stack } from "./stack.ts";
 
@@ -39,8 +48,12 @@ export interface Epochs {
 
 export const firstEpochs: Epochs = { capital: firstEpoch, region: () => firstEpoch };
 
-/** The current epoch and the next, so that a fork needs no reload (nats.md). */
+/** The capital's current epoch and the next, so that a fork needs no reload (nats.md). */
 const epochsFrom = (current: number): readonly number[] => [current, current + 1];
+
+/** A region opens its epochs by itself, whenever a store comes back from a backup. */
+const regionEpochsFrom = (current: number): readonly number[] =>
+  Array.from({ length: epochsListed }, (_, index) => current + index);
 
 const inbox = "_INBOX.>";
 
@@ -123,10 +136,13 @@ export function regionUsers(stack: Stack, epochs: Epochs = firstEpochs): readonl
 /**
  * Replication makes the streams by name, and changes none afterwards: a stream
  * of another name, or one whose sources are changed, could take `LOCAL` in and
- * carry it across the line (tried). It deletes what the capital can give again.
+ * carry it across the line (tried). It deletes what the capital can give again,
+ * and lanes of epochs that have ended. It writes under every producer's name:
+ * what the hub still has of a lane that lost its end, and what is fed again
+ * into a new epoch.
  */
 function replicationUser(region: string, epochs: Epochs): NatsUser {
-  const own = epochsFrom(epochs.region(region)).flatMap((epoch) =>
+  const own = regionEpochsFrom(epochs.region(region)).flatMap((epoch) =>
     lanes.map((lane) => regionStream.lane(lane, epoch)),
   );
   const copies = epochsFrom(epochs.capital).flatMap((epoch) => [
@@ -140,14 +156,14 @@ function replicationUser(region: string, epochs: Epochs): NatsUser {
     permissions: {
       publish: {
         allow: [
-          ...ownLanes("replication"),
+          ...lanes.map((lane) => `${lane}.>`),
           "national.>",
           "for.>",
           "snapshot.>",
           ...readStreams,
           ...[regionStream.local, ...own, ...copies].map((stream) => `$JS.API.STREAM.CREATE.${stream}`),
           "$JS.API.STREAM.PURGE.*",
-          ...copies.map((stream) => `$JS.API.STREAM.DELETE.${stream}`),
+          ...[...own, ...copies].map((stream) => `$JS.API.STREAM.DELETE.${stream}`),
         ],
         // It makes LOCAL, then neither reads it nor shortens it: LOCAL is trimmed by age alone.
         deny: [
@@ -261,7 +277,7 @@ function regionAsked(region: string, epochs: Epochs): readonly Asked[] {
       get: hubAsk.getFor(epoch),
       info: hubAsk.infoFor(epoch),
     })),
-    ...epochsFrom(epochs.region(region)).flatMap((epoch) => lanes.map((name) => lane(name, epoch))),
+    ...regionEpochsFrom(epochs.region(region)).flatMap((epoch) => lanes.map((name) => lane(name, epoch))),
   ];
 }
 

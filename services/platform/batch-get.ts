@@ -1,8 +1,10 @@
-import { RequestStrategy, type NatsConnection } from "nats";
+import { createInbox, type Msg, type NatsConnection } from "nats";
 
 /** One message as it came out of a batch of direct gets, or live. */
 export interface CopiedMessage {
   readonly sequence: number;
+  /** Under which the stream that was asked holds it. */
+  readonly subject: string;
   readonly data: Uint8Array;
 }
 
@@ -15,50 +17,152 @@ const answerWaitMs = 5_000;
  * (ADR-31 batched direct get).
  *
  * @param subject the stream's direct get as this account names it
- * @param messagesMax 1 to 1,000
+ * @param messagesMax fewer than 1,000
+ * @param silenceMaxMs the batch ends with what has come when nothing more comes for so long
  * @returns the messages in order; empty when there is none from `sequence` on
+ * @throws when the stream is silent, or refuses
  */
 export async function batchGet(
   connection: NatsConnection,
   subject: string,
   sequence: number,
-  messagesMax = batchMessagesMax,
+  messagesMax: number = batchMessagesMax,
+  silenceMaxMs: number = answerWaitMs,
 ): Promise<CopiedMessage[]> {
   const request = JSON.stringify({ seq: sequence, batch: messagesMax, max_bytes: batchBytesMax });
-  const answers = await connection.requestMany(subject, request, {
-    strategy: RequestStrategy.SentinelMsg,
-    maxWait: answerWaitMs,
-  });
+  return askForMany(connection, subject, request, silenceMaxMs);
+}
+
+async function askForMany(
+  connection: NatsConnection,
+  subject: string,
+  request: string,
+  silenceMaxMs: number,
+): Promise<CopiedMessage[]> {
   const messages: CopiedMessage[] = [];
-  for await (const answer of answers) {
-    if (answer instanceof Error) throw answer;
-    const code = answer.headers?.code ?? 0;
-    // 204: end of batch; 404: nothing from there on.
-    if (code === 204 || code === 404) break;
-    if (code !== 0) throw new Error(`${subject} answered ${code} ${answer.headers?.description ?? ""}`);
-    const found = Number(answer.headers?.get("Nats-Sequence"));
-    if (!Number.isSafeInteger(found)) throw new Error(`${subject} answered without a sequence`);
-    messages.push({ sequence: found, data: answer.data });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const silent = () => {
+    if (messages.length > 0) resolve();
+    else reject(new Error(`${subject} does not answer`));
+  };
+  let timer = setTimeout(silent, silenceMaxMs);
+  const inbox = createInbox();
+  const subscription = connection.subscribe(inbox, {
+    callback: (error, answer) => {
+      if (error !== null) return reject(error);
+      clearTimeout(timer);
+      timer = setTimeout(silent, silenceMaxMs);
+      try {
+        const message = readAnswer(subject, answer);
+        if (message === undefined) resolve();
+        else messages.push(message);
+      } catch (refusal) {
+        reject(refusal);
+      }
+    },
+  });
+  try {
+    connection.publish(subject, request, { reply: inbox });
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    subscription.unsubscribe();
   }
   return messages;
 }
 
+/** @returns undefined at the end of the batch, and where there is nothing */
+function readAnswer(subject: string, { headers, data }: Msg): CopiedMessage | undefined {
+  const code = headers?.code ?? 0;
+  if (code === 204 || code === 404) return undefined;
+  if (code !== 0) throw new Error(`${subject} answered ${code} ${headers?.description ?? ""}`);
+  const sequence = Number(headers?.get("Nats-Sequence"));
+  if (!Number.isSafeInteger(sequence)) throw new Error(`${subject} answered without a sequence`);
+  return { sequence, subject: headers?.get("Nats-Subject") ?? "", data };
+}
+
 /**
- * First and last sequence of a stream, asked under the name that this account has for it.
+ * The message under a sequence.
+ *
+ * @param subject the stream's direct get as this account names it
+ * @returns undefined when the stream does not keep it
+ */
+export async function messageAt(
+  connection: NatsConnection,
+  subject: string,
+  sequence: number,
+  waitMs: number = answerWaitMs,
+): Promise<CopiedMessage | undefined> {
+  return getOne(connection, subject, { seq: sequence }, waitMs);
+}
+
+/** The last message of a subject, which may end in a wildcard; undefined when there is none. */
+export async function lastOfSubject(
+  connection: NatsConnection,
+  subject: string,
+  last: string,
+  waitMs: number = answerWaitMs,
+): Promise<CopiedMessage | undefined> {
+  return getOne(connection, subject, { last_by_subj: last }, waitMs);
+}
+
+async function getOne(
+  connection: NatsConnection,
+  subject: string,
+  request: object,
+  waitMs: number,
+): Promise<CopiedMessage | undefined> {
+  const answer = await connection.request(subject, JSON.stringify(request), { timeout: waitMs });
+  return readAnswer(subject, answer);
+}
+
+/** A stream as its server describes it. */
+export interface StreamState {
+  /** `last + 1` when nothing is kept. */
+  readonly first: number;
+  readonly last: number;
+  /** On disk, and the most that it takes. */
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** It takes batches (`allow_atomic`); those that an older release made do not. */
+  readonly takesBatches: boolean;
+}
+
+/** There is no such stream. */
+export class NoSuchStream extends Error {
+  override readonly name = "NoSuchStream";
+}
+
+/** JSStreamNotFoundErr (nats-server, server/errors.json). */
+const noSuchStreamCode = 10059;
+
+interface StreamInformation {
+  readonly state?: { readonly first_seq: number; readonly last_seq: number; readonly bytes: number };
+  readonly config?: { readonly max_bytes?: number; readonly allow_atomic?: boolean };
+  readonly error?: { readonly err_code?: number; readonly description?: string };
+}
+
+/**
+ * The state of a stream, asked under the name that this account has for it.
  *
  * @param waitMs how long the answer may take
+ * @throws NoSuchStream, or what keeps the server from answering
  */
 export async function streamRange(
   connection: NatsConnection,
   subject: string,
   waitMs: number = answerWaitMs,
-): Promise<{ first: number; last: number }> {
+): Promise<StreamState> {
   const answer = await connection.request(subject, "", { timeout: waitMs });
-  const info = JSON.parse(new TextDecoder().decode(answer.data)) as {
-    readonly state?: { readonly first_seq: number; readonly last_seq: number };
-    readonly error?: { readonly description?: string };
+  const { state, config, error } = JSON.parse(new TextDecoder().decode(answer.data)) as StreamInformation;
+  if (error?.err_code === noSuchStreamCode) throw new NoSuchStream(`${subject}: there is no such stream`);
+  if (state === undefined) throw new Error(`${subject}: ${error?.description ?? "no state in the answer"}`);
+  return {
+    // The server says 0 of a stream that never held anything.
+    first: Math.max(1, state.first_seq),
+    last: state.last_seq,
+    bytes: state.bytes,
+    bytesMax: config?.max_bytes ?? -1,
+    takesBatches: config?.allow_atomic ?? false,
   };
-  if (info.state === undefined)
-    throw new Error(`${subject}: ${info.error?.description ?? "no state in the answer"}`);
-  return { first: info.state.first_seq, last: info.state.last_seq };
 }

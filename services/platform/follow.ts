@@ -1,7 +1,7 @@
 import { ErrorCode, NatsError } from "nats";
 import { pause } from "./lifecycle.ts";
 import type { NatsConnection } from "./nats.ts";
-import { readerName, StreamReader, type StoredMessage } from "./stream-reader.ts";
+import { readerName, StreamReader, type ReadLimits, type StoredMessage } from "./stream-reader.ts";
 
 export type { StoredMessage } from "./stream-reader.ts";
 
@@ -37,6 +37,24 @@ export async function* follow(
   signal: AbortSignal,
   filter?: string,
 ): AsyncGenerator<StoredMessage> {
+  for await (const messages of followMany(connection, stream, after, signal, one, filter)) yield* messages;
+}
+
+const one: ReadLimits = { messagesMax: 1, bytesMax: 0 };
+
+/**
+ * The same, and what waits comes together: lists of messages, none empty.
+ *
+ * @param most what one list may hold; the bytes of a single message may be more
+ */
+export async function* followMany(
+  connection: NatsConnection,
+  stream: string,
+  after: number,
+  signal: AbortSignal,
+  most: ReadLimits,
+  filter?: string,
+): AsyncGenerator<readonly StoredMessage[]> {
   let last = after;
   let name = readerName();
   while (!signal.aborted) {
@@ -45,13 +63,14 @@ export async function* follow(
       reader = await StreamReader.open(connection, { stream, after: last, filter }, name, askWaitMs);
       name = readerName();
       for (;;) {
-        const message = await reader.next(signal);
-        if (message === undefined) return;
-        const { sequence } = message;
-        if (sequence <= last) continue;
-        if (filter === undefined && sequence !== last + 1) throw new StreamGap(stream, last + 1, sequence);
-        last = sequence;
-        yield message;
+        const read = await reader.next(signal, most);
+        if (read.length === 0) return;
+        const messages = read.filter(({ sequence }) => sequence > last);
+        for (const { sequence } of messages) {
+          if (filter === undefined && sequence !== last + 1) throw new StreamGap(stream, last + 1, sequence);
+          last = sequence;
+        }
+        if (messages.length > 0) yield messages;
       }
     } catch (error) {
       if (connection.isClosed()) return;

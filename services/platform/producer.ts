@@ -1,15 +1,26 @@
-import { headers, type JetStreamManager, type NatsConnection } from "nats";
+import type { NatsConnection } from "nats";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
-import { regionStream, regionSubject, type Lane } from "#proto/names.ts";
-import { parseAcknowledgement, WrongSequence } from "./append.ts";
+import { firstEpoch, regionStream, regionSubject, streamAsk, type Lane } from "#proto/names.ts";
+import { batchLimits, publishBatch, WrongSequence, type Message } from "./append.ts";
+import { lastOfSubject, streamRange } from "./batch-get.ts";
+import { openingOf } from "./epochs.ts";
 import { pause } from "./lifecycle.ts";
 
 const acknowledgeWaitMs = 1_000;
+const batchWaitMs = 5_000;
 const retryWaitMs = 100;
 
 /** Another process writes under this producer's name: this one must end. */
 export class ProducerReplaced extends Error {
   override readonly name = "ProducerReplaced";
+}
+
+/** An event that has its number, encoded. */
+export interface NumberedEvent {
+  /** Name of its body. */
+  readonly type: string;
+  readonly outbox: number;
+  readonly bytes: Uint8Array;
 }
 
 /**
@@ -20,31 +31,34 @@ export class ProducerReplaced extends Error {
  */
 export class LaneProducer {
   readonly #connection: NatsConnection;
-  readonly #manager: JetStreamManager;
+  readonly #lane: Lane;
+  readonly #epoch: number;
+  readonly #producer: string;
   readonly #stream: string;
   readonly #ownSubjects: string;
-  readonly #subject: (type: string) => string;
+  #takesBatches = false;
   #lastOutbox = 0;
   #lastSequence = 0;
   /** The last event as it was found in the stream; empty: none was. */
   #lastBytes: Uint8Array = new Uint8Array();
   #trouble = "";
 
-  private constructor(
-    connection: NatsConnection,
-    manager: JetStreamManager,
-    lane: Lane,
-    epoch: number,
-    producer: string,
-  ) {
+  private constructor(connection: NatsConnection, lane: Lane, epoch: number, producer: string) {
     this.#connection = connection;
-    this.#manager = manager;
+    this.#lane = lane;
+    this.#epoch = epoch;
+    this.#producer = producer;
     this.#stream = regionStream.lane(lane, epoch);
     this.#ownSubjects = regionSubject.laneOfProducer(lane, epoch, producer);
-    this.#subject = (type) => regionSubject.lane(lane, epoch, producer, type);
   }
 
-  /** Reads how far this producer is in the lane; waits while the stream is not there. */
+  /**
+   * Reads how far this producer is in the lane; waits while the stream is not
+   * there. In a later epoch than the first it goes on after the number that it
+   * had in the one before.
+   *
+   * @param epoch of the region's lanes (openedEpoch)
+   */
   static async open(
     connection: NatsConnection,
     lane: Lane,
@@ -52,10 +66,15 @@ export class LaneProducer {
     producer: string,
     signal: AbortSignal,
   ): Promise<LaneProducer> {
-    const manager = await connection.jetstreamManager({ checkAPI: false, timeout: acknowledgeWaitMs });
-    const opened = new LaneProducer(connection, manager, lane, epoch, producer);
+    const opened = new LaneProducer(connection, lane, epoch, producer);
     for (;;) {
       try {
+        const { takesBatches } = await streamRange(
+          connection,
+          streamAsk.info(opened.#stream),
+          acknowledgeWaitMs,
+        );
+        opened.#takesBatches = takesBatches;
         await opened.#readLast();
         return opened;
       } catch (error) {
@@ -90,62 +109,103 @@ export class LaneProducer {
 
   /** The same for an event that is encoded already; its outbox number is `lastOutbox + 1`. */
   async appendBytes(type: string, outbox: number, bytes: Uint8Array, signal: AbortSignal): Promise<number> {
-    if (outbox !== this.#lastOutbox + 1) {
-      throw new RangeError(`outbox ${outbox} was given where ${this.#lastOutbox + 1} comes next`);
+    await this.appendAll([{ type, outbox, bytes }], signal);
+    return this.#lastSequence;
+  }
+
+  /**
+   * The same for events that follow each other, in as few batches as the
+   * server takes.
+   *
+   * @param events numbered from `lastOutbox + 1` on
+   * @returns their sequences in the lane
+   */
+  async appendAll(events: readonly NumberedEvent[], signal: AbortSignal): Promise<number[]> {
+    const [first] = events;
+    if (first !== undefined && first.outbox !== this.#lastOutbox + 1) {
+      throw new RangeError(`outbox ${first.outbox} was given where ${this.#lastOutbox + 1} comes next`);
     }
-    for (;;) {
+    const sequences: number[] = [];
+    while (sequences.length < events.length) {
       signal.throwIfAborted();
-      try {
-        const header = headers();
-        header.set("Nats-Expected-Last-Subject-Sequence", String(this.#lastSequence));
-        header.set("Nats-Expected-Last-Subject-Sequence-Subject", this.#ownSubjects);
-        const answer = await this.#connection.request(this.#subject(type), bytes, {
-          headers: header,
-          timeout: acknowledgeWaitMs,
-        });
-        this.#lastSequence = parseAcknowledgement(answer.data);
-        this.#lastOutbox = outbox;
-        this.#trouble = "";
-        return this.#lastSequence;
-      } catch (error) {
-        this.#trouble = String(error);
-        if (await this.#wasStored(outbox, bytes, error, signal)) {
-          this.#trouble = "";
-          return this.#lastSequence;
-        }
+      const batch = this.#batchOf(events, sequences.length);
+      await this.#store(batch, signal);
+      // A batch stands in the lane without anything between its messages.
+      for (const { outbox } of batch) {
+        if (outbox <= this.#lastOutbox) sequences.push(this.#lastSequence - (this.#lastOutbox - outbox));
       }
+    }
+    return sequences;
+  }
+
+  #batchOf(events: readonly NumberedEvent[], from: number): NumberedEvent[] {
+    const isBatch = this.#takesBatches && events.length - from >= batchLimits.messagesMin;
+    const batch: NumberedEvent[] = [];
+    let bytes = 0;
+    for (const event of events.slice(from, from + (isBatch ? batchLimits.messagesMax : 1))) {
+      bytes += event.bytes.length;
+      if (batch.length > 0 && bytes > batchLimits.bytesMax) break;
+      batch.push(event);
+    }
+    return batch;
+  }
+
+  /** Stores the batch, or finds out after a failure how far the lane is. */
+  async #store(batch: readonly NumberedEvent[], signal: AbortSignal): Promise<void> {
+    const messages = batch.map(({ type, bytes }): Message => {
+      return { subject: regionSubject.lane(this.#lane, this.#epoch, this.#producer, type), data: bytes };
+    });
+    const expectation = {
+      "Nats-Expected-Last-Subject-Sequence": String(this.#lastSequence),
+      "Nats-Expected-Last-Subject-Sequence-Subject": this.#ownSubjects,
+    };
+    try {
+      const waitMs = messages.length > 1 ? batchWaitMs : acknowledgeWaitMs;
+      this.#lastSequence = await publishBatch(this.#connection, messages, expectation, waitMs);
+      this.#lastOutbox = batch.at(-1)?.outbox ?? this.#lastOutbox;
+      this.#trouble = "";
+    } catch (error) {
+      this.#trouble = String(error);
+      if (!(error instanceof WrongSequence)) await pause(retryWaitMs, signal);
+      await this.#lookAgain(batch);
     }
   }
 
   /** After a failed append: stored after all (its answer was lost), or to be tried again. */
-  async #wasStored(outbox: number, bytes: Uint8Array, error: unknown, signal: AbortSignal): Promise<boolean> {
-    if (!(error instanceof WrongSequence)) await pause(retryWaitMs, signal);
+  async #lookAgain(batch: readonly NumberedEvent[]): Promise<void> {
     try {
       await this.#readLast();
     } catch {
-      return false;
+      return;
     }
     // Two processes of one name count alike: the number alone does not say whose event it is.
-    const isOther = this.#lastOutbox === outbox && Buffer.compare(this.#lastBytes, bytes) !== 0;
-    if (this.#lastOutbox > outbox || isOther) {
+    const found = batch.find(({ outbox }) => outbox === this.#lastOutbox);
+    const isOther = found !== undefined && Buffer.compare(this.#lastBytes, found.bytes) !== 0;
+    const last = batch.at(-1)?.outbox ?? 0;
+    if (this.#lastOutbox > last || isOther) {
       throw new ProducerReplaced(
-        `${this.#ownSubjects} is at outbox ${this.#lastOutbox}, this process at ${outbox}`,
+        `${this.#ownSubjects} is at outbox ${this.#lastOutbox}, this process at ${last}`,
       );
     }
-    return this.#lastOutbox === outbox;
+    if (found !== undefined) this.#trouble = "";
   }
 
   async #readLast(): Promise<void> {
-    try {
-      const last = await this.#manager.streams.getMessage(this.#stream, { last_by_subj: this.#ownSubjects });
-      this.#lastSequence = last.seq;
-      this.#lastOutbox = Event.decode(last.data).outbox;
-      this.#lastBytes = last.data;
-    } catch (error) {
-      if (!(error instanceof Error) || !/message not found|no message found/i.test(error.message))
-        throw error;
-      this.#lastSequence = 0;
-      this.#lastOutbox = 0;
-    }
+    const last = await lastOfSubject(
+      this.#connection,
+      streamAsk.get(this.#stream),
+      this.#ownSubjects,
+      acknowledgeWaitMs,
+    );
+    this.#lastSequence = last?.sequence ?? 0;
+    this.#lastOutbox = last === undefined ? await this.#markBefore() : Event.decode(last.data).outbox;
+    this.#lastBytes = last?.data ?? new Uint8Array();
+  }
+
+  /** The number that this producer had when the epoch was opened. */
+  async #markBefore(): Promise<number> {
+    if (this.#epoch <= firstEpoch) return 0;
+    const opening = await openingOf(this.#connection, this.#lane, this.#epoch);
+    return opening?.opened.producers.find(({ producer }) => producer === this.#producer)?.outbox ?? 0;
   }
 }

@@ -51,6 +51,12 @@ export interface ReadFrom {
   readonly filter: string | undefined;
 }
 
+/** How much of what waits is taken at once. */
+export interface ReadLimits {
+  readonly messagesMax: number;
+  readonly bytesMax: number;
+}
+
 /** A name that no other reader has: opening one again under it, after an answer was lost, is the same reader. */
 export function readerName(): string {
   return nuid.next();
@@ -126,21 +132,34 @@ export class StreamReader {
   }
 
   /**
-   * The next message, waiting for it; undefined when the signal aborts.
+   * The messages that wait here, or the next one when none does, waiting for
+   * it; none when the signal aborts.
    *
+   * @param most of messages, and of their bytes unless the first alone is larger
    * @throws ReaderLost
    */
-  async next(signal: AbortSignal): Promise<StoredMessage | undefined> {
+  async next(signal: AbortSignal, most: ReadLimits): Promise<StoredMessage[]> {
     while (!signal.aborted) {
       if (this.#lost === undefined && this.#awaited === 0 && this.#messages.length <= lowMessages)
         this.#pull();
-      const message = this.#messages.shift();
-      if (message !== undefined) return message;
+      const messages = this.#taken(most);
+      if (messages.length > 0) return messages;
       if (this.#lost !== undefined) throw this.#lost;
       if (!(await this.#wake.wait(silenceMaxMs, signal)) && !signal.aborted)
         this.#lose("the server is silent");
     }
-    return undefined;
+    return [];
+  }
+
+  #taken({ messagesMax, bytesMax }: ReadLimits): StoredMessage[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { data } of this.#messages) {
+      bytes += data.length;
+      if (count >= messagesMax || (count > 0 && bytes > bytesMax)) break;
+      count += 1;
+    }
+    return this.#messages.splice(0, count);
   }
 
   close(): void {

@@ -17,18 +17,21 @@ export const streamBytesMax = {
 /** LOCAL is trimmed by age alone. */
 const localAgeMaxMs = 30 * 24 * 3_600_000;
 
-type Wanted = Partial<StreamConfig> & Pick<StreamConfig, "name" | "subjects" | "max_bytes">;
+/** `allow_atomic` is newer than the client library: the stream takes batches (ADR-50). */
+type Configuration = Partial<StreamConfig> & { readonly name: string; readonly allow_atomic?: boolean };
+type Wanted = Configuration & Pick<StreamConfig, "name" | "subjects" | "max_bytes">;
 
 /**
  * `deny_delete` cannot be changed afterwards, so every stream has it from its
  * first day; purging by sequence is left to the permissions (nats.md).
  */
-function stream(wanted: Wanted): Partial<StreamConfig> & { name: string } {
+function stream(wanted: Wanted): Configuration {
   return {
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
     discard: DiscardPolicy.New,
     allow_direct: true,
+    allow_atomic: true,
     deny_delete: true,
     num_replicas: 1,
     ...wanted,
@@ -36,6 +39,15 @@ function stream(wanted: Wanted): Partial<StreamConfig> & { name: string } {
 }
 
 const laneBytesMax = (lane: Lane) => streamBytesMax[lane];
+
+/** One lane of a region in one epoch, in the region's own JetStream. */
+export function laneStream(lane: Lane, regionEpoch: number) {
+  return stream({
+    name: regionStream.lane(lane, regionEpoch),
+    subjects: [regionSubject.laneAll(lane, regionEpoch)],
+    max_bytes: laneBytesMax(lane),
+  });
+}
 
 /** The streams that a region's replication keeps created in the region's own JetStream. */
 export function regionStreams(regionEpoch: number, capitalEpoch: number) {
@@ -48,13 +60,7 @@ export function regionStreams(regionEpoch: number, capitalEpoch: number) {
       max_age: localAgeMaxMs * 1e6,
       discard: DiscardPolicy.Old,
     }),
-    ...lanes.map((lane) =>
-      stream({
-        name: regionStream.lane(lane, regionEpoch),
-        subjects: [regionSubject.laneAll(lane, regionEpoch)],
-        max_bytes: laneBytesMax(lane),
-      }),
-    ),
+    ...lanes.map((lane) => laneStream(lane, regionEpoch)),
     stream({
       name: regionStream.national(capitalEpoch),
       subjects: [regionSubject.nationalAll(capitalEpoch)],
@@ -135,10 +141,7 @@ export function hubStreamsOf(
 }
 
 /** Creates the stream where it is missing; an existing one is left as it is. */
-export async function ensureStream(
-  manager: JetStreamManager,
-  wanted: Partial<StreamConfig> & { name: string },
-): Promise<void> {
+export async function ensureStream(manager: JetStreamManager, wanted: Configuration): Promise<void> {
   try {
     await manager.streams.info(wanted.name);
   } catch (error) {

@@ -1,3 +1,6 @@
+import { appendAt, appendBatch, batchLimits, type Message } from "#platform/append.ts";
+import type { NatsConnection } from "#platform/nats.ts";
+
 /**
  * Appends on their way: started in order, a limited number at once, not
  * awaited one by one. The first failure ends the window, because what was
@@ -9,6 +12,7 @@ export class AppendWindow {
   readonly #onFailure: () => void;
   readonly #flying = new Set<Promise<void>>();
   #bytes = 0;
+  #messages = 0;
   /** Wakes the one sender that waits for room. */
   #landed: () => void = () => undefined;
   #failure: unknown;
@@ -33,23 +37,48 @@ export class AppendWindow {
   }
 
   /**
+   * Compare-and-append of messages that follow each other, from `sequence` on:
+   * as batches where that is faster and the stream takes them.
+   *
+   * @returns false when an earlier append has failed
+   */
+  async sendAll(
+    connection: NatsConnection,
+    sequence: number,
+    messages: readonly Message[],
+    takesBatches: boolean,
+  ): Promise<boolean> {
+    if (takesBatches && messages.length >= batchLimits.messagesMin) {
+      const bytes = messages.reduce((sum, { data }) => sum + data.length, 0);
+      return this.#send(bytes, batchLimits.messagesMin, () => appendBatch(connection, sequence, messages));
+    }
+    for (const [index, { subject, data }] of messages.entries()) {
+      const append = () => appendAt(connection, subject, sequence + index, data);
+      if (!(await this.#send(data.length, 1, append))) return false;
+    }
+    return true;
+  }
+
+  /**
    * Starts an append as soon as there is room for it. One sender at a time.
    *
-   * @param bytes size of the message
+   * @param weight as how many messages it counts
    * @returns false when an earlier append has failed: nothing was started
    */
-  async send(bytes: number, append: () => Promise<void>): Promise<boolean> {
-    while (!this.#failed && this.#isFull(bytes)) {
+  async #send(bytes: number, weight: number, append: () => Promise<void>): Promise<boolean> {
+    while (!this.#failed && this.#isFull(bytes, weight)) {
       await new Promise<void>((resolve) => {
         this.#landed = resolve;
       });
     }
     if (this.#failed) return false;
     this.#bytes += bytes;
+    this.#messages += weight;
     const flying = append()
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#bytes -= bytes;
+        this.#messages -= weight;
         this.#flying.delete(flying);
         this.#landed();
       });
@@ -62,10 +91,10 @@ export class AppendWindow {
     await Promise.all(this.#flying);
   }
 
-  /** A message larger than the whole limit goes alone. */
-  #isFull(bytes: number): boolean {
+  /** What is larger than the whole limit goes alone. */
+  #isFull(bytes: number, weight: number): boolean {
     if (this.#flying.size === 0) return false;
-    return this.#flying.size >= this.#messagesMax || this.#bytes + bytes > this.#bytesMax;
+    return this.#messages + weight > this.#messagesMax || this.#bytes + bytes > this.#bytesMax;
   }
 
   #fail(error: unknown): void {

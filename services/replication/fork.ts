@@ -1,4 +1,4 @@
-import type { NatsConnection } from "#platform/nats.ts";
+import { messageAt } from "#platform/batch-get.ts";
 import { askWaitMs } from "./config.ts";
 import type { Ends } from "./ends.ts";
 
@@ -9,11 +9,6 @@ import type { Ends } from "./ends.ts";
 export class Forked extends Error {
   override readonly name = "Forked";
 }
-
-/** Direct get of a stream in the server that we are connected to. */
-export const localGet = (stream: string): string => `$JS.API.DIRECT.GET.${stream}`;
-/** Information about a stream in the server that we are connected to. */
-export const localInfo = (stream: string): string => `$JS.API.STREAM.INFO.${stream}`;
 
 /**
  * Both ends hold the same bytes under a sequence, or one of them keeps it no
@@ -26,22 +21,10 @@ export const localInfo = (stream: string): string => `$JS.API.STREAM.INFO.${stre
 export async function compareAt(ends: Ends, here: string, there: string, sequence: number): Promise<void> {
   if (sequence === 0) return;
   const [ours, theirs] = await Promise.all([
-    messageAt(ends.region, here, sequence),
-    messageAt(ends.line, there, sequence),
+    messageAt(ends.region, here, sequence, askWaitMs),
+    messageAt(ends.line, there, sequence, askWaitMs),
   ]);
   if (ours === undefined || theirs === undefined) return;
-  if (Buffer.compare(ours, theirs) !== 0)
+  if (Buffer.compare(ours.data, theirs.data) !== 0)
     throw new Forked(`message ${sequence} differs between region and hub`);
-}
-
-async function messageAt(
-  connection: NatsConnection,
-  subject: string,
-  sequence: number,
-): Promise<Uint8Array | undefined> {
-  const answer = await connection.request(subject, JSON.stringify({ seq: sequence }), { timeout: askWaitMs });
-  const code = answer.headers?.code ?? 0;
-  if (code === 404) return undefined;
-  if (code !== 0) throw new Error(`${subject} answered ${code} ${answer.headers?.description ?? ""}`);
-  return answer.data;
 }

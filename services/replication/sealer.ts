@@ -11,10 +11,9 @@ import { Unsealed, wantsSeal } from "#domain/unsealed.ts";
 import { follow, StreamGap } from "#platform/follow.ts";
 import { pause, untilAborted, Wake } from "#platform/lifecycle.ts";
 import { onDisconnect, type NatsConnection } from "#platform/nats.ts";
-import { regionStream, regionSubject, type Lane } from "#proto/names.ts";
+import { regionStream, regionSubject, streamAsk, type Lane } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { askWaitMs, awayPollMs, unsealedMax } from "./config.ts";
-import { localGet } from "./fork.ts";
 import type { LaneStates } from "./lane-states.ts";
 import type { OwnEvents } from "./own-events.ts";
 
@@ -80,7 +79,9 @@ export class LaneSealer {
 
   async #askLastSeal(): Promise<ChainEnd> {
     const request = JSON.stringify({ last_by_subj: this.#subject });
-    const answer = await this.#connection.request(localGet(this.#stream), request, { timeout: askWaitMs });
+    const answer = await this.#connection.request(streamAsk.get(this.#stream), request, {
+      timeout: askWaitMs,
+    });
     const code = answer.headers?.code ?? 0;
     if (code === 404) return chainStart;
     if (code !== 0) throw new Error(`${this.#stream} answered ${code} ${answer.headers?.description ?? ""}`);

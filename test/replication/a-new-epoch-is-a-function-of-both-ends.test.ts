@@ -5,9 +5,9 @@ import {
   planEpoch,
   producerMarks,
   refedAs,
-  refeedToken,
   type EpochEnds,
 } from "../../services/replication/domain/epoch.ts";
+import { refeedToken } from "#proto/names.ts";
 import type { ForkWhy } from "../../services/replication/domain/copy.ts";
 
 const epoch = fc.integer({ min: 1, max: 6 });

@@ -52,3 +52,25 @@ test("the same bytes by both, as two centres with one outbox, are there once", a
   expect(await readAll(line, regionStream.lane("events", firstEpoch))).toHaveLength(1);
   expect(second.trouble).toBe("");
 });
+
+test("events that wait go in batches: each is there once and in order, whatever is killed meanwhile", async () => {
+  const signal = AbortSignal.timeout(40_000);
+  const centre = await servers.connect("centre");
+  const producer = await LaneProducer.open(centre, "urgent", firstEpoch, "centre", signal);
+  const from = producer.lastOutbox + 1;
+  const events = Array.from({ length: 5_000 }, (_, index) => {
+    const outbox = from + index;
+    return { type: "regionStop", outbox, bytes: Event.encode({ ...stopped("batch"), outbox }).finish() };
+  });
+  const storing = producer.appendAll(events, signal);
+  const faults = [100, 400].map(async (waitMs) => {
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    await servers.regional.killAndRestart();
+  });
+  const [sequences] = await Promise.all([storing, ...faults]);
+  const stored = (await readAll(line, regionStream.lane("urgent", firstEpoch))).slice(from - 1);
+  expect(stored.map(({ data }) => Event.decode(data).outbox)).toEqual(events.map(({ outbox }) => outbox));
+  expect(stored.map(({ sequence }) => sequence)).toEqual(sequences);
+  // The next one goes on after them.
+  expect(await producer.append(stopped("next"), signal)).toBe((sequences.at(-1) ?? 0) + 1);
+}, 60_000);

@@ -1,7 +1,6 @@
-import { appendAt } from "#platform/append.ts";
 import { batchGet, streamRange } from "#platform/batch-get.ts";
 import { pause, untilAborted } from "#platform/lifecycle.ts";
-import { hubAsk, hubSubject, regionStream, regionSubject } from "#proto/names.ts";
+import { hubAsk, hubSubject, regionStream, regionSubject, streamAsk } from "#proto/names.ts";
 import { AppendWindow } from "../append-window.ts";
 import {
   askWaitMs,
@@ -13,7 +12,7 @@ import {
   quietCheckMs,
 } from "../config.ts";
 import type { Ends } from "../ends.ts";
-import { compareAt, Forked, localGet, localInfo } from "../fork.ts";
+import { compareAt, Forked } from "../fork.ts";
 import type { LaneStates } from "../lane-states.ts";
 import { LiveMessages } from "../live-messages.ts";
 import { moveOf, moveStream } from "../national-move.ts";
@@ -79,7 +78,7 @@ export class DownCopy {
       callback: (error, message) => {
         const sequence = Number(message?.headers?.get("Nats-Sequence"));
         if (error === null && Number.isSafeInteger(sequence))
-          this.#live.push({ sequence, data: message.data });
+          this.#live.push({ sequence, subject: this.#down.subject, data: message.data });
       },
     });
     try {
@@ -157,7 +156,8 @@ export class DownCopy {
   }
 
   async #append(window: AppendWindow, sequence: number, data: Uint8Array): Promise<boolean> {
-    return window.send(data.length, () => appendAt(this.#ends.region, this.#down.subject, sequence, data));
+    const { subject } = this.#down;
+    return window.sendAll(this.#ends.region, sequence, [{ subject, data }], false);
   }
 
   /**
@@ -169,7 +169,7 @@ export class DownCopy {
    */
   async #compareEnds(): Promise<number> {
     const { stream, info, get } = this.#down;
-    const here = await streamRange(this.#ends.region, localInfo(stream), askWaitMs);
+    const here = await streamRange(this.#ends.region, streamAsk.info(stream), askWaitMs);
     const there = await streamRange(this.#ends.line, info, askWaitMs);
     if (here.last > there.last) {
       throw new Forked(`the hub ends at ${there.last}, the region has message ${here.last}`);
@@ -187,7 +187,7 @@ export class DownCopy {
     if (here.last + 1 < there.first) {
       throw new Forked(`the hub begins at ${there.first}, the region needs message ${here.last + 1}`);
     }
-    await compareAt(this.#ends, localGet(stream), get, here.last);
+    await compareAt(this.#ends, streamAsk.get(stream), get, here.last);
     return here.last;
   }
 }

@@ -1,14 +1,13 @@
-import { appendAt } from "#platform/append.ts";
 import { batchGet, streamRange } from "#platform/batch-get.ts";
 import { pause, Wake } from "#platform/lifecycle.ts";
 import { newestSnapshot, type StoredSnapshot } from "#platform/snapshots.ts";
 import { ensureStream, regionSnapshotStream } from "#platform/streams.ts";
-import { hubAsk, hubSubject, regionStream, regionSubject } from "#proto/names.ts";
+import { hubAsk, hubSubject, regionStream, regionSubject, streamAsk } from "#proto/names.ts";
 import { AppendWindow } from "../append-window.ts";
 import { askWaitMs, awayPollMs, flight, snapshotPollMs } from "../config.ts";
 import { planSnapshotCopy } from "../domain/snapshot-copy.ts";
 import type { Ends } from "../ends.ts";
-import { compareAt, Forked, localGet, localInfo } from "../fork.ts";
+import { compareAt, Forked } from "../fork.ts";
 import type { LaneStates } from "../lane-states.ts";
 
 const name = "down snapshot";
@@ -58,7 +57,7 @@ export class SnapshotCopy {
 
   async #own(): Promise<StoredSnapshot | undefined> {
     const { region } = this.#ends;
-    return newestSnapshot(region, localGet(this.#stream), regionSubject.snapshotManifest(this.#epoch));
+    return newestSnapshot(region, streamAsk.get(this.#stream), regionSubject.snapshotManifest(this.#epoch));
   }
 
   /** Copies what the hub has and the region has not, and lets go of older snapshots. */
@@ -69,7 +68,7 @@ export class SnapshotCopy {
     await ensureStream(manager, regionSnapshotStream(this.#epoch));
     const get = hubAsk.getSnapshot(this.#epoch);
     const found = await newestSnapshot(line, get, hubSubject.snapshotManifest(this.#epoch));
-    const here = await streamRange(region, localInfo(this.#stream), askWaitMs);
+    const here = await streamRange(region, streamAsk.info(this.#stream), askWaitMs);
     const there = await streamRange(line, hubAsk.infoSnapshot(this.#epoch), askWaitMs);
     const place =
       found === undefined
@@ -97,7 +96,7 @@ export class SnapshotCopy {
   async #agrees(sequence: number): Promise<boolean> {
     try {
       const get = hubAsk.getSnapshot(this.#epoch);
-      await compareAt(this.#ends, localGet(this.#stream), get, sequence);
+      await compareAt(this.#ends, streamAsk.get(this.#stream), get, sequence);
       return true;
     } catch (error) {
       if (error instanceof Forked) return false;
@@ -118,8 +117,7 @@ export class SnapshotCopy {
           // A manifest on the way there is of an older snapshot, and of no use any more.
           const kind = sequence === to ? "snapshotManifest" : "snapshotChunk";
           const subject = regionSubject[kind](this.#epoch);
-          const append = () => appendAt(this.#ends.region, subject, sequence, data);
-          if (!(await window.send(data.length, append))) break;
+          if (!(await window.sendAll(this.#ends.region, sequence, [{ subject, data }], false))) break;
           next += 1;
         }
       }

@@ -1,11 +1,11 @@
-import { appendAt } from "#platform/append.ts";
-import { streamRange } from "#platform/batch-get.ts";
-import { follow, StreamGap } from "#platform/follow.ts";
+import { batchLimits } from "#platform/append.ts";
+import { streamRange, type StreamState } from "#platform/batch-get.ts";
+import { followMany, StreamGap } from "#platform/follow.ts";
 import { pause, untilAborted } from "#platform/lifecycle.ts";
-import { hubAsk, hubSubject, regionStream, regionSubject, type Lane } from "#proto/names.ts";
+import { hubAsk, hubSubject, regionStream, regionSubject, streamAsk, type Lane } from "#proto/names.ts";
 import { AppendWindow } from "../append-window.ts";
 import { askWaitMs, awayPollMs, compareEveryMs, flight } from "../config.ts";
-import { compareAt, Forked, localGet, localInfo } from "../fork.ts";
+import { compareAt, Forked } from "../fork.ts";
 import type { Ends } from "../ends.ts";
 import type { LaneStates } from "../lane-states.ts";
 
@@ -43,10 +43,10 @@ export async function copyUp(up: UpLane, signal: AbortSignal): Promise<void> {
 /**
  * Asks the hub how far it is until it answers, and compares both ends there.
  *
- * @returns its last sequence; undefined when the signal aborts first
+ * @returns where it stands; undefined when the signal aborts first
  * @throws Forked
  */
-async function hubCursor(up: UpLane, signal: AbortSignal): Promise<number | undefined> {
+async function hubCursor(up: UpLane, signal: AbortSignal): Promise<StreamState | undefined> {
   while (!signal.aborted) {
     try {
       const cursor = await compareEnds(up);
@@ -61,21 +61,21 @@ async function hubCursor(up: UpLane, signal: AbortSignal): Promise<number | unde
   return undefined;
 }
 
-/** @returns the hub's last sequence. @throws Forked, or that one of the ends does not answer */
-async function compareEnds({ ends, lane, epoch }: UpLane): Promise<number> {
+/** @returns where the hub stands. @throws Forked, or that one of the ends does not answer */
+async function compareEnds({ ends, lane, epoch }: UpLane): Promise<StreamState> {
   const stream = regionStream.lane(lane, epoch);
   // The hub first: what it has was in the region before, so the region can only be further on.
   const there = await streamRange(ends.line, hubAsk.infoUp(lane, epoch), askWaitMs);
-  const here = await streamRange(ends.region, localInfo(stream), askWaitMs);
+  const here = await streamRange(ends.region, streamAsk.info(stream), askWaitMs);
   if (there.last > here.last) {
     throw new Forked(`the hub has message ${there.last}, the region ends at ${here.last}`);
   }
-  await compareAt(ends, localGet(stream), hubAsk.getUp(lane, epoch), there.last);
-  return there.last;
+  await compareAt(ends, streamAsk.get(stream), hubAsk.getUp(lane, epoch), there.last);
+  return there;
 }
 
 /** Copies from the message after the cursor until an append fails or the signal; waits for what is on its way. */
-async function copyFrom(up: UpLane, cursor: number, signal: AbortSignal): Promise<void> {
+async function copyFrom(up: UpLane, hub: StreamState, signal: AbortSignal): Promise<void> {
   const { ends, lane, region, epoch } = up;
   const attempt = new AbortController();
   const window = new AppendWindow(flight, () => attempt.abort());
@@ -83,10 +83,14 @@ async function copyFrom(up: UpLane, cursor: number, signal: AbortSignal): Promis
   const comparing = compareNowAndThen(up, attempt, over);
   const prefix = regionSubject.laneAll(lane, epoch).length - 1;
   try {
-    for await (const message of follow(ends.region, regionStream.lane(lane, epoch), cursor, over)) {
-      const subject = hubSubject.up(lane, region, epoch, message.subject.slice(prefix));
-      const { sequence, data } = message;
-      if (!(await window.send(data.length, () => appendAt(ends.line, subject, sequence, data)))) break;
+    const stream = regionStream.lane(lane, epoch);
+    for await (const messages of followMany(ends.region, stream, hub.last, over, batchLimits)) {
+      const [{ sequence } = { sequence: 0 }] = messages;
+      const renamed = messages.map(({ subject, data }) => ({
+        subject: hubSubject.up(lane, region, epoch, subject.slice(prefix)),
+        data,
+      }));
+      if (!(await window.sendAll(ends.line, sequence, renamed, hub.takesBatches))) break;
     }
   } finally {
     attempt.abort();

@@ -1,3 +1,4 @@
+import { refeedToken } from "#proto/names.ts";
 import type { ForkWhy, StreamEnd } from "./copy.ts";
 
 /** How far a region's epochs have come, in the region and at the hub. */
@@ -71,9 +72,6 @@ export function planBlock(epochs: readonly EpochEnds[]): readonly Segment[] {
     });
   return [...after("hub"), ...after("region")];
 }
-
-/** The subject token under which a message stands that was fed again. */
-export const refeedToken = "refeed";
 
 /**
  * Under which subject a message is fed again. From the hub only what `centre`
