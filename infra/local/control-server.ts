@@ -4,6 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LocalRunError } from "./errors.ts";
+import type { Slowness } from "./passage.ts";
+import type { ImpossibleFault, SiteFault, StoreCopy } from "./site-faults.ts";
 import type { ProcessStatus } from "./supervised-process.ts";
 
 /** A region's line to the capital. */
@@ -12,12 +14,21 @@ export interface LineStatus {
   readonly cut: boolean;
   /** The region's server has a connection through it. */
   readonly connected: boolean;
+  readonly slow: Slowness | null;
+  /** Connections stay, and no byte arrives. */
+  readonly halfOpen: boolean;
 }
 
 export interface NationStatus {
   readonly state: "starting" | "running" | "stopping";
   readonly services: readonly ProcessStatus[];
   readonly lines: readonly LineStatus[];
+  /** What was done to storage and clocks, and not mended yet. */
+  readonly faults: readonly SiteFault[];
+  /** Copies of stores that can be put back. */
+  readonly copies: readonly StoreCopy[];
+  /** What this machine cannot do. */
+  readonly impossible: readonly ImpossibleFault[];
 }
 
 /** What can be asked of a running nation, in this process or through its control socket. */
@@ -25,6 +36,9 @@ export interface Control {
   status(): Promise<NationStatus>;
   /** Cuts a region's line to the capital. */
   cut(region: string): Promise<void>;
+  slow(region: string, slowness: Slowness): Promise<void>;
+  halfOpen(region: string): Promise<void>;
+  /** Mends a line, whatever was done to it. */
   heal(region: string): Promise<void>;
   /** `kill -9`; the supervisor starts it again. */
   kill(site: string, service: string): Promise<void>;
@@ -34,6 +48,15 @@ export interface Control {
   /** Ends one service in order, and keeps it ended until `startService`. */
   stopService(site: string, service: string): Promise<void>;
   startService(site: string, service: string): Promise<void>;
+  /** Leaves no byte on the disk of a process; `free` gives it its own disk back. */
+  fill(site: string, service: string): Promise<void>;
+  free(site: string, service: string): Promise<void>;
+  /** Copies the stores of processes as they are at one moment. */
+  snapshot(site: string, services: readonly string[]): Promise<void>;
+  /** Puts those copies back: what was learned since is gone. */
+  restore(site: string, services: readonly string[]): Promise<void>;
+  /** Makes the clock of a site's Node and PostgreSQL processes wrong; 0: right. */
+  skew(site: string, aheadSeconds: number): Promise<void>;
   /** Starts further regions in the running nation. */
   addRegions(regions: readonly string[]): Promise<void>;
   /** Ends the whole run; resolves when the runner has begun to. */
@@ -62,6 +85,14 @@ const actions: Readonly<Record<string, Action>> = {
   resume: (control, [site = "", service = ""]) => control.resume(site, service),
   "stop-service": (control, [site = "", service = ""]) => control.stopService(site, service),
   "start-service": (control, [site = "", service = ""]) => control.startService(site, service),
+  slow: (control, [region = "", latencyMs, bytesPerSecond]) =>
+    control.slow(region, { latencyMs: Number(latencyMs), bytesPerSecond: Number(bytesPerSecond) }),
+  "half-open": (control, [region = ""]) => control.halfOpen(region),
+  fill: (control, [site = "", service = ""]) => control.fill(site, service),
+  free: (control, [site = "", service = ""]) => control.free(site, service),
+  snapshot: (control, [site = "", ...services]) => control.snapshot(site, services),
+  restore: (control, [site = "", ...services]) => control.restore(site, services),
+  skew: (control, [site = "", aheadSeconds]) => control.skew(site, Number(aheadSeconds)),
   "add-regions": (control, regions) => control.addRegions(regions),
   stop: (control) => control.stop(),
 };

@@ -27,6 +27,14 @@ export function connectControl(dataFolder: string): Control {
     resume: (site, service) => order("resume", site, service),
     stopService: (site, service) => order("stop-service", site, service),
     startService: (site, service) => order("start-service", site, service),
+    slow: (region, { latencyMs, bytesPerSecond }) =>
+      order("slow", region, String(latencyMs), String(bytesPerSecond)),
+    halfOpen: (region) => order("half-open", region),
+    fill: (site, service) => order("fill", site, service),
+    free: (site, service) => order("free", site, service),
+    snapshot: (site, services) => order("snapshot", site, ...services),
+    restore: (site, services) => order("restore", site, ...services),
+    skew: (site, aheadSeconds) => order("skew", site, String(aheadSeconds)),
     addRegions: (regions) => order("add-regions", ...regions),
     stop: () => order("stop"),
   };

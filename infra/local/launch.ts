@@ -17,6 +17,7 @@ import type {
 import { archiveSettings } from "../blueprint/wal-archive.ts";
 import { findTool } from "../toolchain/tools.ts";
 import { siteBackups } from "./backups.ts";
+import { SiteClock } from "./clock.ts";
 import { writeWhole, type DataFolder } from "./data-folder.ts";
 import { instanceNames, type Instance } from "./instances.ts";
 import { lineKey, portKey, type Ports } from "./ports.ts";
@@ -31,7 +32,8 @@ export const checkoutFolder = join(import.meta.dirname, "..", "..");
 /** One process, ready to be started. */
 export interface Launch {
   readonly command: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
+  /** At the moment of a start. */
+  readonly environment: () => Readonly<Record<string, string>>;
   readonly workingFolder: string;
   /** Before each start of the process. */
   readonly prepare: () => Promise<void>;
@@ -87,6 +89,7 @@ export function launchOf(instance: Instance, context: LaunchContext): Launch {
 const quietFlags = ["--disable-warning=ExperimentalWarning", "--disable-warning=DEP0123"];
 
 function launchService(instance: Instance, main: string, context: LaunchContext): Launch {
+  const clock = new SiteClock(context.folder, context.stack.site);
   const environment = Object.fromEntries(
     Object.entries(instance.workload.environment).map(([name, value]) => [
       name,
@@ -95,7 +98,7 @@ function launchService(instance: Instance, main: string, context: LaunchContext)
   );
   return {
     command: [findTool("node"), ...quietFlags, main],
-    environment: { PATH: process.env["PATH"] ?? "", ...environment },
+    environment: () => ({ PATH: process.env["PATH"] ?? "", ...environment, ...clock.environment }),
     workingFolder: checkoutFolder,
     prepare: async () => undefined,
     probe: readinessProbe(instance, context),
@@ -172,7 +175,7 @@ function launchNats(instance: Instance, server: NatsServer, context: LaunchConte
   };
   return {
     command: [findTool("nats-server"), "--config", configurationFile],
-    environment: { PATH: process.env["PATH"] ?? "", [nodeVariable]: instance.name },
+    environment: () => ({ PATH: process.env["PATH"] ?? "", [nodeVariable]: instance.name }),
     workingFolder: place,
     prepare: async () => {
       if (server.hub === undefined) {
@@ -205,13 +208,14 @@ function clusterOf(
 function launchPostgres(instance: Instance, server: PostgresServer, context: LaunchContext): Launch {
   const { stack, folder, ports, secrets } = context;
   const storage = folder.storage(stack.site, instance.name, server.storage);
+  const clock = new SiteClock(folder, stack.site);
   mkdirSync(dirname(storage), { recursive: true, mode: 0o700 });
   const port = ports.port(portKey(stack.site, instance.name, server.port));
   const backups = context.backups === undefined ? undefined : siteBackups(context.backups, stack.site);
   if (backups !== undefined) mkdirSync(join(backups, "wal"), { recursive: true, mode: 0o700 });
   return {
     command: postgresCommand(storage, server, port, backups === undefined ? {} : archiveSettings(backups)),
-    environment: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
+    environment: () => ({ PATH: process.env["PATH"] ?? "", LC_ALL: "C", ...clock.environment }),
     workingFolder: dirname(storage),
     prepare: () => {
       takeRestored(storage);

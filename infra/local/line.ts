@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import type { LineStatus } from "./control-server.ts";
 import { Passage, type LineCondition, type Slowness } from "./passage.ts";
 import { loopback } from "./ports.ts";
 
@@ -31,16 +32,14 @@ export class Line {
     this.#turn = port;
   }
 
-  get isCut(): boolean {
-    return this.#server === undefined;
-  }
-  get condition(): LineCondition {
-    return this.#condition;
-  }
-
-  /** Whether the region's server has a connection through the line now. */
-  get isConnected(): boolean {
-    return this.#sockets.size > 0;
+  get status(): Omit<LineStatus, "region"> {
+    const { slow, halfOpen } = this.#condition;
+    return {
+      cut: this.#server === undefined,
+      connected: this.#sockets.size > 0,
+      slow: slow ?? null,
+      halfOpen,
+    };
   }
 
   /** Opens the line, and lets everything through as it comes. */

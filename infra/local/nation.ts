@@ -13,6 +13,8 @@ import { boundLogs } from "./logs.ts";
 import { NationParts } from "./nation-parts.ts";
 import type { RunFile } from "./run-file.ts";
 import { Limit } from "./limit.ts";
+import type { Slowness } from "./passage.ts";
+import { impossibleFaults } from "./site-faults.ts";
 import { SiteRun } from "./site-run.ts";
 import type { ProcessStatus } from "./supervised-process.ts";
 
@@ -33,6 +35,8 @@ export interface NationOptions {
   readonly backups?: string;
   /** Nodes of the hub: an odd number; those that the data folder has, or one, when absent. */
   readonly hubNodes?: number;
+  /** Lets the clocks of sites become wrong without a restart of what sees them. */
+  readonly preparesClocks?: boolean;
   readonly logLevel?: "debug" | "info" | "warn" | "error";
   /** Takes one line for people at a time. */
   readonly log?: (line: string) => void;
@@ -153,8 +157,11 @@ class RunningNation implements Nation {
       state: this.#state,
       services: sites.flatMap((site) => site.statuses),
       lines: sites.flatMap(({ stack, line }) =>
-        line === undefined ? [] : [{ region: stack.site, cut: line.isCut, connected: line.isConnected }],
+        line === undefined ? [] : [{ region: stack.site, ...line.status }],
       ),
+      faults: sites.flatMap(({ faults }) => faults.faults),
+      copies: sites.flatMap(({ faults }) => faults.copies),
+      impossible: impossibleFaults(),
     };
   }
 
@@ -163,6 +170,27 @@ class RunningNation implements Nation {
   }
   async heal(region: string): Promise<void> {
     await this.#region(region).line?.heal();
+  }
+  async slow(region: string, slowness: Slowness): Promise<void> {
+    await this.#region(region).line?.slow(slowness);
+  }
+  async halfOpen(region: string): Promise<void> {
+    await this.#region(region).line?.halfOpen();
+  }
+  async fill(site: string, service: string): Promise<void> {
+    await this.#site(site).faults.fill(service);
+  }
+  async free(site: string, service: string): Promise<void> {
+    await this.#site(site).faults.free(service);
+  }
+  async snapshot(site: string, services: readonly string[]): Promise<void> {
+    await this.#site(site).faults.snapshot(services);
+  }
+  async restore(site: string, services: readonly string[]): Promise<void> {
+    await this.#site(site).faults.restore(services);
+  }
+  async skew(site: string, aheadSeconds: number): Promise<void> {
+    await this.#site(site).faults.skew(aheadSeconds);
   }
   async kill(site: string, service: string): Promise<void> {
     this.#site(site).process(service).kill();
@@ -207,6 +235,13 @@ class RunningNation implements Nation {
       resume: (site, service) => this.resume(site, service),
       stopService: (site, service) => this.stopService(site, service),
       startService: (site, service) => this.startService(site, service),
+      slow: (region, slowness) => this.slow(region, slowness),
+      halfOpen: (region) => this.halfOpen(region),
+      fill: (site, service) => this.fill(site, service),
+      free: (site, service) => this.free(site, service),
+      snapshot: (site, services) => this.snapshot(site, services),
+      restore: (site, services) => this.restore(site, services),
+      skew: (site, aheadSeconds) => this.skew(site, aheadSeconds),
       addRegions: (regions) => this.addRegions(regions),
       stop: async () => {
         void this.stop();
@@ -222,6 +257,7 @@ class RunningNation implements Nation {
           folder: this.#parts.folder,
           starts: this.#starts,
           only: this.#options.only,
+          preparesClock: this.#options.preparesClocks === true,
           onChange: (status) => this.#changed(status),
         }),
     );

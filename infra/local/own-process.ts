@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * Names one run of one process: a process id alone is given to somebody else
@@ -36,6 +37,29 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+const stillWaitMs = 5;
+const stillWaitMsMax = 5_000;
+
+/** Waits until no thread of processes that were sent SIGSTOP runs any more; throws when one does not stop. */
+export async function untilStill(pids: readonly number[]): Promise<void> {
+  for (const endMs = Date.now() + stillWaitMsMax; !pids.every(isStill);) {
+    if (Date.now() > endMs) throw new Error(`processes ${pids.join(", ")} do not stop`);
+    await sleep(stillWaitMs);
+  }
+}
+
+function isStill(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).every((task) => {
+      const status = readFileSync(`/proc/${pid}/task/${task}/stat`, "utf8");
+      return status.slice(status.lastIndexOf(")") + 2).startsWith("T");
+    });
+  } catch {
+    // A process that is gone does nothing either.
+    return true;
   }
 }
 

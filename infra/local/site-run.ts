@@ -4,6 +4,7 @@ import { LocalRunError } from "./errors.ts";
 import { instanceNames, instancesOf } from "./instances.ts";
 import { launchOf, type LaunchContext } from "./launch.ts";
 import type { Limit } from "./limit.ts";
+import { SiteFaults } from "./site-faults.ts";
 import { Line } from "./line.ts";
 import { lineKey, portKey } from "./ports.ts";
 import { SupervisedProcess, type ProcessStatus } from "./supervised-process.ts";
@@ -12,6 +13,7 @@ import { SupervisedProcess, type ProcessStatus } from "./supervised-process.ts";
 export class SiteRun {
   readonly stack: Stack;
   readonly line: Line | undefined;
+  readonly faults: SiteFaults;
   readonly #processes: ReadonlyMap<string, SupervisedProcess>;
   #stopping = false;
 
@@ -21,9 +23,10 @@ export class SiteRun {
     readonly starts: Limit;
     /** Workloads that are run; all when absent. */
     readonly only?: readonly WorkloadName[] | undefined;
+    readonly preparesClock: boolean;
     readonly onChange: (status: ProcessStatus) => void;
   }) {
-    const { context, folder, starts, only, onChange } = options;
+    const { context, folder, starts, only, preparesClock, onChange } = options;
     this.stack = context.stack;
     const { site } = this.stack;
     this.line = site === capitalSite ? undefined : lineOf(context);
@@ -43,10 +46,21 @@ export class SiteRun {
           }),
         ]),
     );
+    this.faults = new SiteFaults({
+      site,
+      folder,
+      preparesClock,
+      process: (service) => this.process(service),
+      all: () => this.#all,
+    });
+  }
+
+  get #all(): readonly SupervisedProcess[] {
+    return [...this.#processes.values()];
   }
 
   get statuses(): readonly ProcessStatus[] {
-    return [...this.#processes.values()].map(({ status }) => status);
+    return this.#all.map(({ status }) => status);
   }
 
   /** @throws LocalRunError `unknown-service` */
@@ -64,7 +78,7 @@ export class SiteRun {
 
   /** All processes of a workload. */
   processesOf(workload: WorkloadName): readonly SupervisedProcess[] {
-    return [...this.#processes.values()].filter((process) => process.workload.name === workload);
+    return this.#all.filter((process) => process.workload.name === workload);
   }
 
   /**
@@ -72,9 +86,10 @@ export class SiteRun {
    * ready. Resolves when all are ready; rejects with the first that does not start.
    */
   async start(): Promise<void> {
+    await this.faults.recover();
     await this.line?.heal();
     await Promise.all(
-      [...this.#processes.values()].map(async (process) => {
+      this.#all.map(async (process) => {
         await Promise.all(
           process.workload.after.flatMap((name) => this.processesOf(name)).map(({ ready }) => ready),
         );
@@ -88,7 +103,7 @@ export class SiteRun {
   /** Stops all, those first that nobody needs; then closes the line. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    const processes = [...this.#processes.values()];
+    const processes = this.#all;
     const depths = processes.map(({ workload }) => this.#depth(workload));
     for (let depth = Math.max(0, ...depths); depth >= 0; depth -= 1) {
       await Promise.all(
@@ -96,6 +111,7 @@ export class SiteRun {
       );
     }
     await this.line?.cut();
+    await this.faults.recover();
   }
 
   #depth(workload: Workload): number {

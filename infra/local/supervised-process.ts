@@ -10,7 +10,7 @@ import type { Launch } from "./launch.ts";
 import { forgetPid, keepPid } from "./leftovers.ts";
 import type { Limit } from "./limit.ts";
 import { reasonIn, sizeOf, tailOf } from "./logs.ts";
-import { descendants, signalProcess } from "./own-process.ts";
+import { descendants, signalProcess, untilStill } from "./own-process.ts";
 
 export type ProcessState =
   "starting" | "ready" | "unready" | "restarting" | "paused" | "stopping" | "stopped";
@@ -36,6 +36,7 @@ const steadyRunMs = 30_000;
 /** So many failed starts in a row, before it was ever ready, and the start of the nation has failed. */
 const failedStartsMax = 6;
 const probeWaitMs = 150;
+const readyWaitMs = 20_000;
 const steadyProbeMs = 5_000;
 /** A start keeps its place in the queue for so long at most: it may wait for another that has none yet. */
 const startPlaceMs = 5_000;
@@ -59,6 +60,8 @@ export class SupervisedProcess {
   #abort = new AbortController();
   /** Aborted when the next probe must not wait its turn. */
   #probeNow = new AbortController();
+  /** Its store is being copied: it must neither end nor start meanwhile. */
+  #isHeldStill = false;
   #wasReady = Promise.withResolvers<void>();
 
   constructor(options: {
@@ -150,8 +153,35 @@ export class SupervisedProcess {
     this.#probeNow = new AbortController();
   }
 
+  /**
+   * Does something while the process, with all its children, is still: nothing
+   * of its storage changes. One that is stopped is still anyway.
+   *
+   * @throws LocalRunError `wrong-state` while it is being started again
+   */
+  async whileStill(work: () => Promise<void>): Promise<void> {
+    const pid = this.#state === "stopped" ? undefined : this.#requireChild().pid;
+    const isOurs = pid !== undefined && this.#state !== "paused";
+    this.#isHeldStill = true;
+    try {
+      if (isOurs) this.#signalAll("SIGSTOP");
+      if (pid !== undefined) await untilStill([pid, ...descendants(pid)]);
+      await work();
+    } finally {
+      this.#isHeldStill = false;
+      if (isOurs) this.#signalAll("SIGCONT");
+    }
+  }
+
+  /** Resolves when it is ready, or after a while. */
+  async untilReady(): Promise<void> {
+    const endMs = Date.now() + readyWaitMs;
+    while (this.#state !== "ready" && Date.now() < endMs) await sleep(probeWaitMs);
+  }
+
   #requireChild(): ChildProcess {
-    if (this.#child?.pid !== undefined && this.#child.exitCode === null) return this.#child;
+    if (!this.#isHeldStill && this.#child?.pid !== undefined && this.#child.exitCode === null)
+      return this.#child;
     throw new LocalRunError({
       code: "wrong-state",
       field: "service",
@@ -274,7 +304,7 @@ export class SupervisedProcess {
     try {
       const child = spawn(file, parameters, {
         cwd: this.#launch.workingFolder,
-        env: { ...this.#launch.environment },
+        env: { ...this.#launch.environment() },
         stdio: ["ignore", log, log],
         // A process group of its own: Ctrl-C in the terminal reaches the runner alone, which stops all in order.
         detached: true,

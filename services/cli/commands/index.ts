@@ -139,7 +139,21 @@ export const commands: readonly CommandEntry[] = [
     summary: "faults of the local run, to see what holds",
     children: [
       { name: "cut", summary: "cut a region's line to the capital", load: () => import("./local/cut.ts") },
-      { name: "heal", summary: "mend a line that was cut", load: () => import("./local/heal.ts") },
+      {
+        name: "slow",
+        summary: "give a region's line latency and little bandwidth",
+        load: () => import("./local/slow.ts"),
+      },
+      {
+        name: "half-open",
+        summary: "let a region's line carry no byte, while its connections stay",
+        load: () => import("./local/half-open.ts"),
+      },
+      {
+        name: "heal",
+        summary: "mend everything that was done to a site",
+        load: () => import("./local/heal.ts"),
+      },
       {
         name: "kill",
         summary: "kill -9 a process; it is started again",
@@ -147,6 +161,22 @@ export const commands: readonly CommandEntry[] = [
       },
       { name: "pause", summary: "stop a process without ending it", load: () => import("./local/pause.ts") },
       { name: "resume", summary: "let a paused process go on", load: () => import("./local/resume.ts") },
+      {
+        name: "fill",
+        summary: "leave no byte on the disk of a process (as root)",
+        load: () => import("./local/fill.ts"),
+      },
+      { name: "snapshot", summary: "copy stores as they are now", load: () => import("./local/snapshot.ts") },
+      {
+        name: "restore",
+        summary: "put copies of stores back, as an old backup would be",
+        load: () => import("./local/restore.ts"),
+      },
+      {
+        name: "skew",
+        summary: "make a site's clock wrong (with libfaketime)",
+        load: () => import("./local/skew.ts"),
+      },
     ],
   },
   {

@@ -5,7 +5,7 @@ import { withSession } from "../action.ts";
 import { dataFolderOf } from "../login-file.ts";
 import { isOutage } from "../failure.ts";
 import { examples, type GlobalOptions } from "../options.ts";
-import { answer, note, table } from "../output.ts";
+import { answer, note, shownTime, table } from "../output.ts";
 import { first } from "../people.ts";
 import type { Session } from "../session.ts";
 
@@ -53,7 +53,8 @@ async function run(session: Session, options: GlobalOptions): Promise<void> {
     service,
     state,
   }));
-  answer(options, { regions, alarms, services }, () => [
+  const faults = processes === undefined ? [] : faultLines(processes);
+  answer(options, { regions, alarms, services, faults }, () => [
     ...regionTable(regions),
     ...alarmLines("capital", alarms),
     ...regions.flatMap((each) => alarmLines(each.region, each.alarms)),
@@ -151,9 +152,25 @@ function serviceLines(status: ProcessesStatus | undefined): string[] {
     String(restarts),
     state === "ready" ? "" : why,
   ]);
-  const cut = status.lines.filter((line) => line.cut).map(({ region }) => region);
+  return [...table(["region", "service", "state", "restarts", "why"], rows), ...faultLines(status)];
+}
+
+/** What was done on purpose (`qalqan local`), one line each. */
+function faultLines({ lines, faults, copies }: ProcessesStatus): string[] {
   return [
-    ...table(["region", "service", "state", "restarts", "why"], rows),
-    ...(cut.length === 0 ? [] : [`lines cut by \`local cut\`: ${cut.join(", ")}`]),
+    ...lines.flatMap(({ region, cut, slow, halfOpen }) => [
+      ...(cut ? [`fault: the line of ${region} is cut`] : []),
+      ...(halfOpen ? [`fault: the line of ${region} is half-open`] : []),
+      ...(slow === null
+        ? []
+        : [`fault: the line of ${region} is slow: ${slow.latencyMs} ms, ${slow.bytesPerSecond} bytes/s`]),
+    ]),
+    ...faults.map(({ site, service, kind, detail }) =>
+      ["fault:", service === "" ? site : `${site}/${service}`, kind, `(${detail})`].join(" "),
+    ),
+    ...copies.map(
+      ({ site, service, takenAtMs }) =>
+        `copy of ${site}/${service} of ${shownTime(takenAtMs)}: \`local restore\` puts it back`,
+    ),
   ];
 }

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { defineProcessFault } from "../../local-fault.ts";
+import { processFault } from "../../local-fault.ts";
 import { examples } from "../../options.ts";
 
 export function define(command: Command): void {
-  defineProcessFault(command, "resumed", (control, site, service) => control.resume(site, service));
+  processFault(command, "resumed", (control, site, service) => control.resume(site, service));
   examples(command, "qalqan local resume astana/screening", "qalqan local resume capital/coordination");
 }
