@@ -97,8 +97,19 @@ export const hubAsk = {
   infoUp: (lane: Lane, epoch: number) => `hub.info.${upToken(lane)}.${epoch}`,
 } as const;
 
-/** What a server of the hub answers to its own account, about itself and its connections. */
+/** A region's account at the hub: its line ends in it. */
+export const regionAccount = {
+  of: (region: string) => `REGION-${region}`,
+  /** Undefined: the account is no region's. */
+  regionOf: (account: string) => /^REGION-(.+)$/.exec(account)?.[1],
+} as const;
+
+/** What a server of the hub answers to its own account, about itself and its connections, and what it tells. */
 export const systemSubject = {
+  /** A connection of an account has ended, and why; leaf nodes are among them. */
+  disconnected: "$SYS.ACCOUNT.*.DISCONNECT",
+  /** Somebody was not let in. */
+  notLetIn: "$SYS.SERVER.*.CLIENT.AUTH.ERR",
   reload: (server: string) => `$SYS.REQ.SERVER.${server}.RELOAD`,
   connections: (server: string) => `$SYS.REQ.SERVER.${server}.CONNZ`,
   kick: (server: string) => `$SYS.REQ.SERVER.${server}.KICK`,

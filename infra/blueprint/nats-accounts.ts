@@ -6,6 +6,7 @@ import {
   hubSubject,
   lanes,
   regionStream,
+  systemSubject,
   type Lane,
 } from "#proto/names.ts";
 import { secretName } from "./parts.ts";
@@ -202,6 +203,9 @@ export function lineStreams(region: string): readonly string[] {
 const upSubjects = (region: string): readonly string[] =>
   lanes.map((lane) => hubSubject.upAnyEpoch(lane, region));
 
+/** What the hub tells the capital of connections that it has ended or not let in: coordination's audit keeps it. */
+export const systemStreams: readonly string[] = [systemSubject.disconnected, systemSubject.notLetIn];
+
 /** The capital's own user: it changes the hub's streams, and cannot write as a region. */
 export const coordinationUser: NatsUser = {
   name: "coordination",
@@ -218,7 +222,9 @@ export const coordinationUser: NatsUser = {
         "$JS.FC.>",
       ],
     },
-    subscribe: { allow: [inbox, "up.>", "upu.>", "national.>", "for.>", "snapshot.>", "live.>"] },
+    subscribe: {
+      allow: [inbox, "up.>", "upu.>", "national.>", "for.>", "snapshot.>", "live.>", ...systemStreams],
+    },
   },
 };
 

@@ -1,3 +1,4 @@
+import { regionAccount } from "#proto/names.ts";
 import {
   capitalExports,
   coordinationUser,
@@ -8,6 +9,7 @@ import {
   lineUser,
   regionImports,
   regionUsers,
+  systemStreams,
   systemUser,
   type Epochs,
   type Export,
@@ -197,24 +199,28 @@ export function hubAccounts(keys: HubKeys, epochs: Epochs = firstEpochs): string
     "    exports: [",
     ...capitalExports(regions, epochs).map((item) => `      ${exported(item)}`),
     "    ]",
+    "    imports: [",
+    ...systemStreams.map((subject) => `      { stream: { account: SYSTEM, subject: ${quote(subject)} } }`),
+    "    ]",
     "  }",
-    ...regions.map((region) => regionAccount(region, keys.leaf.get(region) ?? [], epochs)),
+    ...regions.map((region) => accountOfRegion(region, keys.leaf.get(region) ?? [], epochs)),
     "  SYSTEM {",
     indent(
       users([systemUser], () => keys.system),
       "    ",
     ),
+    "    exports: [",
+    ...systemStreams.map((subject) => `      { stream: ${quote(subject)}, accounts: [CAPITAL] }`),
+    "    ]",
     "  }",
     "}",
     "system_account: SYSTEM",
   ].join("\n")}\n`;
 }
 
-const accountOf = (region: string): string => `REGION-${region}`;
-
-function regionAccount(region: string, keys: readonly string[], epochs: Epochs): string {
+function accountOfRegion(region: string, keys: readonly string[], epochs: Epochs): string {
   return [
-    `  ${accountOf(region)} {`,
+    `  ${regionAccount.of(region)} {`,
     "    users: [",
     ...keys.map((key) => `      { nkey: ${key}, permissions: ${permissions(leafPermissions(region))} }`),
     "    ]",
@@ -227,7 +233,7 @@ function regionAccount(region: string, keys: readonly string[], epochs: Epochs):
 
 function exported({ kind, subject, manyAnswers, regions }: Export): string {
   const response = manyAnswers === true ? ", response_type: stream" : "";
-  return `{ ${kind}: ${quote(subject)}${response}, accounts: ${list(regions.map(accountOf))} }`;
+  return `{ ${kind}: ${quote(subject)}${response}, accounts: ${list(regions.map(regionAccount.of))} }`;
 }
 
 function imported({ kind, subject, as }: Import): string {

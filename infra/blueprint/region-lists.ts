@@ -9,17 +9,33 @@ export interface NationRegion {
   readonly ru: string;
   readonly lat: number;
   readonly lon: number;
+  /** What became of the key of its line, in the order of time; absent: it is the first one. */
+  readonly keyChanges?: readonly KeyChange[];
 }
 
-/** JSON list of the regions that belong to the nation, with names and places. */
-export function nationList(regions: readonly Region[]): string {
-  const list = regions.map(({ slug, iso, names, coordinates }): NationRegion => ({
-    slug,
-    iso,
-    ...names,
-    lat: coordinates.latitude,
-    lon: coordinates.longitude,
-  }));
+/** The key of a region's line was revoked, or another one given. */
+export interface KeyChange {
+  /** Milliseconds since 1970: from then on what the hub stores of a revoked region is refused. */
+  readonly atMs: number;
+  readonly change: "revoked" | "renewed";
+}
+
+/** JSON list of the regions that belong to the nation, with names, places, and what became of their keys. */
+export function nationList(
+  regions: readonly Region[],
+  keyChangesOf: (slug: string) => readonly KeyChange[] = () => [],
+): string {
+  const list = regions.map(({ slug, iso, names, coordinates }): NationRegion => {
+    const keyChanges = keyChangesOf(slug);
+    return {
+      slug,
+      iso,
+      ...names,
+      lat: coordinates.latitude,
+      lon: coordinates.longitude,
+      ...(keyChanges.length > 0 && { keyChanges }),
+    };
+  });
   return JSON.stringify(list, undefined, 2);
 }
 

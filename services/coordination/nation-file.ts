@@ -4,6 +4,9 @@ import { z } from "zod";
 import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 
+/** Far more than a key is revoked in a region's life. */
+const keyChangesMax = 1_000;
+
 /** A region as the nation's file says it; what the console page shows of it. */
 const regionSchema = z.object({
   slug: z.string().regex(/^[a-z]+(-[a-z]+)*$/, "expected a slug such as west-kazakhstan"),
@@ -14,6 +17,11 @@ const regionSchema = z.object({
   /** Of its centre, degrees (WGS 84). */
   lat: z.number(),
   lon: z.number(),
+  /** What became of the key of its line, in the order of time; none: it is the first one. */
+  keyChanges: z
+    .array(z.object({ atMs: z.number().int().nonnegative(), change: z.enum(["revoked", "renewed"]) }))
+    .max(keyChangesMax)
+    .default([]),
 });
 
 export type NationRegion = z.output<typeof regionSchema>;

@@ -12,10 +12,13 @@ import { CoordinationService } from "#proto/qalqan/coordination/v1/coordination.
 import { Capital } from "./capital.ts";
 import { leaderLockKey, type CoordinationConfig } from "./config.ts";
 import { serveHttp } from "./http/server.ts";
+import { hearHub } from "./consumers/hub-events.ts";
 import { ensureHubStreams } from "./hub-streams.ts";
+import { auditKeys, knowKeys } from "./key-watch.ts";
 import { Leader } from "./leader.ts";
 import { LeaderLink } from "./leader-link.ts";
 import { readNation, watchNation } from "./nation-file.ts";
+import { showRefusals } from "./refusal-alarms.ts";
 import { coordinationMethods } from "./rpc/index.ts";
 import { migrations } from "./store/migrations.ts";
 
@@ -88,16 +91,23 @@ export async function startCoordination(
       ...{ database, connection, log, lifecycle, alarms: capital.alarms },
       snapshots: { rowsMin: config.SNAPSHOT_ROWS_MIN, messagesMin: config.SNAPSHOT_MESSAGES_MIN },
     });
+    // Before it reads anything: what a revoked key has sent is refused from the first message on.
+    knowKeys(leader.state, nation, capital.alarms);
     await leader.enrol(nation.map(({ slug }) => slug));
     capital.leader = leader;
     readiness = { ready: true, why: "leads" };
     log.info({ sequence: leader.state.sequence, regions: nation.length }, "leads");
+    const { refusals } = leader.state;
+    lifecycle.run("refusals at the hub", (each) => hearHub(connection, refusals, each));
+    lifecycle.run("alarms of refusals", (each) => showRefusals(refusals, capital.alarms, each));
     lifecycle.run("list of regions", (each) =>
       watchNation(config.REGIONS_FILE, log, each, async (regions) => {
         const slugs = regions.map(({ slug }) => slug);
+        knowKeys(leader.state, regions, capital.alarms);
         await ensureHubStreams(connection, slugs, config.HUB_REPLICAS, log, each);
         await leader.enrol(slugs);
         capital.regions = regions;
+        await auditKeys(database, leader, regions);
       }),
     );
     await leader.run(signal);

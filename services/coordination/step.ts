@@ -1,9 +1,10 @@
 import type { LaneMessage } from "./consumers/lanes.ts";
 import { shareIntelligence } from "./domain/share-intelligence.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
+import { isFarAhead } from "./domain/plausible.ts";
 import { noChanges, type Changes, type LaneMove } from "./domain/changes.ts";
 import { acceptDirectives, acceptApprovals } from "./domain/accept.ts";
-import { admit, emptyIntake, type Intake } from "./domain/intake.ts";
+import { admit, emptyIntake, refuse, type Intake } from "./domain/intake.ts";
 import { NationalBatchDraft } from "./domain/national-batch.ts";
 import { refold, type Known } from "./domain/refold.ts";
 import { RegionBatchesDraft } from "./domain/region-batch.ts";
@@ -46,10 +47,15 @@ export async function takeIn(
   const intake = emptyIntake();
   for (const message of messages) {
     const { region, stream, epoch, sequence, heardAtMs } = message;
-    admit(intake, message.event, { region, stream, epoch, sequence, heardAtMs });
+    const place = { region, stream, epoch, sequence, heardAtMs };
     const knowledge = state.region(region, changes.nowMs);
-    knowledge.heardAtMs = Math.max(knowledge.heardAtMs, heardAtMs);
     moveLane(changes.lanes, message);
+    if (knowledge.isRefusedAt(heardAtMs)) {
+      refuse(intake, place, "key-revoked");
+      continue;
+    }
+    admit(intake, message.event, place);
+    knowledge.heardAtMs = Math.max(knowledge.heardAtMs, heardAtMs);
   }
   takeReceipts(intake, state, changes);
   for (const { region, epoch, streams } of intake.reports)
@@ -67,9 +73,11 @@ export async function takeIn(
     shareIntelligence(intake, await loadIntelligence(database, ids), state, step);
   }
   for (const { region, stream, reason, firstSequence, count } of intake.refused.values()) {
-    const detail = JSON.stringify({ stream, reason, firstSequence, count });
-    changes.audit.push({ actor: `stream ${stream}`, role: "", region, what: "refused", detail });
+    const refused = { actor: `stream ${stream}`, region, what: "refused" };
+    const detail = { stream, reason, firstSequence };
+    state.refusals.note(`${stream} ${reason}`, { ...refused, detail }, count, changes.nowMs);
   }
+  changes.audit.push(...state.refusals.due(changes.nowMs));
   return intake;
 }
 
@@ -131,6 +139,10 @@ function takeTrunks(intake: Intake, state: CapitalState, changes: Changes): void
   const latest = new Map<string, (typeof changes.trunks)[number]>();
   for (const { region, trunk: set } of intake.trunks) {
     const { trunk, revision, direction } = set;
+    if (isFarAhead(revision, state.trunks.revisionOf(region, trunk))) {
+      refuse(intake, { region, stream: `of ${region}`, epoch: 0, sequence: 0, heardAtMs: 0 }, "far-ahead");
+      continue;
+    }
     if (!state.trunks.isNews(region, trunk, revision)) continue;
     const before = state.trunks.directionOf(trunk);
     state.trunks.set(region, trunk, revision, direction);

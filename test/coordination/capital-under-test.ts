@@ -8,6 +8,7 @@ import { NationalTable } from "#domain/national-table.ts";
 import type { Role } from "#domain/vocabulary.ts";
 import { capitalStack } from "#infra/blueprint/capital-stack.ts";
 import { hubAccounts, hubConfiguration } from "#infra/blueprint/nats-configuration.ts";
+import type { KeyChange } from "#infra/blueprint/region-lists.ts";
 import type { NatsServer, PostgresServer } from "#infra/blueprint/stack.ts";
 import { Authority } from "#infra/local/authority.ts";
 import { DataFolder } from "#infra/local/data-folder.ts";
@@ -105,10 +106,17 @@ export class CapitalUnderTest {
     return { ca: read("TLS_CA_FILE"), cert: read("TLS_CERT_FILE"), key: read("TLS_KEY_FILE") };
   }
 
-  writeRegions(slugs: readonly string[]): void {
+  /** @param keyChanges what became of the keys of some of them */
+  writeRegions(
+    slugs: readonly string[],
+    keyChanges: Readonly<Record<string, readonly KeyChange[]>> = {},
+  ): void {
     const place = { iso: "KZ-00", en: "Region", kk: "Өңір", ru: "Регион", lat: 51, lon: 71 };
     const file = this.#environment["REGIONS_FILE"] ?? "";
-    writeFileSync(file, JSON.stringify(slugs.map((slug) => ({ slug, ...place }))));
+    writeFileSync(
+      file,
+      JSON.stringify(slugs.map((slug) => ({ slug, ...place, keyChanges: keyChanges[slug] }))),
+    );
   }
 
   /** What a region's replication does: one event, as the next message of its lane at the hub. */

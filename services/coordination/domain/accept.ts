@@ -1,7 +1,8 @@
 import { regionOfId } from "#domain/vocabulary.ts";
 import type { Approval, Directive } from "#proto/qalqan/events/v1/events.ts";
 import type { Changes } from "./changes.ts";
-import { refuse, type Intake } from "./intake.ts";
+import { refuse, type Intake, type RefusedReason } from "./intake.ts";
+import { isFarAhead } from "./plausible.ts";
 
 /**
  * Joins directives that came up with those that are known: of each the latest
@@ -18,10 +19,10 @@ export function acceptDirectives(
   const fresh = new Map<string, Directive>();
   for (const directive of intake.directives) {
     const known = latest.get(directive.id);
-    if (known !== undefined && known.target !== directive.target) {
-      // A directive is about one target for ever; another one needs another directive.
+    const objection = objectionTo(directive, known);
+    if (objection !== undefined) {
       const region = regionOfId(directive.id);
-      refuse(intake, { region, stream: `of ${region}`, epoch: 0, sequence: 0, heardAtMs: 0 }, "malformed");
+      refuse(intake, { region, stream: `of ${region}`, epoch: 0, sequence: 0, heardAtMs: 0 }, objection);
       continue;
     }
     if (known !== undefined && !supersedes(directive, known)) continue;
@@ -36,6 +37,13 @@ export function acceptDirectives(
     else known.push(directive);
   }
   return byTarget;
+}
+
+function objectionTo(directive: Directive, known: Directive | undefined): RefusedReason | undefined {
+  // A directive is about one target for ever; another one needs another directive.
+  if (known !== undefined && known.target !== directive.target) return "malformed";
+  // A revocation is for ever anyway, whatever its number.
+  return !directive.revoked && isFarAhead(directive.revision, known?.revision) ? "far-ahead" : undefined;
 }
 
 /** The order of services/domain/fold.ts: a revoked revision beats every other, then the higher one. */

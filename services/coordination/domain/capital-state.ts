@@ -3,6 +3,7 @@ import type { StandingContext } from "#domain/standing.ts";
 import { trunkDirections, type TrunkDirection } from "#domain/trunk.ts";
 import type { Approval } from "#proto/qalqan/events/v1/events.ts";
 import { RecentDigests, RegionKnowledge } from "./nation.ts";
+import { Refusals } from "./refusals.ts";
 
 /** Directions of trunks as the regions say them. */
 export class TrunkDirections {
@@ -10,7 +11,12 @@ export class TrunkDirections {
 
   /** False: this revision, or a later one, is known. */
   isNews(region: string, trunk: string, revision: number): boolean {
-    return revision > (this.#trunks.get(trunk)?.get(region)?.revision ?? -1);
+    return revision > (this.revisionOf(region, trunk) ?? -1);
+  }
+
+  /** The last revision that a region said of a trunk. */
+  revisionOf(region: string, trunk: string): number | undefined {
+    return this.#trunks.get(trunk)?.get(region)?.revision;
   }
 
   set(region: string, trunk: string, revision: number, direction: string): void {
@@ -45,6 +51,8 @@ export class CapitalState {
   readonly revokedBatches = new Set<string>();
   readonly regions = new Map<string, RegionKnowledge>();
   readonly digests = new RecentDigests();
+  /** What was refused of what came up, and by the hub. */
+  readonly refusals = new Refusals();
   /** Last message of each FOR_<region> that is committed. */
   readonly forSequences = new Map<string, number>();
 

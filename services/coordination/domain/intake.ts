@@ -12,6 +12,7 @@ import type {
   TrunkSet,
 } from "#proto/qalqan/events/v1/events.ts";
 import type { RegionAlarms, StreamReport } from "#proto/qalqan/events/v1/sync.ts";
+import { inTime, isPlausibleMinute } from "./plausible.ts";
 
 /** What came up from the regions in one step and is to be applied as one. */
 export interface Intake {
@@ -52,7 +53,11 @@ export type RefusedReason =
   /** It speaks for a region whose lane this is not. */
   | "other-region"
   /** An id, a target or a word that no release writes. */
-  | "malformed";
+  | "malformed"
+  /** A revision further from the last one than anybody writes. */
+  | "far-ahead"
+  /** The hub stored it after the key of the region's line was revoked. */
+  | "key-revoked";
 
 /** Where an event stood. */
 export interface Place {
@@ -89,9 +94,10 @@ export function admit(intake: Intake, event: Event | undefined, place: Place): v
   const { body } = event;
   switch (body?.$case) {
     case "directives":
+      if (body.value.directives.length > directivesMax) return refuse(intake, place, "malformed");
       for (const directive of body.value.directives) {
         const reason = objection(place, regionOfId(directive.id), isDirective(directive));
-        if (reason === undefined) intake.directives.push(directive);
+        if (reason === undefined) intake.directives.push(inTime(directive, place.heardAtMs));
         else refuse(intake, place, reason);
       }
       return;
@@ -112,7 +118,7 @@ export function admit(intake: Intake, event: Event | undefined, place: Place): v
         intake.receipts.push({ region: place.region, receipt: body.value, heardAtMs: place.heardAtMs }),
       );
     case "counters":
-      return addIf(intake, place, body.value.region, isCounters(body.value), () =>
+      return addIf(intake, place, body.value.region, isCounters(body.value, place.heardAtMs), () =>
         intake.counters.push(body.value),
       );
     case "intelligence": {
@@ -176,6 +182,9 @@ const idPattern = /^[a-z][a-z-]{0,62}-[0-9A-Za-z]{1,40}$/;
 const targetPattern = /^[\x21-\x7e]{1,200}$/;
 const wordPattern = /^[\x20-\x7e]{1,200}$/;
 
+/** The contract's: what an event of EVENTS has at most. */
+const directivesMax = 1_000;
+
 const isId = (text: string): boolean => idPattern.test(text);
 const isWord = (text: string): boolean => wordPattern.test(text);
 const isWordOrEmpty = (text: string): boolean => text === "" || isWord(text);
@@ -223,14 +232,11 @@ function isAlarms({ source, alarms }: RegionAlarms): boolean {
 }
 
 const answeredKeyBytes = 8;
-/** Year 3871; far beyond it a minute is no date. */
-const minuteMax = 1e9;
 /** More than a switch can ask in a minute, and sums of it stay exact. */
 const questionsMax = 1e9;
 
-const isMinute = (minute: number): boolean => minute >= 0 && minute <= minuteMax;
-
-function isCounters(counters: Counters): boolean {
+function isCounters(counters: Counters, heardAtMs: number): boolean {
+  const isMinute = (minute: number) => isPlausibleMinute(minute, heardAtMs);
   return (
     isWord(counters.source) &&
     counters.calls.every(

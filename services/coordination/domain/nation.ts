@@ -1,5 +1,6 @@
 import { ReceiptBook, replicaSilenceMaxMs } from "#domain/receipts.ts";
 import type { Alarm, RegionAlarms, StreamReport } from "#proto/qalqan/events/v1/sync.ts";
+import { isRefusedAt, type KeyChange } from "./key-changes.ts";
 
 /** Services of a region that tell alarms. */
 const alarmSourcesMax = 16;
@@ -26,6 +27,8 @@ export class RegionKnowledge {
   epoch = 0;
   /** Its streams, likewise. */
   streams: readonly StreamReport[] = [];
+  /** What became of the key of its line. */
+  keyChanges: readonly KeyChange[] = [];
   /** What each of its services wants somebody to look at, by service. */
   readonly #alarms = new Map<string, readonly Alarm[]>();
 
@@ -36,6 +39,11 @@ export class RegionKnowledge {
 
   get alarms(): readonly Alarm[] {
     return [...this.#alarms.values()].flat();
+  }
+
+  /** Whether what the hub stored then was sent with a key that is revoked. */
+  isRefusedAt(storedAtMs: number): boolean {
+    return isRefusedAt(this.keyChanges, storedAtMs);
   }
 
   /** Its replication has told how its streams stand. */

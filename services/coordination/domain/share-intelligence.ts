@@ -2,6 +2,7 @@ import { Intelligence } from "#proto/qalqan/events/v1/events.ts";
 import type { CapitalState } from "./capital-state.ts";
 import type { Changes } from "./changes.ts";
 import { refuse, type Intake, type IntelligenceNews } from "./intake.ts";
+import { isFarAhead } from "./plausible.ts";
 import type { NationalBatchDraft } from "./national-batch.ts";
 import type { RegionBatchesDraft } from "./region-batch.ts";
 
@@ -49,6 +50,10 @@ function share(
   const { id, revision, audience } = piece;
   if (audience === "" || audience === "region") {
     refuse(intake, { region, stream: `of ${region}`, epoch: 0, sequence: 0, heardAtMs: 0 }, "malformed");
+    return undefined;
+  }
+  if (isFarAhead(revision, before?.revision)) {
+    refuse(intake, { region, stream: `of ${region}`, epoch: 0, sequence: 0, heardAtMs: 0 }, "far-ahead");
     return undefined;
   }
   if (before !== undefined && before.revision >= revision) return undefined;

@@ -11,6 +11,7 @@ export async function statusJson(capital: Capital) {
     digest: status.digest.toString("hex"),
     stopped: status.stopped,
     leader: status.leader,
+    alarms: status.alarms,
     atMs: status.atMs,
     regions: status.regions.map((region) => regionJson(region, places.get(region.region))),
   };
