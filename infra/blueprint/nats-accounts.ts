@@ -118,7 +118,15 @@ export function regionUsers(stack: Stack, epochs: Epochs = firstEpochs): readonl
       name: "centre",
       secret: secretName.natsUser("centre"),
       permissions: {
-        publish: { allow: [...ownLanes("centre"), ownLocal("centre"), ...readStreams] },
+        publish: {
+          allow: [
+            ...ownLanes("centre"),
+            // Its alarms, which are in no outbox.
+            ...ownLanes("centre-alarms"),
+            ownLocal("centre"),
+            ...readStreams,
+          ],
+        },
         subscribe: {
           allow: [
             inbox,

@@ -4,6 +4,7 @@ import type { CapitalHearing } from "./consumers/heartbeat.ts";
 import type { ViewMoment } from "./domain/directive-view.ts";
 import type { Lane } from "#proto/names.ts";
 import { sql } from "#platform/database.ts";
+import { untilAborted } from "#platform/lifecycle.ts";
 import type { Readiness } from "#platform/probes.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import type { CentreDatabase, CentreTransaction } from "./store/schema.ts";
@@ -23,6 +24,12 @@ export function noEffects<Result>(result: Result): Effects<Result> {
   return { result, audit: [], events: [] };
 }
 
+/** The region's lanes in the epoch in which they are written now. */
+export interface OpenLanes {
+  readonly connection: NatsConnection;
+  readonly epoch: number;
+}
+
 /** The parts of a running centre that its methods use. */
 export class Centre {
   readonly config: CentreConfig;
@@ -30,8 +37,7 @@ export class Centre {
   readonly changes: Changes;
   readonly #hearing: CapitalHearing;
   readonly #wake: (lane: Lane) => void;
-  /** The region's NATS, once it has answered. */
-  nats: NatsConnection | undefined;
+  #lanes: OpenLanes | undefined;
 
   constructor(
     config: CentreConfig,
@@ -47,6 +53,18 @@ export class Centre {
     this.#wake = wake;
   }
 
+  /** The region's lanes while this centre's outbox agrees with them; undefined: not now. */
+  get lanes(): OpenLanes | undefined {
+    return this.#lanes;
+  }
+
+  /** From here until the signal the database holds everything that this centre ever said in the lanes. */
+  async serveLanes(opened: OpenLanes, signal: AbortSignal): Promise<void> {
+    this.#lanes = opened;
+    await untilAborted(signal);
+    this.#lanes = undefined;
+  }
+
   get region(): string {
     return this.config.QALQAN_REGION;
   }
@@ -55,7 +73,7 @@ export class Centre {
   async readiness(): Promise<Readiness> {
     try {
       await sql`select 1`.execute(this.database);
-      return { ready: true, why: this.nats === undefined ? "the region's NATS has not answered yet" : "" };
+      return { ready: true, why: this.#lanes === undefined ? "the region's lanes are not open yet" : "" };
     } catch {
       return { ready: false, why: "the database does not answer" };
     }

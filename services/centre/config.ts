@@ -12,6 +12,9 @@ export type CentreConfig = z.output<typeof centreEnvironment>;
 /** This service's name as a producer of events. */
 export const producerName = "centre";
 
+/** Under this name it says its alarms, which are in no outbox. */
+export const alarmProducerName = "centre-alarms";
+
 /** How often an outbox is looked at when nobody has woken its pump (ms). */
 export const pumpPollMs = 1_000;
 
@@ -23,6 +26,19 @@ export const cutOffAfterMs = 15_000;
 
 /** How long a part that lost its database or its stream waits before it goes on (ms). */
 export const recoverWaitMs = 200;
+
+/** Newest events of a lane that are compared with the outbox at each opening: no two histories agree on so many by chance. */
+export const agreementsChecked = 256;
+
+/** How often it is looked, while all is well, whether the lane still holds what was stored in it (ms). */
+export const agreementEveryMs = 60_000;
+
+/** A lane that lost its end has this long to be filled up from the hub before what is missing is sent again (ms). */
+export const refillWaitMs = 10_000;
+export const refillLookMs = 500;
+
+/** A recovery is over in a moment; its alarm stays so long, that somebody sees it (ms). */
+export const behindShownMs = 10 * 60_000;
 
 /** Directives in one EVENTS message (events.proto, Directives). */
 export const directivesPerMessageMax = 1_000;

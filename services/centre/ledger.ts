@@ -1,14 +1,15 @@
 import { ReceiptBook, type ReceiptLike, type ReceiptStream } from "#domain/receipts.ts";
 import { Wake } from "#platform/lifecycle.ts";
-import type { Log } from "#platform/log.ts";
 import { sql } from "#platform/database.ts";
+import { firstEpoch } from "#proto/names.ts";
 import type { Changes } from "./changes.ts";
 import type { CentreDatabase } from "./store/schema.ts";
-import { throughOutages } from "./store/transaction.ts";
 
 /** A message that this region's screening is to apply. */
 export interface Awaited {
   readonly stream: ReceiptStream;
+  /** Epoch of the lane, or of the capital's streams. */
+  readonly epoch: number;
   readonly sequence: number;
   /** Number of the outbox row that it was; none for NATIONAL. */
   readonly outbox?: number;
@@ -26,15 +27,13 @@ const lookEveryMs = 1_000;
 export class EnforcementLedger {
   readonly #database: CentreDatabase;
   readonly #changes: Changes;
-  readonly #log: Log;
   readonly #book = new ReceiptBook();
   readonly #wake = new Wake();
   #awaited = new Map<string, Awaited>();
 
-  constructor(database: CentreDatabase, changes: Changes, log: Log) {
+  constructor(database: CentreDatabase, changes: Changes) {
     this.#database = database;
     this.#changes = changes;
-    this.#log = log;
   }
 
   /** Takes in a receipt of a replica of this region, as old as the stream says it is. */
@@ -45,21 +44,22 @@ export class EnforcementLedger {
 
   /** From now on this message is waited for; receipts may have spoken of it already. */
   await(message: Awaited): void {
-    this.#awaited.set(`${message.stream} ${message.sequence}`, message);
+    this.#awaited.set(`${message.stream} ${message.epoch} ${message.sequence}`, message);
     this.#wake.notify();
   }
 
-  /** Reads what was waited for when the process ended. */
+  /** Reads what is waited for; what was known of rows before says nothing after a recovery. */
   async load(): Promise<void> {
+    this.#awaited.clear();
     const rows = await this.#database
       .selectFrom("outbox")
-      .select(["lane", "number", "sequence"])
+      .select(["lane", "number", "epoch", "sequence"])
       .where("enforced_at_ms", "is", null)
       .where("sequence", "is not", null)
       .execute();
-    for (const { lane, number, sequence } of rows) {
+    for (const { lane, number, epoch, sequence } of rows) {
       if (sequence !== null) {
-        this.await({ stream: lane === "urgent" ? "URGENT" : "EVENTS", sequence, outbox: number });
+        this.await({ stream: lane === "urgent" ? "URGENT" : "EVENTS", epoch, sequence, outbox: number });
       }
     }
     const marks = await this.#database
@@ -67,18 +67,15 @@ export class EnforcementLedger {
       .select("sequence")
       .where("enforced_at_ms", "is", null)
       .execute();
-    for (const { sequence } of marks) this.await({ stream: "NATIONAL", sequence });
+    for (const { sequence } of marks) this.await({ stream: "NATIONAL", epoch: firstEpoch, sequence });
   }
 
   /** Writes down what has been reached, until the signal. */
   async run(signal: AbortSignal): Promise<void> {
-    await throughOutages("enforcement ledger", this.#log, signal, async () => {
-      await this.load();
-      while (!signal.aborted) {
-        await this.#settle();
-        await this.#wake.wait(lookEveryMs, signal);
-      }
-    });
+    while (!signal.aborted) {
+      await this.#settle();
+      await this.#wake.wait(lookEveryMs, signal);
+    }
   }
 
   async #settle(): Promise<void> {
@@ -87,12 +84,13 @@ export class EnforcementLedger {
     const rows = reached.filter(({ message }) => message.outbox !== undefined);
     if (rows.length > 0) {
       await sql`
-        update outbox set sequence = reached.sequence, enforced_at_ms = reached.at_ms
+        update outbox set epoch = reached.epoch, sequence = reached.sequence, enforced_at_ms = reached.at_ms
         from unnest(
           ${rows.map(({ message }) => (message.stream === "URGENT" ? "urgent" : "events"))}::text[],
           ${rows.map(({ message }) => message.outbox)}::bigint[],
+          ${rows.map(({ message }) => message.epoch)}::integer[],
           ${rows.map(({ message }) => message.sequence)}::bigint[],
-          ${rows.map(({ atMs }) => atMs)}::bigint[]) as reached (lane, number, sequence, at_ms)
+          ${rows.map(({ atMs }) => atMs)}::bigint[]) as reached (lane, number, epoch, sequence, at_ms)
         where outbox.lane = reached.lane and outbox.number = reached.number
           and outbox.enforced_at_ms is null`.execute(this.#database);
     }
@@ -113,7 +111,7 @@ export class EnforcementLedger {
   #reached(nowMs: number): { key: string; message: Awaited; atMs: number }[] {
     const reached: { key: string; message: Awaited; atMs: number }[] = [];
     for (const [key, message] of this.#awaited) {
-      const atMs = this.#book.enforcedAt(message.stream, message.sequence, nowMs);
+      const atMs = this.#book.enforcedAt(message.stream, message.sequence, nowMs, message.epoch);
       if (atMs !== undefined) reached.push({ key, message, atMs: Math.round(atMs) });
     }
     return reached;

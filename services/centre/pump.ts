@@ -1,31 +1,16 @@
 import { pause, Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
-import { follow } from "#platform/follow.ts";
-import type { NatsConnection } from "#platform/nats.ts";
-import { LaneProducer, ProducerReplaced } from "#platform/producer.ts";
-import { firstEpoch, regionStream, regionSubject, type Lane } from "#proto/names.ts";
-import { Event } from "#proto/qalqan/events/v1/events.ts";
-import { producerName, pumpPollMs } from "./config.ts";
+import type { LaneProducer } from "#platform/producer.ts";
+import type { Lane } from "#proto/names.ts";
+import { pumpPollMs } from "./config.ts";
 import type { EnforcementLedger } from "./ledger.ts";
-import { readOutbox, recordSequences, withOutboxNumber } from "./store/outbox.ts";
+import { readOutbox, recordSequences, withOutboxNumber, type StoredRow } from "./store/outbox.ts";
 import type { CentreDatabase } from "./store/schema.ts";
-import { throughOutages } from "./store/transaction.ts";
 
 const recordRowsMax = 100;
 const recordEveryMs = 200;
 /** How often it is looked whether the lane takes what it is given (ms). */
 const troubleLookMs = 2_000;
-
-/** Where an outbox row is in its lane. */
-interface StoredRow {
-  readonly number: number;
-  readonly sequence: number;
-}
-
-/** The stream holds events of this centre that its database does not know: one of the two came from a backup. */
-export class OutboxBehindStream extends Error {
-  override readonly name = "OutboxBehindStream";
-}
 
 /**
  * Carries one lane's outbox into its stream, in order, each row once. Woken
@@ -50,39 +35,17 @@ export class OutboxPump {
     this.#wake.notify();
   }
 
-  /** Runs until the signal, through outages of the database and of the server. */
-  async run(connection: NatsConnection, signal: AbortSignal): Promise<void> {
-    await throughOutages(`outbox ${this.#lane}`, this.#log, signal, async () => {
-      const producer = await LaneProducer.open(connection, this.#lane, firstEpoch, producerName, signal);
-      const attempt = new AbortController();
-      const ends = AbortSignal.any([signal, attempt.signal]);
-      const lastStored = producer.lastOutbox;
-      // Side by side: a stop switch does not wait until it is noted where older rows are.
-      const parts = [
-        this.#carryOn(producer, ends),
-        this.#recordUnrecorded(connection, lastStored, ends),
-        this.#nameTrouble(producer, ends),
-      ];
-      try {
-        await Promise.all(parts);
-      } catch (error) {
-        if (!(error instanceof ProducerReplaced)) throw error;
-        // Another process carries the same rows: each is stored once whoever does it.
-        this.#log.warn({ lane: this.#lane, reason: error.message }, "another process carries this outbox");
-      } finally {
-        attempt.abort();
-        await Promise.allSettled(parts);
-      }
-    });
-  }
-
-  /** Carries rows as they are committed, and notes where they were stored. */
-  async #carryOn(producer: LaneProducer, signal: AbortSignal): Promise<void> {
-    await this.#checkOutbox(producer.lastOutbox);
+  /**
+   * Carries rows as they are committed, and notes where they were stored, until the signal.
+   *
+   * @param producer of an outbox that agrees with the lane (Recovery)
+   * @throws ProducerReplaced, or what keeps the database from answering
+   */
+  async run(producer: LaneProducer, epoch: number, signal: AbortSignal): Promise<void> {
     let recordedAtMs = Date.now();
     let stored: StoredRow[] = [];
     while (!signal.aborted) {
-      const carried = await this.#carry(producer, signal);
+      const carried = await this.#carry(producer, epoch, signal);
       stored.push(...carried);
       // Noting where rows were stored costs a commit each time, and can wait: a new start finds it in the stream.
       if (
@@ -98,7 +61,7 @@ export class OutboxPump {
   }
 
   /** A stream that takes nothing (it is full, or away) is named in the log: people wait for what is in it. */
-  async #nameTrouble(producer: LaneProducer, signal: AbortSignal): Promise<void> {
+  async nameTrouble(producer: LaneProducer, signal: AbortSignal): Promise<void> {
     let named = "";
     while (await pause(troubleLookMs, signal)) {
       const { trouble } = producer;
@@ -114,65 +77,23 @@ export class OutboxPump {
   }
 
   /** Stores what waits, and says where. */
-  async #carry(producer: LaneProducer, signal: AbortSignal): Promise<StoredRow[]> {
+  async #carry(producer: LaneProducer, epoch: number, signal: AbortSignal): Promise<StoredRow[]> {
     const rows = await readOutbox(this.#database, this.#lane, producer.lastOutbox);
-    const stored: StoredRow[] = [];
-    for (const { number, type, bytes } of rows) {
-      const sequence = await producer.appendBytes(type, number, withOutboxNumber(bytes, number), signal);
-      stored.push({ number, sequence });
-      this.#ledger.await({ stream: this.#lane === "urgent" ? "URGENT" : "EVENTS", sequence, outbox: number });
-    }
+    const sequences = await producer.appendAll(
+      rows.map(({ number, type, bytes }) => ({
+        type,
+        outbox: number,
+        bytes: withOutboxNumber(bytes, number),
+      })),
+      signal,
+    );
+    const stored = rows.flatMap(({ number }, index): StoredRow[] => {
+      const sequence = sequences[index];
+      return sequence === undefined ? [] : [{ number, epoch, sequence }];
+    });
+    const stream = this.#lane === "urgent" ? "URGENT" : "EVENTS";
+    for (const { number, sequence } of stored)
+      this.#ledger.await({ stream, epoch, sequence, outbox: number });
     return stored;
-  }
-
-  async #checkOutbox(lastStored: number): Promise<void> {
-    const counter = await this.#database
-      .selectFrom("outbox_counters")
-      .select("last")
-      .where("lane", "=", this.#lane)
-      .executeTakeFirstOrThrow();
-    if (counter.last < lastStored) {
-      throw new OutboxBehindStream(
-        `${this.#lane}: the stream holds this centre's outbox ${lastStored}, the database ends at ${counter.last}`,
-      );
-    }
-  }
-
-  /** What was stored when this process or its database ended before it was noted. */
-  async #recordUnrecorded(
-    connection: NatsConnection,
-    lastStored: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const unrecorded = await this.#database
-      .selectFrom("outbox")
-      .select("number")
-      .where("lane", "=", this.#lane)
-      .where("number", "<=", lastStored)
-      .where("sequence", "is", null)
-      .orderBy("number")
-      .limit(1)
-      .executeTakeFirst();
-    if (unrecorded === undefined) return;
-    const before = await this.#database
-      .selectFrom("outbox")
-      .select((build) => build.fn.max("sequence").as("sequence"))
-      .where("lane", "=", this.#lane)
-      .where("number", "<", unrecorded.number)
-      .executeTakeFirst();
-    const own = regionSubject.laneOfProducer(this.#lane, firstEpoch, producerName);
-    const stream = regionStream.lane(this.#lane, firstEpoch);
-    let found: StoredRow[] = [];
-    for await (const message of follow(connection, stream, before?.sequence ?? 0, signal, own)) {
-      const number = Event.decode(message.data).outbox;
-      found.push({ number, sequence: message.sequence });
-      const isLast = number >= lastStored;
-      if (isLast || found.length >= recordRowsMax) {
-        await recordSequences(this.#database, this.#lane, found);
-        found = [];
-      }
-      if (isLast) break;
-    }
-    await this.#ledger.load();
   }
 }

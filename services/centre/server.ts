@@ -1,3 +1,5 @@
+import { sendAlarms } from "#platform/alarm-sender.ts";
+import { Alarms } from "#platform/alarms.ts";
 import { createTokenVerifier } from "#platform/identity.ts";
 import { tlsOf } from "#platform/config.ts";
 import { openDatabase } from "#platform/database.ts";
@@ -6,11 +8,13 @@ import { stopHttp } from "#platform/http-server.ts";
 import type { Lifecycle } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import { connectNats, type NatsConnection } from "#platform/nats.ts";
+import { LaneProducer } from "#platform/producer.ts";
 import { CentreService } from "#proto/qalqan/centre/v1/centre.ts";
-import { lanes, type Lane } from "#proto/names.ts";
+import { firstEpoch, lanes, type Lane } from "#proto/names.ts";
+import type { Event } from "#proto/qalqan/events/v1/events.ts";
 import { Centre } from "./centre.ts";
 import { Changes } from "./changes.ts";
-import type { CentreConfig } from "./config.ts";
+import { alarmProducerName, producerName, type CentreConfig } from "./config.ts";
 import { forRegionSource } from "./consumers/for-region.ts";
 import { CapitalHearing } from "./consumers/heartbeat.ts";
 import { applyStream } from "./consumers/inbox.ts";
@@ -19,7 +23,9 @@ import { readReceipts } from "./consumers/receipts.ts";
 import { serveHttp } from "./http/server.ts";
 import { EnforcementLedger } from "./ledger.ts";
 import { OutboxPump } from "./pump.ts";
+import { Recovery } from "./recovery.ts";
 import { centreMethods } from "./rpc/index.ts";
+import { runSessions, type Session } from "./session.ts";
 import { migrations } from "./store/migrations.ts";
 import type { Schema } from "./store/schema.ts";
 
@@ -34,31 +40,36 @@ export async function startCentre(config: CentreConfig, log: Log, lifecycle: Lif
 
   const changes = new Changes();
   const hearing = new CapitalHearing();
-  const ledger = new EnforcementLedger(database, changes, log);
+  const ledger = new EnforcementLedger(database, changes);
   const pumps: Readonly<Record<Lane, OutboxPump>> = {
     urgent: new OutboxPump(database, "urgent", ledger, log),
     events: new OutboxPump(database, "events", ledger, log),
   };
   const centre = new Centre(config, database, changes, hearing, (lane) => pumps[lane].wake());
 
+  const alarms = new Alarms(log);
+  const recovery = new Recovery(database, config.QALQAN_REGION, alarms, log);
   lifecycle.run("nats", async () => {
     const connection = await connectWhileRunning(config, log, signal);
     if (connection === undefined) return;
     lifecycle.use("nats", connection, (open) => open.close());
-    centre.nats = connection;
     const region = config.QALQAN_REGION;
     const changed = () => changes.notify();
-    const national = nationalSource(
-      region,
-      (sequence) => ledger.await({ stream: "NATIONAL", sequence }),
-      changed,
-    );
+    const decided = (sequence: number) => ledger.await({ stream: "NATIONAL", epoch: firstEpoch, sequence });
+    const inSession = ({ epoch, producers }: Session, ends: AbortSignal): Promise<void>[] => [
+      ...lanes.flatMap((lane) => [
+        pumps[lane].run(producers[lane], epoch, ends),
+        pumps[lane].nameTrouble(producers[lane], ends),
+      ]),
+      applyStream(connection, database, nationalSource(region, decided, changed), log, ends),
+      applyStream(connection, database, forRegionSource(region, changed), log, ends),
+      readReceipts(connection, region, epoch, ledger, ends),
+      ledger.load().then(() => ledger.run(ends)),
+      sendOwnAlarms(connection, alarms, { region, epoch }, ends),
+      centre.serveLanes({ connection, epoch }, ends),
+    ];
     await Promise.all([
-      ...lanes.map((lane) => pumps[lane].run(connection, signal)),
-      applyStream(connection, database, national, log, signal),
-      applyStream(connection, database, forRegionSource(region, changed), log, signal),
-      readReceipts(connection, region, ledger, signal),
-      ledger.run(signal),
+      runSessions(connection, recovery, inSession, log, signal),
       hearing.listen(connection, signal),
     ]);
   });
@@ -71,6 +82,18 @@ export async function startCentre(config: CentreConfig, log: Log, lifecycle: Lif
   lifecycle.use("grpc", grpc, stopGrpc);
   const http = await serveHttp(centre, verify, log);
   lifecycle.use("http", http, stopHttp);
+}
+
+/** A producer of its own: a database that is full does not keep its alarm from being heard. */
+async function sendOwnAlarms(
+  connection: NatsConnection,
+  alarms: Alarms,
+  { region, epoch }: { readonly region: string; readonly epoch: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const producer = await LaneProducer.open(connection, "events", epoch, alarmProducerName, signal);
+  const append = (event: Omit<Event, "outbox">) => producer.append(event, signal);
+  await sendAlarms(alarms, { region, source: producerName }, append, signal);
 }
 
 /** The connection, once the server answers; undefined when the service stops before that. */

@@ -25,6 +25,9 @@ export interface ReceiptLike {
 /** A replica that was silent for longer is not waited for, and proves nothing. */
 export const replicaSilenceMaxMs = 30_000;
 
+/** Epochs are counted from here. */
+const firstEpoch = 1;
+
 /** Times of application kept per replica and stream; older ones are forgotten first. */
 const applicationsMax = 8_192;
 /** Boot ids kept per replica, so that a replayed receipt of an earlier boot changes nothing. */
@@ -121,18 +124,24 @@ export class ReceiptBook {
     this.#heardAtMs = Math.max(this.#heardAtMs, heardAtMs);
     replica.heardAtMs = Math.max(replica.heardAtMs, heardAtMs);
     const sequences = sequencesOf(receipt);
-    const isOvertaken = sameBoot && streams.every((stream) => sequences[stream] <= replica.sequences[stream]);
+    const isOvertaken =
+      sameBoot &&
+      receipt.regionEpoch <= replica.epochs.EVENTS &&
+      streams.every((stream) => sequences[stream] <= replica.sequences[stream]);
     const isSame = streams.every((stream) => sequences[stream] === replica.sequences[stream]);
     if (!isOvertaken || isSame) {
       replica.ready = receipt.ready;
       replica.digest = receipt.digest;
     }
+    const epochOf = (stream: ReceiptStream) =>
+      stream === "NATIONAL" ? receipt.nationalEpoch : receipt.regionEpoch;
     for (const stream of streams) {
-      const epoch = stream === "NATIONAL" ? receipt.nationalEpoch : receipt.regionEpoch;
-      advance(replica, stream, epoch, sequences[stream], sameBoot);
+      advance(replica, stream, epochOf(stream), sequences[stream], sameBoot);
     }
     for (const { stream, sequence, atMs } of receipt.applied) {
-      if (isStream(stream)) replica.applications[stream].add(sequence, atMs);
+      // A receipt of an earlier epoch, fed again, counts in other sequences.
+      if (isStream(stream) && epochOf(stream) === replica.epochs[stream])
+        replica.applications[stream].add(sequence, atMs);
     }
     // Applied before this boot, or left out of a long list: known no later than this receipt.
     for (const stream of streams) {
@@ -169,15 +178,23 @@ export class ReceiptBook {
   /**
    * Since when the region enforces message `sequence` of a stream: the time of
    * application in the last ready replica; undefined while one has not, or none
-   * is heard.
+   * is heard. A replica in a later epoch of the stream has loaded all that was
+   * said before it, and stands for it from its first receipt there.
    */
-  enforcedAt(stream: ReceiptStream, sequence: number, nowMs: number): number | undefined {
+  enforcedAt(
+    stream: ReceiptStream,
+    sequence: number,
+    nowMs: number,
+    epoch: number = firstEpoch,
+  ): number | undefined {
     const counted = this.#counted(nowMs);
     if (counted.length === 0) return undefined;
     let latestMs = 0;
     for (const replica of counted) {
-      if (replica.sequences[stream] < sequence) return undefined;
-      const atMs = replica.applications[stream].timeFrom(sequence);
+      if (replica.epochs[stream] < epoch) return undefined;
+      const from = replica.epochs[stream] > epoch ? 0 : sequence;
+      if (replica.sequences[stream] < from) return undefined;
+      const atMs = replica.applications[stream].timeFrom(from);
       if (atMs === undefined) return undefined;
       latestMs = Math.max(latestMs, atMs);
     }

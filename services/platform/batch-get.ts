@@ -43,7 +43,7 @@ async function askForMany(
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const silent = () => {
     if (messages.length > 0) resolve();
-    else reject(new Error(`${subject} does not answer`));
+    else reject(new StreamUnavailable(`${subject} does not answer`));
   };
   let timer = setTimeout(silent, silenceMaxMs);
   const inbox = createInbox();
@@ -75,7 +75,7 @@ async function askForMany(
 function readAnswer(subject: string, { headers, data }: Msg): CopiedMessage | undefined {
   const code = headers?.code ?? 0;
   if (code === 204 || code === 404) return undefined;
-  if (code !== 0) throw new Error(`${subject} answered ${code} ${headers?.description ?? ""}`);
+  if (code !== 0) throw new StreamUnavailable(`${subject} answered ${code} ${headers?.description ?? ""}`);
   const sequence = Number(headers?.get("Nats-Sequence"));
   if (!Number.isSafeInteger(sequence)) throw new Error(`${subject} answered without a sequence`);
   return { sequence, subject: headers?.get("Nats-Subject") ?? "", data };
@@ -128,8 +128,13 @@ export interface StreamState {
   readonly takesBatches: boolean;
 }
 
+/** The stream could not be asked now: its server is away, or says so. */
+export class StreamUnavailable extends Error {
+  override readonly name: string = "StreamUnavailable";
+}
+
 /** There is no such stream. */
-export class NoSuchStream extends Error {
+export class NoSuchStream extends StreamUnavailable {
   override readonly name = "NoSuchStream";
 }
 
@@ -156,7 +161,8 @@ export async function streamRange(
   const answer = await connection.request(subject, "", { timeout: waitMs });
   const { state, config, error } = JSON.parse(new TextDecoder().decode(answer.data)) as StreamInformation;
   if (error?.err_code === noSuchStreamCode) throw new NoSuchStream(`${subject}: there is no such stream`);
-  if (state === undefined) throw new Error(`${subject}: ${error?.description ?? "no state in the answer"}`);
+  if (state === undefined)
+    throw new StreamUnavailable(`${subject}: ${error?.description ?? "no state in the answer"}`);
   return {
     // The server says 0 of a stream that never held anything.
     first: Math.max(1, state.first_seq),

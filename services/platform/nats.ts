@@ -1,4 +1,4 @@
-import { connect, nkeyAuthenticator, type NatsConnection } from "nats";
+import { connect, NatsError, nkeyAuthenticator, type NatsConnection } from "nats";
 import type { TlsIdentity } from "./config.ts";
 import type { Log } from "./log.ts";
 
@@ -62,6 +62,11 @@ export function onDisconnect(connection: NatsConnection, listener: () => void): 
   const listeners = disconnectListeners.get(connection);
   listeners?.add(listener);
   return () => listeners?.delete(listener);
+}
+
+/** Whether the connection, or the server behind it, failed: it may be asked again. */
+export function isServerError(error: unknown): boolean {
+  return error instanceof NatsError;
 }
 
 export type { NatsConnection };

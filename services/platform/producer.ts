@@ -107,7 +107,7 @@ export class LaneProducer {
     return this.appendBytes(type, outbox, bytes, signal);
   }
 
-  /** The same for an event that is encoded already; its outbox number is `lastOutbox + 1`. */
+  /** The same for an event that is encoded already; its outbox number is beyond `lastOutbox`. */
   async appendBytes(type: string, outbox: number, bytes: Uint8Array, signal: AbortSignal): Promise<number> {
     await this.appendAll([{ type, outbox, bytes }], signal);
     return this.#lastSequence;
@@ -117,13 +117,13 @@ export class LaneProducer {
    * The same for events that follow each other, in as few batches as the
    * server takes.
    *
-   * @param events numbered from `lastOutbox + 1` on
+   * @param events with numbers that grow, all beyond `lastOutbox`; a recovered outbox has gaps
    * @returns their sequences in the lane
    */
   async appendAll(events: readonly NumberedEvent[], signal: AbortSignal): Promise<number[]> {
     const [first] = events;
-    if (first !== undefined && first.outbox !== this.#lastOutbox + 1) {
-      throw new RangeError(`outbox ${first.outbox} was given where ${this.#lastOutbox + 1} comes next`);
+    if (first !== undefined && first.outbox <= this.#lastOutbox) {
+      throw new RangeError(`outbox ${first.outbox} was given, and ${this.#lastOutbox} is stored already`);
     }
     const sequences: number[] = [];
     while (sequences.length < events.length) {
@@ -131,9 +131,8 @@ export class LaneProducer {
       const batch = this.#batchOf(events, sequences.length);
       await this.#store(batch, signal);
       // A batch stands in the lane without anything between its messages.
-      for (const { outbox } of batch) {
-        if (outbox <= this.#lastOutbox) sequences.push(this.#lastSequence - (this.#lastOutbox - outbox));
-      }
+      const stored = batch.filter(({ outbox }) => outbox <= this.#lastOutbox).length;
+      for (let back = stored - 1; back >= 0; back -= 1) sequences.push(this.#lastSequence - back);
     }
     return sequences;
   }
@@ -180,9 +179,12 @@ export class LaneProducer {
     }
     // Two processes of one name count alike: the number alone does not say whose event it is.
     const found = batch.find(({ outbox }) => outbox === this.#lastOutbox);
-    const isOther = found !== undefined && Buffer.compare(this.#lastBytes, found.bytes) !== 0;
+    const isOther =
+      found === undefined
+        ? this.#lastOutbox > (batch[0]?.outbox ?? 0)
+        : Buffer.compare(this.#lastBytes, found.bytes) !== 0;
     const last = batch.at(-1)?.outbox ?? 0;
-    if (this.#lastOutbox > last || isOther) {
+    if (isOther) {
       throw new ProducerReplaced(
         `${this.#ownSubjects} is at outbox ${this.#lastOutbox}, this process at ${last}`,
       );

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClientUnaryCall, handleUnaryCall, Metadata } from "@grpc/grpc-js";
 import { postgres } from "#infra/blueprint/parts.ts";
@@ -121,11 +121,7 @@ export class CentreService {
     });
     centre.start();
     const line = await servers.connect("replication");
-    await until(async () => {
-      const manager = await line.jetstreamManager({ checkAPI: false });
-      for (const stream of regionStreams(firstEpoch, firstEpoch)) await ensureStream(manager, stream);
-      return true;
-    });
+    await createStreams(line);
     await until(async () => (await readiness(servers.ports.address("centre/http"))).ready);
     const database = await openDatabase<Schema>(
       { DATABASE_URL: url, DATABASE_PASSWORD_FILE: password },
@@ -194,7 +190,8 @@ export class CentreService {
   /** What a lane of the region holds of this centre. */
   async lane(lane: Lane): Promise<Event[]> {
     const messages = await readAll(this.line, regionStream.lane(lane, firstEpoch));
-    return messages.map(({ data }) => Event.decode(data));
+    const own = regionSubject.laneOfProducer(lane, firstEpoch, "centre").slice(0, -1);
+    return messages.filter(({ subject }) => subject.startsWith(own)).map(({ data }) => Event.decode(data));
   }
 
   /** Appends a batch to the region's copy of NATIONAL, as replication does; its sequence. */
@@ -277,6 +274,66 @@ export class CentreService {
     return progress;
   }
 
+  /** Waits until every event that was accepted is in its lane, and noted to be. */
+  async settled(): Promise<void> {
+    await until(async () => {
+      const waiting = await this.database
+        .selectFrom("outbox")
+        .select("number")
+        .where("sequence", "is", null)
+        .execute();
+      return waiting.length === 0;
+    });
+  }
+
+  /** Keeps the database's files as they are now under a name. */
+  async copyDatabase(name: string): Promise<void> {
+    await this.postgres.stop("SIGINT");
+    copyFolder(this.#databaseFolder, `${this.#databaseFolder}.${name}`);
+    this.postgres.start();
+    await this.#databaseAnswers();
+  }
+
+  /** Ends the database and starts it again from a copy. */
+  async restoreDatabase(name: string): Promise<void> {
+    await this.postgres.stop("SIGKILL");
+    rmSync(this.#databaseFolder, { recursive: true });
+    copyFolder(`${this.#databaseFolder}.${name}`, this.#databaseFolder);
+    this.postgres.start();
+    await this.#databaseAnswers();
+  }
+
+  /** Ends the region's NATS server and starts it again with an empty store, in which replication makes its streams. */
+  async loseStore(): Promise<void> {
+    await this.servers.regional.stop("SIGKILL");
+    rmSync(join(this.servers.folder, "region-jetstream"), { recursive: true });
+    this.servers.regional.start();
+    await createStreams(this.line);
+    [this.#nationalSequence, this.#forSequence] = [0, 0];
+  }
+
+  get #databaseFolder(): string {
+    return join(this.servers.folder, "postgres");
+  }
+
+  async #databaseAnswers(): Promise<void> {
+    await until(async () => (await readiness(this.httpAddress)).ready);
+    // This test's own pool notices the restart by an error of its own.
+    await until(
+      async () => (await this.database.selectFrom("audit_head").selectAll().execute()).length === 1,
+    );
+  }
+
+  /** The alarms that this centre has said last, as `code subject`. */
+  async alarmsSaid(): Promise<string[]> {
+    const messages = await readAll(this.line, regionStream.lane("events", firstEpoch));
+    const said = messages.flatMap(({ data }) => {
+      const { body } = Event.decode(data);
+      return body?.$case === "alarms" && body.value.source === "centre" ? [body.value.alarms] : [];
+    });
+    return (said.at(-1) ?? []).map(({ code, subject }) => `${code} ${subject}`);
+  }
+
   /** The client of another process of the region, known by its certificate alone. */
   clientOf(commonName: string): Promise<CentreClient> {
     return connectClient(this.servers, commonName);
@@ -288,6 +345,19 @@ export class CentreService {
     await this.database.destroy();
     await this.servers.stop();
   }
+}
+
+async function createStreams(line: NatsConnection): Promise<void> {
+  await until(async () => {
+    const manager = await line.jetstreamManager({ checkAPI: false });
+    for (const stream of regionStreams(firstEpoch, firstEpoch)) await ensureStream(manager, stream);
+    return true;
+  });
+}
+
+/** With modes and owners: PostgreSQL looks at them. */
+function copyFolder(from: string, to: string): void {
+  execFileSync("cp", ["-a", "--reflink=auto", from, to]);
 }
 
 /** A request with everything that it must have. */

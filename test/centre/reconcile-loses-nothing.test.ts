@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  isInOrder,
   planReconcile,
   type LaneEntry,
   type LaneKnowledge,
+  type ReconcilePlan,
 } from "../../services/centre/domain/reconcile.ts";
 
 interface Row {
@@ -170,6 +170,11 @@ function run(steps: readonly Step[]): World {
 }
 
 const contents = (rows: readonly { content: string }[]) => rows.map(({ content }) => content).toSorted();
+
+/** Nothing is taken back, and what waits keeps its number. */
+function isInOrder({ takeBack, waiting }: ReconcilePlan): boolean {
+  return takeBack.length === 0 && waiting.every(({ from, to }) => from === to);
+}
 
 describe("an outbox and its lane, either restored from an older copy at any moment", () => {
   test("hold the same in the end: nothing of either is lost, nothing is there twice", () => {

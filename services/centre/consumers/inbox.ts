@@ -1,10 +1,12 @@
 import { StreamGap, follow, type StoredMessage } from "#platform/follow.ts";
 import { watchForGap } from "#platform/gap-watch.ts";
+import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { SnapshotDamaged } from "#platform/snapshots.ts";
+import { recoverWaitMs } from "../config.ts";
 import type { CentreDatabase, CentreTransaction } from "../store/schema.ts";
-import { inTransaction, throughOutages } from "../store/transaction.ts";
+import { inTransaction } from "../store/transaction.ts";
 
 /** A stream whose messages change the database. */
 export interface InboxSource {
@@ -38,6 +40,9 @@ class WatermarkMoved extends Error {
 /**
  * Applies a stream to the database, each message exactly once: its effect and
  * the watermark are one transaction. Runs until the signal.
+ *
+ * A watermark that came from an older copy, together with the rest of its
+ * database, is no harm: what is applied again says what is true from then on.
  */
 export async function applyStream(
   connection: NatsConnection,
@@ -46,7 +51,7 @@ export async function applyStream(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  await throughOutages(source.name, log, signal, async () => {
+  while (!signal.aborted) {
     let last = await readWatermark(database, source);
     const over = new AbortController();
     const ends = AbortSignal.any([signal, over.signal]);
@@ -66,17 +71,22 @@ export async function applyStream(
     } catch (error) {
       if (error instanceof WatermarkMoved) {
         log.warn({ part: source.name, reason: error.message }, "another process reads this stream too");
-        return;
+      } else if (error instanceof StreamGap) {
+        // The copy was moved to a snapshot while this service was away.
+        const { expected, found } = error;
+        log.warn(
+          { stream: source.stream, expected, found },
+          "the copy does not reach back to what comes next",
+        );
+        await passGap(connection, database, source, error, log);
+      } else {
+        throw error;
       }
-      if (!(error instanceof StreamGap)) throw error;
-      // The copy was moved to a snapshot while this service was away.
-      const { expected, found } = error;
-      log.warn({ stream: source.stream, expected, found }, "the copy does not reach back to what comes next");
-      await passGap(connection, database, source, error, log);
     } finally {
       over.abort();
     }
-  });
+    await pause(recoverWaitMs, signal);
+  }
 }
 
 /** Goes on after the region's snapshot, or soon tries again; a stream without snapshots goes on where it begins. */

@@ -2,7 +2,7 @@ import { follow } from "#platform/follow.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { pause } from "#platform/lifecycle.ts";
 import { lastSequenceOf } from "#platform/streams.ts";
-import { firstEpoch, regionStream, regionSubject } from "#proto/names.ts";
+import { regionStream, regionSubject } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { recoverWaitMs } from "../config.ts";
 import type { EnforcementLedger } from "../ledger.ts";
@@ -18,12 +18,13 @@ const backMessages = 2_000;
 export async function readReceipts(
   connection: NatsConnection,
   region: string,
+  epoch: number,
   ledger: EnforcementLedger,
   signal: AbortSignal,
 ): Promise<void> {
-  const stream = regionStream.lane("events", firstEpoch);
+  const stream = regionStream.lane("events", epoch);
   const end = await endOf(connection, stream, signal);
-  const anyReceipt = regionSubject.lane("events", firstEpoch, "*", "receipt");
+  const anyReceipt = regionSubject.lane("events", epoch, "*", "receipt");
   for await (const message of follow(
     connection,
     stream,

@@ -89,11 +89,6 @@ export function planReconcile(known: LaneKnowledge): ReconcilePlan {
   return { takeBack, stored, waiting, counter: next };
 }
 
-/** Whether outbox and lane only differ in what waits to be sent. */
-export function isInOrder({ takeBack, waiting }: ReconcilePlan): boolean {
-  return takeBack.length === 0 && waiting.every(({ from, to }) => from === to);
-}
-
 function highest(numbers: Iterable<number>, least: number): number {
   let most = least;
   for (const number of numbers) most = Math.max(most, number);

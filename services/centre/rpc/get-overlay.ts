@@ -1,10 +1,12 @@
 import { Refusal } from "#domain/refusal.ts";
-import { lastSequenceOf } from "#platform/streams.ts";
-import { firstEpoch, regionStream } from "#proto/names.ts";
+import { streamRange } from "#platform/batch-get.ts";
+import { regionStream, streamAsk, type Lane } from "#proto/names.ts";
 import type { OverlayPart } from "#proto/qalqan/centre/v1/centre.ts";
 import type { Event } from "#proto/qalqan/events/v1/events.ts";
 import type { Centre } from "../centre.ts";
 import { countOverlayDirectives, readOverlayDirectives, readOverlayRest } from "../store/overlay.ts";
+
+const askWaitMs = 2_000;
 
 /**
  * What the overlay of this region is now, with the lane sequences that it is
@@ -14,7 +16,8 @@ import { countOverlayDirectives, readOverlayDirectives, readOverlayRest } from "
  * snapshot of the database is taken. An event is committed before it is
  * stored, so everything up to those ends is in the snapshot. What the snapshot
  * holds beyond them comes again by the lanes, and applying it again changes
- * nothing.
+ * nothing. In an epoch where outbox and lanes have not been brought together
+ * yet the lanes may hold more than the database, and nothing is answered.
  *
  * @throws Refusal `forbidden` unless asked by this region's screening, `unavailable` while NATS is away
  */
@@ -34,7 +37,7 @@ export async function* getOverlay(centre: Centre, peer: string): AsyncGenerator<
     const nowMs = Date.now();
     const messages = await countOverlayDirectives(transaction, nowMs);
     const rest = await readOverlayRest(transaction, nowMs);
-    const header = { regionEpoch: firstEpoch, ...sequences, parts: messages + rest.length };
+    const header = { ...sequences, parts: messages + rest.length };
     yield { part: { $case: "header", value: header } };
     for await (const body of readOverlayDirectives(transaction, nowMs)) yield partOf(body, nowMs);
     for (const body of rest) yield partOf(body, nowMs);
@@ -47,15 +50,20 @@ function partOf(body: NonNullable<Event["body"]>, atMs: number): OverlayPart {
   return { part: { $case: "event", value: { outbox: 0, atMs, body } } };
 }
 
-async function readLaneEnds(centre: Centre): Promise<{ eventsSequence: number; urgentSequence: number }> {
+interface LaneEnds {
+  readonly regionEpoch: number;
+  readonly eventsSequence: number;
+  readonly urgentSequence: number;
+}
+
+async function readLaneEnds(centre: Centre): Promise<LaneEnds> {
   try {
-    if (centre.nats === undefined) throw new Error("not connected yet");
-    const manager = await centre.nats.jetstreamManager({ checkAPI: false, timeout: 2_000 });
-    const [eventsSequence, urgentSequence] = await Promise.all([
-      lastSequenceOf(manager, regionStream.lane("events", firstEpoch)),
-      lastSequenceOf(manager, regionStream.lane("urgent", firstEpoch)),
-    ]);
-    return { eventsSequence, urgentSequence };
+    if (centre.lanes === undefined) throw new Error("they are being compared with the database");
+    const { connection, epoch } = centre.lanes;
+    const last = async (lane: Lane) =>
+      (await streamRange(connection, streamAsk.info(regionStream.lane(lane, epoch)), askWaitMs)).last;
+    const [eventsSequence, urgentSequence] = await Promise.all([last("events"), last("urgent")]);
+    return { regionEpoch: epoch, eventsSequence, urgentSequence };
   } catch (error) {
     throw new Refusal({
       code: "unavailable",

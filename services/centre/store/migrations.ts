@@ -11,6 +11,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0003-trunks": { up: (database) => run(database, trunks) },
   "0004-national": { up: (database) => run(database, national) },
   "0005-intelligence": { up: (database) => run(database, intelligence) },
+  "0006-recovery": { up: (database) => run(database, recovery) },
 };
 
 // The migrator's own signature: it knows no schema.
@@ -212,4 +213,11 @@ const intelligence = [
   )`,
   `create index intelligence_words on intelligence using gin (words)`,
   `create index intelligence_newest on intelligence (created_at_ms desc, id)`,
+];
+
+const recovery = [
+  `alter table outbox add column epoch integer not null default 1`,
+  // Whether an event of the lane is here is asked by what it says, under whatever number.
+  `create index outbox_content on outbox (lane, sha256(bytes))`,
+  `create index outbox_not_stored on outbox (lane, number) where sequence is null`,
 ];

@@ -69,6 +69,19 @@ export function withOutboxNumber(bytes: Uint8Array, number: number): Uint8Array 
   return Buffer.concat([Uint8Array.from(head), bytes]);
 }
 
+/** An event of the lane as its outbox row has it: the number apart from the rest. */
+export function splitOutboxNumber(bytes: Uint8Array): { number: number; rest: Uint8Array } {
+  let number = 0;
+  let scale = 1;
+  for (let at = 1; at < bytes.length && bytes[0] === outboxTag; at += 1) {
+    const byte = bytes[at] ?? 0;
+    number += (byte % 0x80) * scale;
+    scale *= 0x80;
+    if (byte < 0x80) return { number, rest: bytes.subarray(at + 1) };
+  }
+  throw new RangeError("an event of this centre does not begin with its outbox number");
+}
+
 /** A row that is to be stored in its lane. */
 export interface WaitingRow {
   readonly number: number;
@@ -76,30 +89,39 @@ export interface WaitingRow {
   readonly bytes: Uint8Array;
 }
 
-/** The rows after `number`, in order; at most 100. */
+/** The rows after `number` that are not in their lane yet, in order; at most 100. */
 export async function readOutbox(database: Reader, lane: Lane, number: number): Promise<WaitingRow[]> {
   return database
     .selectFrom("outbox")
     .select(["number", "type", "bytes"])
     .where("lane", "=", lane)
     .where("number", ">", number)
+    .where("sequence", "is", null)
     .orderBy("number")
     .limit(100)
     .execute();
+}
+
+/** Where a row is in its lane. */
+export interface StoredRow {
+  readonly number: number;
+  readonly epoch: number;
+  readonly sequence: number;
 }
 
 /** Notes where rows were stored. */
 export async function recordSequences(
   database: Reader,
   lane: Lane,
-  stored: readonly { readonly number: number; readonly sequence: number }[],
+  stored: readonly StoredRow[],
 ): Promise<void> {
   if (stored.length === 0) return;
   await sql`
-    update outbox set sequence = stored.sequence
-    from unnest(${stored.map((row) => row.number)}::bigint[], ${stored.map((row) => row.sequence)}::bigint[])
-      as stored (number, sequence)
-    where outbox.lane = ${lane} and outbox.number = stored.number and outbox.sequence is null`.execute(
-    database,
-  );
+    update outbox set sequence = stored.sequence, epoch = stored.epoch
+    from unnest(
+      ${stored.map((row) => row.number)}::bigint[],
+      ${stored.map((row) => row.epoch)}::integer[],
+      ${stored.map((row) => row.sequence)}::bigint[]) as stored (number, epoch, sequence)
+    where outbox.lane = ${lane} and outbox.number = stored.number
+      and (outbox.sequence is null or outbox.epoch <> stored.epoch)`.execute(database);
 }

@@ -106,7 +106,7 @@ export interface AuditRow {
 
 export interface OutboxRow {
   lane: string;
-  /** Counted per lane in commit order, from 1, without gaps. */
+  /** Counted per lane in commit order, from 1; only a recovery leaves gaps (domain/reconcile.ts). */
   number: number;
   type: string;
   /** Key that rows of other tables name it by. */
@@ -116,6 +116,8 @@ export interface OutboxRow {
   at_ms: number;
   /** Sequence in the lane's stream; null: not stored there yet, or not known to be. */
   sequence: number | null;
+  /** Epoch of the lane in which that sequence counts. */
+  epoch: Generated<number>;
   /** Since when every ready replica of this region's screening has applied it. */
   enforced_at_ms: number | null;
 }

@@ -1,9 +1,5 @@
 import { Refusal } from "#domain/refusal.ts";
 import { sql } from "#platform/database.ts";
-import { translateError } from "#platform/errors.ts";
-import { pause } from "#platform/lifecycle.ts";
-import type { Log } from "#platform/log.ts";
-import { recoverWaitMs } from "../config.ts";
 import type { CentreDatabase, CentreTransaction } from "./schema.ts";
 
 /**
@@ -41,27 +37,5 @@ export async function inTransaction<Result>(
 export async function lock(transaction: CentreTransaction, names: readonly string[]): Promise<void> {
   for (const name of [...new Set(names)].sort()) {
     await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(transaction);
-  }
-}
-
-/**
- * Repeats a part of the service that ends because its database went away: it
- * begins anew from what was committed. Any other error is given on.
- */
-export async function throughOutages(
-  name: string,
-  log: Log,
-  signal: AbortSignal,
-  work: () => Promise<void>,
-): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await work();
-    } catch (error) {
-      if (signal.aborted) return;
-      if (translateError(error).detail.code !== "unavailable") throw error;
-      log.warn({ part: name, err: error }, "a part lost its database and begins anew");
-    }
-    await pause(recoverWaitMs, signal);
   }
 }

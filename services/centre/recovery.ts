@@ -1,0 +1,236 @@
+import type { Alarms } from "#platform/alarms.ts";
+import { sql } from "#platform/database.ts";
+import { pause } from "#platform/lifecycle.ts";
+import type { Log } from "#platform/log.ts";
+import type { NatsConnection } from "#platform/nats.ts";
+import { lanes, type Lane } from "#proto/names.ts";
+import { Event } from "#proto/qalqan/events/v1/events.ts";
+import { agreementsChecked, behindShownMs, refillLookMs, refillWaitMs } from "./config.ts";
+import { liftRevisions } from "./domain/lift.ts";
+import { planReconcile, type LaneEntry, type ReconcilePlan } from "./domain/reconcile.ts";
+import { LaneHistory } from "./lane-history.ts";
+import { writeAudit, type AuditEntry } from "./store/audit.ts";
+import { recordSequences } from "./store/outbox.ts";
+import {
+  hasLeftBehind,
+  liftRows,
+  lockNumbers,
+  moveWaiting,
+  readEntries,
+  readRecorded,
+  readTrimmed,
+  readWaiting,
+  type RecordedRow,
+} from "./store/reconcile.ts";
+import type { CentreDatabase, CentreTransaction } from "./store/schema.ts";
+import { takeBack, type TakenBack } from "./store/take-back.ts";
+import { inTransaction } from "./store/transaction.ts";
+
+/** What the lane holds that is to be compared with the outbox. */
+interface LaneReading {
+  readonly lane: Lane;
+  readonly history: LaneHistory;
+  /** All rows up to this number are in the lane, and all events up to their places in the outbox. */
+  readonly agreed: number;
+  readonly messages: readonly LaneEntry[];
+  /** The number after which the lane takes the next. */
+  readonly laneNumber: number;
+}
+
+/** What was done to one lane. */
+interface Recovered {
+  readonly lane: Lane;
+  readonly takenBack: number;
+  /** Rows that are sent under another number, or again. */
+  readonly sentAnew: number;
+}
+
+/**
+ * Brings outbox and lanes together when one of the two came from an older copy
+ * (domain/reconcile.ts decides): events that the database lacks are written
+ * back into its tables, own events that the lane lacks are sent. Both lanes are
+ * one transaction, with a line in the audit.
+ */
+export class Recovery {
+  readonly #database: CentreDatabase;
+  readonly #region: string;
+  readonly #alarms: Alarms;
+  readonly #log: Log;
+
+  constructor(database: CentreDatabase, region: string, alarms: Alarms, log: Log) {
+    this.#database = database;
+    this.#region = region;
+    this.#alarms = alarms;
+    this.#log = log;
+  }
+
+  /**
+   * Call it before anything is sent in an epoch, and after every loss of the
+   * database or the server.
+   *
+   * @param laneNumbers the number after which each lane takes the next
+   */
+  async reconcile(
+    connection: NatsConnection,
+    epoch: number,
+    laneNumbers: Readonly<Record<Lane, number>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#awaitRefill(connection, epoch, signal);
+    const readings: LaneReading[] = [];
+    for (const lane of lanes) {
+      readings.push(await this.#read(connection, lane, epoch, laneNumbers[lane], signal));
+    }
+    const recovered = await inTransaction(this.#database, (transaction) =>
+      this.#carryOut(transaction, readings),
+    );
+    for (const each of recovered) this.#tell(each);
+  }
+
+  /** Whether outbox and lane are still as a reconciliation leaves them, as far as their ends show. */
+  async stillAgrees(
+    connection: NatsConnection,
+    lane: Lane,
+    epoch: number,
+    laneNumber: number,
+  ): Promise<boolean> {
+    const recorded = await readRecorded(this.#database, lane, 1);
+    const history = await LaneHistory.open(connection, lane, epoch);
+    return (await areThere(history, recorded)) && !(await hasLeftBehind(this.#database, lane, laneNumber));
+  }
+
+  /**
+   * A lane that ends before what was stored in it lost its end: replication
+   * fills it up from the hub, or opens another epoch. Cut off, nobody can, and
+   * after a while what is missing is sent again.
+   */
+  async #awaitRefill(connection: NatsConnection, epoch: number, signal: AbortSignal): Promise<void> {
+    const endMs = Date.now() + refillWaitMs;
+    for (const lane of lanes) {
+      const [newest] = await readRecorded(this.#database, lane, 1);
+      while (newest !== undefined && newest.epoch === epoch) {
+        const end = (await LaneHistory.open(connection, lane, epoch)).kept.at(-1)?.last ?? 0;
+        if (end >= newest.sequence || Date.now() >= endMs) break;
+        this.#log.warn({ event: "lane-behind", lane, end, stored: newest.sequence }, "waiting for its end");
+        if (!(await pause(refillLookMs, signal))) signal.throwIfAborted();
+      }
+    }
+  }
+
+  async #read(
+    connection: NatsConnection,
+    lane: Lane,
+    epoch: number,
+    laneNumber: number,
+    signal: AbortSignal,
+  ): Promise<LaneReading> {
+    const history = await LaneHistory.open(connection, lane, epoch);
+    const recorded = await readRecorded(this.#database, lane, agreementsChecked);
+    const [newest] = recorded;
+    // Histories can agree again by chance at one place; not at so many in a row.
+    if (newest !== undefined && (await areThere(history, recorded))) {
+      const messages = await history.from(newest.epoch, newest.sequence, signal);
+      return { lane, history, agreed: newest.number, messages, laneNumber };
+    }
+    const agreed = await readTrimmed(this.#database, lane, history.kept);
+    return { lane, history, agreed, messages: await history.from(0, 0, signal), laneNumber };
+  }
+
+  async #carryOut(
+    transaction: CentreTransaction,
+    readings: readonly LaneReading[],
+  ): Promise<readonly Recovered[]> {
+    // No command commits from here on: the numbers stay as they are read.
+    const counters = await lockNumbers(transaction);
+    const recovered: Recovered[] = [];
+    const audited: Record<string, unknown> = {};
+    let taken: TakenBack[] = [];
+    for (const reading of readings) {
+      const { lane, agreed, messages, laneNumber } = reading;
+      const rows = await readEntries(transaction, lane, agreed, messages);
+      const plan = planReconcile({ agreed, rows, messages, laneNumber, counter: counters[lane] });
+      const back = await this.#fetch(reading, plan);
+      const sentAnew = await prepare(transaction, lane, plan, back);
+      // Members of a batch come by the bulk lane, what is decided about the batch by the other.
+      taken = [...back, ...taken];
+      if (back.length === 0 && sentAnew === 0) continue;
+      recovered.push({ lane, takenBack: back.length, sentAnew });
+      audited[lane] = { takenBack: back.map(({ number }) => number), sentAnew, counter: plan.counter };
+    }
+    await takeBack(transaction, this.#region, taken);
+    if (recovered.length > 0) await writeAudit(transaction, auditOf(audited));
+    return recovered;
+  }
+
+  async #fetch({ lane, history }: LaneReading, plan: ReconcilePlan): Promise<TakenBack[]> {
+    const taken: TakenBack[] = [];
+    for (const { message, number } of plan.takeBack) {
+      const { epoch, sequence } = message;
+      const found = await history.at(epoch, sequence);
+      if (found === undefined)
+        throw new Error(`${lane} ${epoch}: message ${sequence} went away while it was read`);
+      taken.push({ lane, number, epoch, sequence, event: Event.decode(found.rest), bytes: found.rest });
+    }
+    return taken;
+  }
+
+  #tell({ lane, takenBack, sentAnew }: Recovered): void {
+    const detail = `the database and the region's lane did not hold the same, since one of them came from an older copy: ${takenBack} events were taken back into the database, ${sentAnew} are sent anew`;
+    this.#log.error({ event: "recovered", lane, takenBack, sentAnew }, "outbox and lane are one again");
+    this.#alarms.raise("database-behind", lane, detail);
+    setTimeout(() => this.#alarms.clear("database-behind", lane), behindShownMs).unref();
+  }
+}
+
+/** Whether the lane holds these rows where they were stored; a place that it no longer keeps says nothing. */
+async function areThere(history: LaneHistory, rows: readonly RecordedRow[]): Promise<boolean> {
+  const found = await Promise.all(
+    rows.map(async ({ epoch, sequence, content }) => {
+      if (history.isTrimmed(epoch, sequence)) return true;
+      return (await history.at(epoch, sequence))?.entry.content === content;
+    }),
+  );
+  return found.every(Boolean);
+}
+
+/**
+ * Rows that the lane holds get their places; those that wait get their
+ * numbers, and revisions that the lane does not hold.
+ *
+ * @returns how many are sent under another number, or again
+ */
+async function prepare(
+  transaction: CentreTransaction,
+  lane: Lane,
+  plan: ReconcilePlan,
+  taken: readonly TakenBack[],
+): Promise<number> {
+  const stored = plan.stored.map(({ number, message: { epoch, sequence } }) => ({ number, epoch, sequence }));
+  await recordSequences(transaction, lane, stored);
+  const sentAnew = await moveWaiting(transaction, lane, plan.waiting);
+  await sql`update outbox_counters set last = greatest(last, ${plan.counter}::bigint) where lane = ${lane}`.execute(
+    transaction,
+  );
+  if (taken.length > 0 && plan.waiting.length > 0) {
+    const waiting = await readWaiting(
+      transaction,
+      lane,
+      plan.waiting.map(({ to }) => to),
+    );
+    const lifted = liftRevisions(
+      waiting.map(({ event }) => event.body),
+      taken.map(({ event }) => event.body),
+    );
+    const rows = waiting.map(({ number, event }, index) => ({
+      number,
+      event: { ...event, body: lifted.events[index] },
+    }));
+    await liftRows(transaction, lane, rows, lifted.lifts);
+  }
+  return sentAnew;
+}
+
+/** One line for both lanes; what each event was, its own row says. */
+function auditOf(detail: AuditEntry["detail"]): AuditEntry {
+  return { atMs: Date.now(), person: "", role: "centre", what: "recovered", subject: "outbox", detail };
+}

@@ -1,0 +1,120 @@
+import { missingApprovals } from "#domain/approval.ts";
+import { batchStanding, distinctNeeds } from "#domain/approving.ts";
+import { requirement, type PowersContext, type Requirement } from "#domain/powers.ts";
+import { knownBatchOf } from "../domain/batch-view.ts";
+import { readApprovals } from "./approvals.ts";
+import { readBatch } from "./batches.ts";
+import { latestRevision, opinionOf } from "./directives.ts";
+import type { BatchRow, CentreTransaction, DirectiveRow } from "./schema.ts";
+
+/** What was touched by events that were taken back, and is to be judged by all that is known now. */
+export interface Settling extends PowersContext {
+  readonly directives: Set<string>;
+  readonly batches: Set<string>;
+  /** Outbox key of an approval by `directive batch revision`; the last one is the one that completes. */
+  readonly approvalEvents: Map<string, string>;
+  /** What ended a batch, by its id. */
+  readonly revocations: Map<string, Revocation>;
+}
+
+type Revocation = Pick<BatchRow, "revoked_at_ms" | "revoked_by" | "revoked_reason" | "revoke_event">;
+
+const membersPerRead = 5_000;
+
+/** A directive's latest revision by the approvals that speak of it. */
+export async function settleDirective(
+  transaction: CentreTransaction,
+  id: string,
+  settling: Settling,
+): Promise<void> {
+  const row = await latestRevision(transaction, id);
+  if (row === undefined) return;
+  const opinion = opinionOf(row);
+  const approvals = (await readApprovals(transaction, id, "")).filter(
+    ({ revision }) => revision === row.revision,
+  );
+  const needs = requirement(opinion, settling);
+  const isComplete = approvals.some(({ complete }) => complete) || row.missing_at_acceptance.length === 0;
+  const { revision } = row;
+  const subject = { id, revision, batch: row.batch, author: row.author };
+  const missing = isComplete || needs.kind !== "needs" ? [] : missingApprovals(needs, subject, approvals);
+  await transaction
+    .updateTable("directives")
+    .set({
+      missing,
+      refused: approvals.some(({ approved }) => !approved),
+      effect_event: isComplete ? effectOf(row, settling.approvalEvents.get(`${id}  ${revision}`)) : null,
+    })
+    .where("id", "=", id)
+    .where("revision", "=", revision)
+    .execute();
+}
+
+function effectOf(row: DirectiveRow, approvalEvent: string | undefined): string {
+  return row.effect_event ?? approvalEvent ?? row.event;
+}
+
+/** A batch by its members and approvals; its row is made where it is missing. */
+export async function settleBatch(
+  transaction: CentreTransaction,
+  id: string,
+  settling: Settling,
+): Promise<void> {
+  const known = (await readBatch(transaction, id)) ?? (await makeBatch(transaction, id, settling));
+  if (known === undefined) return;
+  const approvals = await readApprovals(transaction, "", id);
+  const { missing } = batchStanding(knownBatchOf(known, approvals));
+  const isComplete = known.needs === "[]" || approvals.some(({ complete }) => complete);
+  const effect = known.effect_event ?? settling.approvalEvents.get(` ${id} 1`) ?? known.last_event;
+  await transaction
+    .updateTable("batches")
+    .set({
+      missing,
+      refused: approvals.some(({ approved }) => !approved),
+      effect_event: isComplete ? effect : null,
+      ...(known.revoked_at_ms > 0 ? {} : settling.revocations.get(id)),
+    })
+    .where("id", "=", id)
+    .execute();
+}
+
+/** Which file it was is not known any more: the same file is another import then. */
+async function makeBatch(
+  transaction: CentreTransaction,
+  id: string,
+  settling: Settling,
+): Promise<BatchRow | undefined> {
+  const needs = new Map<string, Requirement>();
+  let last: DirectiveRow | undefined;
+  let accepted = 0;
+  for (;;) {
+    const members = await transaction
+      .selectFrom("directives")
+      .selectAll()
+      .where("batch", "=", id)
+      .where("revision", "=", 1)
+      .where("id", ">", last?.id ?? "")
+      .orderBy("id")
+      .limit(membersPerRead)
+      .execute();
+    for (const member of members) {
+      const asked = requirement(opinionOf(member), settling);
+      needs.set(JSON.stringify(asked), asked);
+    }
+    accepted += members.length;
+    last = members.at(-1) ?? last;
+    if (members.length < membersPerRead) break;
+  }
+  if (last === undefined) return undefined;
+  const row: BatchRow = {
+    ...{ id, content_key: `recovered:${id}`, action: last.action, scope: last.scope, basis: last.basis },
+    ...{ reason: last.reason, author: last.author, author_role: last.author_role },
+    ...{ accepted_at_ms: last.accepted_at_ms, expires_at_ms: last.expires_at_ms },
+    ...{ entries: accepted, accepted, merged: 0, refused_by_reason: "{}" },
+    ...{ needs: JSON.stringify(distinctNeeds(needs.values())), missing: [], refused: false },
+    ...{ last_event: last.event, effect_event: null },
+    ...{ revoked_at_ms: 0, revoked_by: "", revoked_reason: "", revoke_event: null },
+  };
+  await transaction.insertInto("batches").values(row).execute();
+  return row;
+}
