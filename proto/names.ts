@@ -63,6 +63,8 @@ export const hubSubject = {
   upAll: (lane: Lane, region: string, epoch: number) => `${upToken(lane)}.${region}.${epoch}.>`,
   /** What a region's account imports for a lane, any epoch. */
   upAnyEpoch: (lane: Lane, region: string) => `${upToken(lane)}.${region}.>`,
+  /** Receipts of every region, in any epoch: `up.<region>.<epoch>.<producer>.receipt`. */
+  upReceipts: "up.*.*.*.receipt",
   national: (epoch: number) => `national.${epoch}.batch`,
   nationalAll: (epoch: number) => `national.${epoch}.>`,
   forRegion: (region: string, epoch: number) => `for.${region}.${epoch}.batch`,

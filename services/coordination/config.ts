@@ -25,6 +25,12 @@ export const coordinationConfig = z.object({
   SNAPSHOT_ROWS_MIN: z.coerce.number().int().min(1).default(50_000),
   /** Or messages of NATIONAL: a table reads so many in about a second. */
   SNAPSHOT_MESSAGES_MIN: z.coerce.number().int().min(1).default(10_000),
+  /** How often the hub's streams are trimmed (ms), and what stays of each: so many messages, and hours. */
+  TRIM_EVERY_MS: z.coerce.number().int().min(100).default(60_000),
+  /** More than a crash of PostgreSQL takes back of the watermarks that it had not written yet. */
+  KEPT_MESSAGES: z.coerce.number().int().min(1).default(10_000),
+  /** Whoever was restored from a backup of the last days finds here what came after it. */
+  KEPT_HOURS: z.coerce.number().min(0).default(72),
   /** Folder of the built console page; without it no page is served. */
   CONSOLE_DIRECTORY: z.string().min(1).optional(),
   /** The national figures are open to whoever reaches the loopback interface; else a bearer token is needed. */

@@ -5,7 +5,10 @@ import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubStream, hubSubject, lanes as laneNames } from "#proto/names.ts";
+import type { Receipt } from "#proto/qalqan/events/v1/events.ts";
 import { Lanes } from "./consumers/lanes.ts";
+import { hearReceipts } from "./consumers/live-receipts.ts";
+import { BulkFlow } from "./domain/bulk-flow.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
 import type { Command } from "./domain/commands.ts";
 import type { Intake } from "./domain/intake.ts";
@@ -24,6 +27,7 @@ import type { Database } from "./store/load.ts";
 import { enrolRegions, loadState, readNationalLog, readRegionLog } from "./store/start.ts";
 import { trimFigures } from "./store/statistics.ts";
 import { confirmLead, writeChanges } from "./store/write.ts";
+import { trimNowAndThen, type TrimmerParts } from "./trimmer.ts";
 
 /** Targets folded, and rows taken in, by one step. */
 const stepRowsMax = 1_000;
@@ -31,6 +35,8 @@ const stepRowsMax = 1_000;
 const backlogMax = 8;
 /** Of so many steps one takes bulk also while urgent work waits, so that bulk never starves. */
 const bulkEverySteps = 4;
+/** A message that changes more rows is bulk: regions need a moment for it. */
+const bulkRowsMin = 64;
 const idleWaitMs = 1_000;
 const judgeIntervalMs = 250;
 const trimIntervalMs = 60_000;
@@ -43,6 +49,7 @@ export interface LeaderParts {
   readonly lifecycle: Lifecycle;
   readonly alarms: Alarms;
   readonly snapshots: SnapshotPace;
+  readonly trim: Pick<TrimmerParts, "retention" | "everyMs" | "archived">;
 }
 
 interface WaitingCommand {
@@ -69,6 +76,10 @@ export class Leader {
   readonly snapshots: SnapshotWriter;
   readonly #regional = new Map<string, LogPublisher>();
   readonly #wake = new Wake();
+  readonly #flow = new BulkFlow();
+  /** Regions that bulk does not wait for, as they were named last. */
+  #behind = "";
+  #isBulkHeld = false;
   readonly #commands: WaitingCommand[] = [];
   /** Regions that were told nothing yet: who belongs to the nation, and intelligence that names them. */
   readonly #joined: string[] = [];
@@ -111,6 +122,12 @@ export class Leader {
     lifecycle.run("append to NATIONAL", (signal) => leader.#national.run(signal));
     lifecycle.run("snapshots", (signal) => leader.snapshots.run(state.sequence, signal));
     lifecycle.run("heartbeat", (signal) => sendHeartbeats(parts.connection, leader, signal));
+    lifecycle.run("pace", (signal) =>
+      hearReceipts(parts.connection, (...said) => leader.#heard(...said), signal),
+    );
+    lifecycle.run("trim", (signal) =>
+      trimNowAndThen({ ...parts, ...parts.trim, state, snapshots: () => leader.snapshots.written }, signal),
+    );
     return leader;
   }
 
@@ -196,7 +213,7 @@ export class Leader {
     this.#steps += 1;
     const step = beginStep(this.state, nowMs);
     const isBulkTurn = !this.#lanes.hasUrgent || this.#steps % bulkEverySteps === 0;
-    const withBulk = isBulkTurn && this.#national.backlog < backlogMax;
+    const withBulk = isBulkTurn && this.#national.backlog < backlogMax && this.#mayGoOn(nowMs);
     const messages = this.#lanes.take(withBulk);
     const rows = messages.reduce((sum, message) => sum + message.rows, 0);
     const portion =
@@ -270,6 +287,7 @@ export class Leader {
       this.state.moved(batch.sequence, batch.digest);
       this.#national.committed(batch.sequence, batch.bytes);
       this.snapshots.committed(batch.sequence, batch.rows);
+      if (batch.rows > bulkRowsMin) this.#flow.published(batch.sequence, changes.nowMs);
       if (changes.decisions.length > 0) this.#teller.decided(changes.nowMs);
     }
     for (const { region, sequence, bytes } of changes.regionMessages) {
@@ -284,6 +302,22 @@ export class Leader {
       this.#expiryAtMs = Math.min(this.#expiryAtMs ?? Infinity, expiresAtMs);
     }
     return true;
+  }
+
+  /** A region says how far it is: bulk that waits for it may go on. */
+  #heard(region: string, { replica, nationalSequence, ready }: Receipt): void {
+    this.#flow.heard(region, replica, nationalSequence, ready, this.#nowMs());
+    if (this.#isBulkHeld) this.#wake.notify();
+  }
+
+  #mayGoOn(nowMs: number): boolean {
+    const goesOn = this.#flow.mayGoOn(nowMs);
+    const behind = this.#flow.behind.join();
+    if (behind !== this.#behind)
+      this.#log.warn({ regions: behind, before: this.#behind }, "regions are behind, and not waited for");
+    this.#behind = behind;
+    this.#isBulkHeld = !goesOn;
+    return goesOn;
   }
 
   /** Looks a few times a second whether a region's state has changed. */

@@ -90,6 +90,11 @@ export async function startCoordination(
     const leader = await Leader.open({
       ...{ database, connection, log, lifecycle, alarms: capital.alarms },
       snapshots: { rowsMin: config.SNAPSHOT_ROWS_MIN, messagesMin: config.SNAPSHOT_MESSAGES_MIN },
+      trim: {
+        retention: { keptMessages: config.KEPT_MESSAGES, keptMs: config.KEPT_HOURS * 3_600_000 },
+        everyMs: config.TRIM_EVERY_MS,
+        archived: () => undefined,
+      },
     });
     // Before it reads anything: what a revoked key has sent is refused from the first message on.
     knowKeys(leader.state, nation, capital.alarms);

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { fileContents, natsEnvironment, serviceEnvironment } from "#platform/config.ts";
 
 /** What replication is told. The hub has no address here: it is reached through the region's own server. */
@@ -6,6 +7,11 @@ export const replicationEnvironment = serviceEnvironment.extend(natsEnvironment.
   NATS_LINE_SEED_FILE: fileContents,
   /** Private key that the region's seals are signed with: Ed25519, PKCS 8, PEM. */
   SIGNING_KEY_FILE: fileContents,
+  /** How often the region's streams are trimmed (ms), and what stays of each: so many messages, and hours. */
+  TRIM_EVERY_MS: z.coerce.number().int().min(100).default(60_000),
+  KEPT_MESSAGES: z.coerce.number().int().min(1).default(10_000),
+  /** Whoever was restored from a backup of the last days finds here what came after it. */
+  KEPT_HOURS: z.coerce.number().min(0).default(72),
 });
 
 /** How many appends may be on their way at once, of one stream in one direction. */

@@ -17,6 +17,7 @@ import { sendHeartbeats } from "./heartbeat.ts";
 import { LaneStates } from "./lane-states.ts";
 import { OwnEvents } from "./own-events.ts";
 import { LaneSealer } from "./sealer.ts";
+import { trimNowAndThen } from "./trimmer.ts";
 
 /** Starts the region's line to the capital: both lanes up, NATIONAL and FOR down, the region's heartbeat. */
 export async function startReplication(
@@ -47,6 +48,9 @@ export async function startReplication(
     const from = down.name === "down national" ? snapshots : undefined;
     lifecycle.run(down.name, (signal) => new DownCopy(ends, down, states, from).run(signal));
   }
+  const retention = { keptMessages: config.KEPT_MESSAGES, keptMs: config.KEPT_HOURS * 3_600_000 };
+  const trimming = { ends, regionEpoch: () => epoch, capitalEpoch: epoch, snapshots, retention, log };
+  lifecycle.run("trim", (signal) => trimNowAndThen({ ...trimming, everyMs: config.TRIM_EVERY_MS }, signal));
   const key = new SealingKey(config.SIGNING_KEY_FILE);
   for (const lane of lanes) {
     const producer = await LaneProducer.open(ends.region, lane, epoch, "replication", lifecycle.signal);
