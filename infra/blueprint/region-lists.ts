@@ -20,6 +20,11 @@ export interface KeyChange {
   readonly change: "revoked" | "renewed";
 }
 
+/** Whether the key of a region's line is revoked, and no other given yet. */
+export function isRevoked(changes: readonly KeyChange[]): boolean {
+  return changes.at(-1)?.change === "revoked";
+}
+
 /** JSON list of the regions that belong to the nation, with names, places, and what became of their keys. */
 export function nationList(
   regions: readonly Region[],

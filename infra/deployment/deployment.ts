@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { capitalStack } from "../blueprint/capital-stack.ts";
+import type { KeyChange } from "../blueprint/region-lists.ts";
 import { loadRegions, regionsFolder, type Region } from "../blueprint/regions.ts";
 import { regionalStack } from "../blueprint/regional-stack.ts";
 import { capitalSite, type Stack, type WorkloadName } from "../blueprint/stack.ts";
@@ -11,6 +12,7 @@ import type { PublicKeys } from "../keys/public-keys.ts";
 import type { KeyOrder } from "../keys/site-keys.ts";
 import { Problem } from "../problem.ts";
 import { readCapital, type Capital } from "./capital.ts";
+import { readKeyChanges } from "./key-changes.ts";
 import { readIdentityKeys } from "./identity-keys.ts";
 import { readRelease, type Release } from "./release.ts";
 
@@ -83,6 +85,11 @@ export class Deployment {
   /** JWKS. @throws Problem `identity-keys-missing`, `identity-keys-invalid`, `identity-keys-private` */
   identityKeys(): string {
     return readIdentityKeys(join(this.folder, "identity-keys.json"));
+  }
+
+  /** What became of the keys of regions' lines, by slug. @throws Problem `key-changes-invalid` */
+  keyChanges(): Readonly<Record<string, readonly KeyChange[]>> {
+    return readKeyChanges(this.folder);
   }
 
   /** @throws Problem as `KeyStore.read`; as `keyOrder` */

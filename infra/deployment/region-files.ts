@@ -15,6 +15,7 @@ import type { PublicKeys } from "../keys/public-keys.ts";
 import { Problem } from "../problem.ts";
 import { clusterVersion } from "./cluster-answers.ts";
 import { regionKeyOrder, type Deployment } from "./deployment.ts";
+import { addKeyChange } from "./key-changes.ts";
 
 /** A region as its file will say it; what is left out has its default. */
 export type RegionDocument = z.input<typeof regionSchema>;
@@ -113,6 +114,27 @@ export function retireRegion(deployment: Deployment, slug: string): RetiredRegio
     throw error;
   }
   return { region, keys: files };
+}
+
+/**
+ * Revokes the key of a region's line, in the deployment: the hub names it no more.
+ *
+ * @returns since when (milliseconds since 1970)
+ * @throws RegionInvalid; Problem `unknown-region`, `key-changes-invalid`
+ */
+export function revokeRegion(deployment: Deployment, slug: string): number {
+  knownRegion(deployment, slug);
+  return addKeyChange(deployment.folder, slug, "revoked", Date.now());
+}
+
+/**
+ * Makes all keys of a region anew, and trusts the new ones alone.
+ *
+ * @throws RegionInvalid; Problem `unknown-region`, `key-changes-invalid`; as `KeyStore.renew`
+ */
+export async function renewRegion(deployment: Deployment, slug: string): Promise<number> {
+  await deployment.keyStore.renew(regionKeyOrder(knownRegion(deployment, slug)));
+  return addKeyChange(deployment.folder, slug, "renewed", Date.now());
 }
 
 function knownRegion(deployment: Deployment, slug: string): Region {

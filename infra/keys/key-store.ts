@@ -141,6 +141,19 @@ export class KeyStore {
   }
 
   /**
+   * Makes everything anew at once, for keys that somebody else may have: those
+   * before are trusted no longer.
+   *
+   * @throws Problem as `make`
+   */
+  async renew(order: KeyOrder): Promise<void> {
+    const opened = await this.#openWhole(order.stack.site);
+    const { keys } = opened.document;
+    const settled = keys.previous === null ? keys : finishRotation(keys);
+    await this.#replace(opened, finishRotation(await rotateSiteKeys(settled, order)));
+  }
+
+  /**
    * Moves the keys of a site aside.
    *
    * @returns where they are now, and how to move them back

@@ -1,7 +1,7 @@
 import { capitalStack } from "../blueprint/capital-stack.ts";
 import { hubAccounts } from "../blueprint/nats-configuration.ts";
 import { secretName } from "../blueprint/parts.ts";
-import { countryList, nationList } from "../blueprint/region-lists.ts";
+import { countryList, isRevoked, nationList, type KeyChange } from "../blueprint/region-lists.ts";
 import type { Region } from "../blueprint/regions.ts";
 import { regionalStack } from "../blueprint/regional-stack.ts";
 import { capitalSite as capital, type Stack } from "../blueprint/stack.ts";
@@ -28,6 +28,8 @@ export interface NationInputs {
   readonly identityKeys: string;
   /** Keys of one site, decrypted. */
   readonly keys: (stack: Stack) => Promise<KeyMaterial>;
+  /** What became of the keys of regions' lines, by slug. */
+  readonly keyChanges: Readonly<Record<string, readonly KeyChange[]>>;
   /** Public parts of one site's keys. */
   readonly publicParts: (stack: Stack) => PublicParts;
 }
@@ -39,6 +41,7 @@ export function deployedNation(deployment: Deployment): NationInputs {
     capital: deployment.capital(),
     release: deployment.release(),
     identityKeys: deployment.identityKeys(),
+    keyChanges: deployment.keyChanges(),
     keys: ({ site }) => deployment.keys(site),
     publicParts: ({ site }) => deployment.publicKeys(site),
   };
@@ -54,6 +57,7 @@ export function placeholderNation(
     capital: deployment.capital(),
     release,
     identityKeys: JSON.stringify({ keys: [] }),
+    keyChanges: {},
     keys: async (stack) => placeholderKeys(stack),
     publicParts: placeholderPublicParts,
   };
@@ -90,6 +94,7 @@ export async function capitalSite(nation: NationInputs): Promise<Site> {
   const stack = capitalStack(nation.capital.sizeClass);
   const keys = await nation.keys(stack);
   const regions = nation.regions.map((region) => nation.publicParts(regionalStack(region)));
+  const isOut = (slug: string) => isRevoked(nation.keyChanges[slug] ?? []);
   return {
     ...(await common(nation, stack)),
     names: capitalNames,
@@ -98,9 +103,11 @@ export async function capitalSite(nation: NationInputs): Promise<Site> {
       accounts: hubAccounts({
         coordination: keys.publicKeys(secretName.natsUser("coordination")),
         system: keys.publicKeys(secretName.system),
-        leaf: new Map(regions.map((parts) => [parts.site, trustedNkeys(parts, secretName.leaf)])),
+        leaf: new Map(
+          regions.map((parts) => [parts.site, isOut(parts.site) ? [] : trustedNkeys(parts, secretName.leaf)]),
+        ),
       }),
-      authorities: trustedAuthorities(regions),
+      authorities: trustedAuthorities(regions.filter(({ site }) => !isOut(site))),
     },
   };
 }
@@ -113,7 +120,7 @@ async function common(nation: NationInputs, stack: Stack) {
     keys: await nation.keys(stack),
     identityKeys: nation.identityKeys,
     country: countryList(nation.regions),
-    nation: nationList(nation.regions),
+    nation: nationList(nation.regions, (slug) => nation.keyChanges[slug] ?? []),
     signingKeys: signingKeysText(signingKeyList(stacks.map(nation.publicParts))),
   };
 }

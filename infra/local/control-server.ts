@@ -57,6 +57,10 @@ export interface Control {
   restore(site: string, services: readonly string[]): Promise<void>;
   /** Makes the clock of a site's Node and PostgreSQL processes wrong; 0: right. */
   skew(site: string, aheadSeconds: number): Promise<void>;
+  /** Takes a region's line away from whoever has its key, at once; what it has said stays valid. */
+  revoke(region: string): Promise<void>;
+  /** Gives a region's line another key, at once; the one before opens nothing any more. */
+  rotate(region: string): Promise<void>;
   /** Starts further regions in the running nation. */
   addRegions(regions: readonly string[]): Promise<void>;
   /** Ends the whole run; resolves when the runner has begun to. */
@@ -78,6 +82,8 @@ type Action = (control: Control, target: readonly string[]) => Promise<unknown>;
 
 const actions: Readonly<Record<string, Action>> = {
   status: (control) => control.status(),
+  revoke: (control, [region = ""]) => control.revoke(region),
+  rotate: (control, [region = ""]) => control.rotate(region),
   cut: (control, [region = ""]) => control.cut(region),
   heal: (control, [region = ""]) => control.heal(region),
   kill: (control, [site = "", service = ""]) => control.kill(site, service),

@@ -20,6 +20,8 @@ export function connectControl(dataFolder: string): Control {
   };
   return {
     status: async () => (await ask("status")) as NationStatus,
+    revoke: (region) => order("revoke", region),
+    rotate: (region) => order("rotate", region),
     cut: (region) => order("cut", region),
     heal: (region) => order("heal", region),
     kill: (site, service) => order("kill", site, service),

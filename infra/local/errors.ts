@@ -54,3 +54,13 @@ export function diskFull(folder: string, freeBytes: number): LocalRunError {
     remedy: "free at least 500 MiB there, or start with --data on another disk",
   });
 }
+
+export function unknownRegion(value: string, known: readonly string[]): LocalRunError {
+  return new LocalRunError({
+    code: "unknown-region",
+    field: "region",
+    value,
+    message: `there is no region ${value} here`,
+    remedy: `one of: ${known.join(", ")}`,
+  });
+}

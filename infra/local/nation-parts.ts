@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { capitalStack } from "../blueprint/capital-stack.ts";
 import { hubAccounts } from "../blueprint/nats-configuration.ts";
 import { secretName } from "../blueprint/parts.ts";
-import { countryList, nationList, type NationRegion } from "../blueprint/region-lists.ts";
+import { countryList, isRevoked, nationList, type KeyChange } from "../blueprint/region-lists.ts";
 import { loadRegions, type Region } from "../blueprint/regions.ts";
 import { regionalStack } from "../blueprint/regional-stack.ts";
 import { capitalSite, type Setting, type Stack } from "../blueprint/stack.ts";
@@ -13,11 +13,13 @@ import { Authority, type CertificateFiles } from "./authority.ts";
 import { writeWhole, type DataFolder } from "./data-folder.ts";
 import { backupsOf } from "./backups.ts";
 import { prepareIdentity, type IdentityFiles } from "./identity.ts";
-import { LocalRunError } from "./errors.ts";
+import { LocalRunError, unknownRegion } from "./errors.ts";
 import { checkoutFolder, hubAccountsFile, type LaunchContext } from "./launch.ts";
 import { instancesOf } from "./instances.ts";
 import { nameProcess } from "./own-process.ts";
 import { portKey, portKeys, Ports } from "./ports.ts";
+import { reloadAndEndLines, type HubNode } from "./hub-lines.ts";
+import { forgetLeafKey, knownRegions, withChange } from "./region-keys.ts";
 import type { RunFile } from "./run-file.ts";
 import { StackSecrets } from "./secrets.ts";
 
@@ -153,14 +155,17 @@ export class NationParts {
     const country = loadRegions();
     writeWhole(this.folder.countryFile, countryList(country));
     const file = this.folder.regionsFile;
-    const known = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as readonly NationRegion[]) : [];
+    const known = knownRegions(this.folder);
     const slugs = new Set([...known, ...regions].map(({ slug }) => slug));
     const nation = country.filter(({ slug }) => slugs.has(slug));
     if (slugs.size > known.length || !existsSync(file)) {
-      writeWhole(file, nationList(nation));
+      writeWhole(file, nationList(nation, this.#keyChangesOf));
     }
     return nation;
   }
+
+  readonly #keyChangesOf = (region: string): readonly KeyChange[] =>
+    knownRegions(this.folder).find(({ slug }) => slug === region)?.keyChanges ?? [];
 
   #writeHubAccounts(secrets: ReadonlyMap<string, StackSecrets>): void {
     const capital = required(secrets, capitalSite);
@@ -170,9 +175,37 @@ export class NationParts {
     const text = hubAccounts({
       coordination: [capital.publicKey(secretName.natsUser("coordination"))],
       system: [capital.publicKey(secretName.system)],
-      leaf: new Map(regions.map(([site, own]) => [site, [own.publicKey(secretName.leaf)]])),
+      leaf: new Map(
+        regions.map(([site, own]) => [
+          site,
+          isRevoked(this.#keyChangesOf(site)) ? [] : [own.publicKey(secretName.leaf)],
+        ]),
+      ),
     });
     writeWhole(file, text);
+  }
+
+  /**
+   * Revokes the key of a region's line, or gives it another, which its server
+   * has from its next start on. The nation's list remembers it, so that no
+   * start lets a revoked key in again.
+   *
+   * @param nodes of the hub that run: they take it at once, and end the lines of the key before
+   * @throws LocalRunError `unknown-region`; `wrong-state` when a node does not take it
+   */
+  async changeKey(region: string, change: KeyChange["change"], nodes: readonly HubNode[]): Promise<void> {
+    const known = knownRegions(this.folder).map(({ slug }) => slug);
+    if (!known.includes(region)) throw unknownRegion(region, known);
+    const changes = withChange(this.#keyChangesOf(region), change, Date.now());
+    const nation = loadRegions().filter(({ slug }) => known.includes(slug));
+    const changesOf = (slug: string) => (slug === region ? changes : this.#keyChangesOf(slug));
+    if (change === "renewed") forgetLeafKey(this.folder, region);
+    writeWhole(this.folder.regionsFile, nationList(nation, changesOf));
+    await this.contexts([], false);
+    const accounts = readFileSync(hubAccountsFile(this.folder), "utf8");
+    const keys = new Set(accounts.match(/\bU[A-Z2-7]{55}\b/g));
+    const system = join(this.folder.secrets(capitalSite), secretName.system);
+    for (const node of nodes) await reloadAndEndLines(node, keys, this.#clients.cli, system);
   }
 
   /** A key that is another one than before comes after it: what the former one has signed stays signed. */

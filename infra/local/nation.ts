@@ -5,13 +5,14 @@ import { loadRegions, type Region } from "../blueprint/regions.ts";
 import type { WorkloadName } from "../blueprint/stack.ts";
 import { keepBackups } from "./backups.ts";
 import { DataFolder } from "./data-folder.ts";
-import { LocalRunError, translated } from "./errors.ts";
+import { translated, unknownRegion } from "./errors.ts";
 import { controlSocketPath, serveControl, type Control, type NationStatus } from "./control-server.ts";
 import { checkoutFolder } from "./launch.ts";
 import { stopLeftovers } from "./leftovers.ts";
 import { boundLogs } from "./logs.ts";
 import { NationParts } from "./nation-parts.ts";
-import type { RunFile } from "./run-file.ts";
+import type { HubNode } from "./hub-lines.ts";
+import { addressIn, type RunFile } from "./run-file.ts";
 import { Limit } from "./limit.ts";
 import type { Slowness } from "./passage.ts";
 import { impossibleFaults } from "./site-faults.ts";
@@ -165,6 +166,28 @@ class RunningNation implements Nation {
     };
   }
 
+  async revoke(region: string): Promise<void> {
+    await this.#parts.changeKey(region, "revoked", this.#hubNodes());
+  }
+  async rotate(region: string): Promise<void> {
+    await this.#parts.changeKey(region, "renewed", this.#hubNodes());
+    const server = this.#sites.get(region)?.process("nats");
+    if (server === undefined || server.status.pid === null) return;
+    // It reads the key of its line at its start alone.
+    await server.stop();
+    server.start();
+    await server.ready;
+  }
+
+  #hubNodes(): readonly HubNode[] {
+    return (this.#sites.get("capital")?.processesOf("nats") ?? [])
+      .filter(({ status }) => status.pid !== null)
+      .map(({ status }) => ({
+        name: status.service,
+        address: addressIn(this.run, "capital", status.service, "client"),
+      }));
+  }
+
   async cut(region: string): Promise<void> {
     await this.#region(region).line?.cut();
   }
@@ -228,6 +251,8 @@ class RunningNation implements Nation {
   #overSocket(): Control {
     return {
       status: () => this.status(),
+      revoke: (region) => this.revoke(region),
+      rotate: (region) => this.rotate(region),
       cut: (region) => this.cut(region),
       heal: (region) => this.heal(region),
       kill: (site, service) => this.kill(site, service),
@@ -297,16 +322,6 @@ function chooseRegions(slugs: readonly string[]): readonly Region[] {
         all.map((candidate) => candidate.slug),
       );
     return region;
-  });
-}
-
-function unknownRegion(value: string, known: readonly string[]): LocalRunError {
-  return new LocalRunError({
-    code: "unknown-region",
-    field: "region",
-    value,
-    message: `there is no region ${value} here`,
-    remedy: `one of: ${known.join(", ")}`,
   });
 }
 

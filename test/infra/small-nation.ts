@@ -5,6 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect, nkeyAuthenticator, type NatsConnection } from "nats";
 import { startNation, type Nation, type NationOptions } from "#infra/local/nation.ts";
 import type { NationStatus } from "#infra/local/control.ts";
+import { addressIn } from "#infra/local/run-file.ts";
+import { StolenLine, type StolenCredentials } from "#test/attacks/stolen-line.ts";
 
 /** A data folder that goes with its test. */
 export function temporaryFolder(): Disposable & { readonly path: string } {
@@ -68,3 +70,25 @@ export function stateOf(status: NationStatus, region: string, service: string) {
   if (found === undefined) throw new Error(`${region}/${service} is not in the status`);
   return found;
 }
+
+/** A second line to the hub with the key of a region that runs, as a thief has it who has read its pod. */
+export async function steal(
+  nation: Nation,
+  region: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<StolenLine> {
+  return StolenLine.open(leafAddress(nation), stolenFrom(nation, region), more);
+}
+
+/** What can be stolen from a region that runs, as it is now. */
+export function stolenFrom(nation: Nation, region: string): StolenCredentials {
+  const secrets = join(nation.run.dataFolder, region, "secrets");
+  return {
+    seed: readFileSync(join(secrets, "nats-leaf")),
+    caFile: nation.run.clients.cli.ca,
+    certificateFile: join(secrets, "nats-certificate.pem"),
+    keyFile: join(secrets, "nats-certificate.key.pem"),
+  };
+}
+
+export const leafAddress = (nation: Nation): string => addressIn(nation.run, "capital", "nats", "leaf");

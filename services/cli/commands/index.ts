@@ -191,7 +191,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "region",
-    summary: "the regions of the nation on clusters",
+    summary: "the regions of the nation, and the keys of their lines",
     children: [
       {
         name: "add",
@@ -207,6 +207,16 @@ export const commands: readonly CommandEntry[] = [
         name: "retire",
         summary: "take a region out of the nation",
         load: () => import("./region/retire.ts"),
+      },
+      {
+        name: "revoke",
+        summary: "end a region's line at once: its key opens nothing any more",
+        load: () => import("./region/revoke.ts"),
+      },
+      {
+        name: "rotate",
+        summary: "give a region's line another key at once, also after a revoke",
+        load: () => import("./region/rotate.ts"),
       },
     ],
   },
