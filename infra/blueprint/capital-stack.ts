@@ -118,6 +118,7 @@ const coordination = (size: SizeClass): Workload =>
       SIGNING_KEY_FILE: { kind: "secret", secret: secretName.signingKey },
       SIGNING_KEYS_FILE: { kind: "signing-keys" },
       HUB_REPLICAS: { kind: "setting", setting: "hubNodes" },
+      ARCHIVE_URL: { kind: "setting", setting: "archive" },
       CONSOLE_DIRECTORY: { kind: "setting", setting: "console" },
       CONSOLE_OPEN_ON_LOOPBACK: { kind: "setting", setting: "consoleOpenOnLoopback" },
     },

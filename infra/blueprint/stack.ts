@@ -92,7 +92,9 @@ export type Setting =
   | "console"
   | "consoleOpenOnLoopback"
   /** Nodes of the hub, each of which keeps a copy of every stream. */
-  | "hubNodes";
+  | "hubNodes"
+  /** URL of the archive of sealed segments; empty: there is none. */
+  | "archive";
 
 /** A companion shares the place of its workload, and may ask for parts of it. */
 export type CompanionValue =

@@ -228,6 +228,8 @@ function settingOf(setting: Setting, { release, stack }: Site): string {
       return "false";
     case "hubNodes":
       return String(stack.workloads.find(({ name }) => name === "nats")?.replicas.least ?? 1);
+    case "archive":
+      return "";
     default:
       return setting satisfies never;
   }

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { capitalStack } from "../blueprint/capital-stack.ts";
 import { hubAccounts } from "../blueprint/nats-configuration.ts";
 import { secretName } from "../blueprint/parts.ts";
@@ -69,6 +70,8 @@ export class NationParts {
       // Whoever is on this machine may see the nation's figures: they name nobody.
       consoleOpenOnLoopback: "true",
       hubNodes: String(nodes),
+      // Beside the capital, whose storage may be lost.
+      archive: pathToFileURL(join(folder.root, "archive")).href,
     });
   }
 
@@ -245,7 +248,8 @@ function hubNodesOf(folder: DataFolder, asked: number | undefined): number {
   return nodes;
 }
 
-function keptHubNodes(folder: DataFolder): number | undefined {
+/** How many nodes the hub of a data folder has; undefined: none was ever started there. */
+export function keptHubNodes(folder: DataFolder): number | undefined {
   // A nation of an earlier release has ports, and a hub of one.
   if (!existsSync(folder.hubFile)) return existsSync(folder.portsFile) ? 1 : undefined;
   return (JSON.parse(readFileSync(folder.hubFile, "utf8")) as { readonly nodes: number }).nodes;

@@ -9,6 +9,7 @@ export type PinnedToolName =
   | "kube-proxy"
   | "kwok"
   | "coredns"
+  | "object-storage"
   | "pause";
 
 export function pinnedTool(name: PinnedToolName): {

@@ -117,6 +117,12 @@ const pins = [
     module: "github.com/coredns/coredns",
     tools: { coredns: { package: ".", flag: "--node", coldBuildSeconds: 65 } },
   },
+  // For the tests of the archive.
+  {
+    family: "s3",
+    module: "github.com/rclone/gofakes3",
+    tools: { "object-storage": { package: ".", flag: "--cluster", coldBuildSeconds: 25 } },
+  },
   { family: "pause", tools: { pause: { package: ".", flag: "--node", coldBuildSeconds: 5 } } },
 ];
 

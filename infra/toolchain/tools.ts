@@ -69,6 +69,7 @@ export function findTool(name: ToolName): string {
     case "kube-proxy":
     case "kwok":
     case "coredns":
+    case "object-storage":
     case "pause":
       return findPinned(name);
     default:

@@ -3,6 +3,7 @@ import type { Alarms } from "#platform/alarms.ts";
 import { requirePerson } from "#platform/identity.ts";
 import { capital, type Person } from "#domain/vocabulary.ts";
 import type { NationStatus, Statistics } from "#proto/qalqan/coordination/v1/coordination.ts";
+import type { Archiver } from "./archive/archiver.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
 import type { Command } from "./domain/commands.ts";
 import type { ViewMoment } from "./domain/directive-view.ts";
@@ -25,6 +26,8 @@ export class Capital {
   readonly alarms: Alarms;
   /** Set while this process leads. */
   leader: Leader | undefined;
+  /** Writes sealed segments away while this process leads; undefined: there is no archive. */
+  archive: Archiver | undefined;
   /** Names and places of the regions, as the nation's file says. */
   regions: readonly NationRegion[] = [];
   #followed: { state: CapitalState; readAtMs: number } | undefined;
@@ -79,6 +82,7 @@ export class Capital {
       stopped: state.stop?.stopped ?? false,
       leader: this.leader !== undefined,
       alarms: this.alarms.list(),
+      archive: [...(this.archive?.all ?? [])],
       atMs: nowMs,
     };
   }

@@ -31,6 +31,17 @@ export const coordinationConfig = z.object({
   KEPT_MESSAGES: z.coerce.number().int().min(1).default(10_000),
   /** Whoever was restored from a backup of the last days finds here what came after it. */
   KEPT_HOURS: z.coerce.number().min(0).default(72),
+  /** Where sealed segments are archived (openStore); empty: nowhere. */
+  ARCHIVE_URL: z.string().default(""),
+  /** Two lines, id and secret of the access key, where the archive is a bucket. */
+  ARCHIVE_CREDENTIALS_FILE: z.string().min(1).optional(),
+  /** What has waited so long is archived, in however small a segment (s). */
+  ARCHIVE_EVERY_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(86_400, "expected a day at most, 86400")
+    .default(3_600),
   /** Folder of the built console page; without it no page is served. */
   CONSOLE_DIRECTORY: z.string().min(1).optional(),
   /** The national figures are open to whoever reaches the loopback interface; else a bearer token is needed. */

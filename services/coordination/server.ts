@@ -1,4 +1,5 @@
 import { Alarms } from "#platform/alarms.ts";
+import { openStore } from "#platform/archive/object-store.ts";
 import { lead, openDatabase } from "#platform/database.ts";
 import { tlsOf } from "#platform/config.ts";
 import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
@@ -6,9 +7,10 @@ import { createTokenVerifier } from "#platform/identity.ts";
 import { stopHttp } from "#platform/http-server.ts";
 import type { Lifecycle } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
-import { connectNats } from "#platform/nats.ts";
+import { connectNats, type NatsConnection } from "#platform/nats.ts";
 import type { Readiness } from "#platform/probes.ts";
 import { CoordinationService } from "#proto/qalqan/coordination/v1/coordination.ts";
+import { Archiver } from "./archive/archiver.ts";
 import { Capital } from "./capital.ts";
 import { leaderLockKey, type CoordinationConfig } from "./config.ts";
 import { serveHttp } from "./http/server.ts";
@@ -21,6 +23,18 @@ import { readNation, watchNation } from "./nation-file.ts";
 import { showRefusals } from "./refusal-alarms.ts";
 import { coordinationMethods } from "./rpc/index.ts";
 import { migrations } from "./store/migrations.ts";
+
+/** Undefined: sealed segments are archived nowhere. */
+function archiverOf(
+  config: CoordinationConfig,
+  connection: NatsConnection,
+  log: Log,
+  alarms: Alarms,
+): Archiver | undefined {
+  if (config.ARCHIVE_URL === "") return undefined;
+  const store = openStore(config.ARCHIVE_URL, config.ARCHIVE_CREDENTIALS_FILE);
+  return new Archiver(store, connection, log, alarms, config.ARCHIVE_EVERY_SECONDS * 1_000);
+}
 
 /** Starts the capital's service: every replica answers, one leads and writes. */
 export async function startCoordination(
@@ -39,6 +53,7 @@ export async function startCoordination(
   const connection = lifecycle.use("nats", opened[1], (each) => each.drain());
   const capital = new Capital(database, new Alarms(log));
   capital.regions = nation;
+  const archive = archiverOf(config, connection, log, capital.alarms);
 
   const verify = createTokenVerifier(config.IDENTITY_KEYS_FILE);
   const settings = {
@@ -93,13 +108,15 @@ export async function startCoordination(
       trim: {
         retention: { keptMessages: config.KEPT_MESSAGES, keptMs: config.KEPT_HOURS * 3_600_000 },
         everyMs: config.TRIM_EVERY_MS,
-        archived: () => undefined,
+        archived: (stream) => archive?.upTo(stream),
       },
     });
     // Before it reads anything: what a revoked key has sent is refused from the first message on.
     knowKeys(leader.state, nation, capital.alarms);
     await leader.enrol(nation.map(({ slug }) => slug));
     capital.leader = leader;
+    capital.archive = archive;
+    if (archive !== undefined) lifecycle.run("archive", (each) => archive.run(each));
     readiness = { ready: true, why: "leads" };
     log.info({ sequence: leader.state.sequence, regions: nation.length }, "leads");
     const { refusals } = leader.state;

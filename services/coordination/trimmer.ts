@@ -2,7 +2,7 @@ import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { retainedOf, trimStream, type Retention } from "#platform/trim.ts";
-import { hubStream, type Lane } from "#proto/names.ts";
+import { hubStream } from "#proto/names.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
 import { trimForRegion, trimLane, trimNational } from "./domain/trim.ts";
 import { capitalEpoch } from "./epochs.ts";
@@ -18,8 +18,8 @@ export interface TrimmerParts {
   readonly state: CapitalState;
   /** The complete snapshots, the newest first. */
   readonly snapshots: () => readonly WrittenSnapshot[];
-  /** Last message of a lane in the archive; undefined: there is no archive. */
-  readonly archived: (region: string, lane: Lane, epoch: number) => number | undefined;
+  /** Last message of a lane, or of NATIONAL, in the archive; undefined: there is no archive. */
+  readonly archived: (hubStream: string) => number | undefined;
   readonly retention: Retention;
   readonly everyMs: number;
 }
@@ -45,7 +45,7 @@ async function trimLanes({ connection, database, archived, retention }: TrimmerP
     const stream = hubStream.up(lane, region, epoch);
     const retained = await retainedOf(connection, stream, retention);
     if (retained === undefined) continue;
-    await trimStream(connection, stream, trimLane(retained, sequence, archived(region, lane, epoch)));
+    await trimStream(connection, stream, trimLane(retained, sequence, archived(stream)));
   }
 }
 
@@ -57,7 +57,7 @@ async function trimDown(parts: TrimmerParts, signal: AbortSignal): Promise<void>
   const retained = await retainedOf(connection, national, retention);
   if (retained !== undefined) {
     const sequences = snapshots.map(({ sequence }) => sequence);
-    const upTo = trimNational(retained, sequences);
+    const upTo = trimNational(retained, sequences, parts.archived(national));
     await trimStream(connection, national, upTo);
     await trimNationalLog(database, capitalEpoch, upTo ?? retained.first - 1, signal);
   }

@@ -35,7 +35,9 @@ test("NATIONAL at the hub keeps everything since the last snapshot but one, FOR 
   fc.assert(
     fc.property(stream, fc.array(number, { maxLength: 3 }), progress, (national, snapshots, held) => {
       const newestFirst = snapshots.toSorted((left, right) => right - left);
-      expect(hub.trimNational(national, newestFirst) ?? 0).toBeLessThanOrEqual(newestFirst[1] ?? 0);
+      expect(hub.trimNational(national, newestFirst, undefined) ?? 0).toBeLessThanOrEqual(
+        newestFirst[1] ?? 0,
+      );
       expect(hub.trimForRegion(national, held) ?? 0).toBeLessThanOrEqual(held ?? 0);
     }),
   );

@@ -18,16 +18,19 @@ export async function atRest<Result>(
       lock.release();
     }
   }
-  const stopped = await site.stopOrder(names);
-  await site.stop(stopped);
+  const steps = await site.steps(names);
+  const goOn = async () => {
+    for (const step of steps) await site.start(step);
+  };
+  for (const step of steps.toReversed()) await site.stop(step);
   let result;
   try {
     result = await work();
   } catch (error) {
     // As it was before; why it does not start, if it does not, is the lesser trouble now.
-    await site.start(stopped.toReversed()).catch(() => undefined);
+    await goOn().catch(() => undefined);
     throw error;
   }
-  await site.start(stopped.toReversed());
+  await goOn();
   return result;
 }

@@ -9,6 +9,8 @@ import { backupsOf, siteBackups } from "#infra/local/backups.ts";
 import { connectControl, type Control } from "#infra/local/control.ts";
 import { DataFolder } from "#infra/local/data-folder.ts";
 import { LocalRunError } from "#infra/local/errors.ts";
+import { instancesOf } from "#infra/local/instances.ts";
+import { keptHubNodes } from "#infra/local/nation-parts.ts";
 import { readRunFile, type RunFile } from "#infra/local/run-file.ts";
 import { BackupFolder } from "#platform/backup/backup-folder.ts";
 import { CommandFailed, WrongUse } from "../failure.ts";
@@ -73,6 +75,16 @@ export class LocalSite {
     return this.folder.storage(this.name, workload.name, server.storage);
   }
 
+  /** Everything else that the site keeps. */
+  get otherStorage(): readonly string[] {
+    const { workload: postgres } = this.postgres;
+    return this.#instances
+      .filter(({ workload }) => workload.name !== postgres.name)
+      .flatMap(({ name, workload }) =>
+        workload.storage.map((storage) => this.folder.storage(this.name, name, storage.name)),
+      );
+  }
+
   get password(): string {
     const { server } = this.postgres;
     return readFileSync(join(this.folder.secrets(this.name), server.passwordSecret), "utf8").trim();
@@ -110,31 +122,36 @@ export class LocalSite {
     return { path, folder: new BackupFolder(path), isOwnArchive: path === this.archive };
   }
 
-  /** Those of the run that need one of these, and so on, first; then these. */
-  async stopOrder(names: readonly string[]): Promise<readonly string[]> {
+  /**
+   * The processes of the run that need one of these workloads, and so on, and
+   * theirs: in steps, each of which needs those before it alone.
+   */
+  async steps(workloads: readonly string[]): Promise<readonly (readonly string[])[]> {
     const services = (await this.#control?.status())?.services ?? [];
     const present = services.filter(({ region }) => region === this.name).map(({ service }) => service);
-    const wanted = new Set<string>(names);
+    const wanted = new Set<string>(workloads);
     for (let before = -1; before !== wanted.size;) {
       before = wanted.size;
       for (const { name, after } of this.stack.workloads)
         if (after.some((each) => wanted.has(each))) wanted.add(name);
     }
-    return this.#inOrderOfStart()
-      .filter((name) => wanted.has(name) && present.some((each) => each === name))
-      .toReversed();
+    const chosen = this.#instances.filter(
+      ({ name, workload }) => wanted.has(workload.name) && present.includes(name),
+    );
+    const depths = chosen.map(({ workload }) => this.#depth(workload));
+    return Array.from({ length: Math.max(0, ...depths) + 1 }, (_, depth) =>
+      chosen.filter((__, index) => depths[index] === depth).map(({ name }) => name),
+    );
   }
 
   async stop(names: readonly string[]): Promise<void> {
-    for (const name of names) await this.#control?.stopService(this.name, name);
+    await Promise.all(names.map(async (name) => this.#control?.stopService(this.name, name)));
   }
 
-  /** Starts services one after the other, each once the one before is ready. @throws CommandFailed */
+  /** Starts processes, and waits until all are ready. @throws CommandFailed */
   async start(names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      await this.#control?.startService(this.name, name);
-      await this.#untilReady(name);
-    }
+    await Promise.all(names.map(async (name) => this.#control?.startService(this.name, name)));
+    await Promise.all(names.map((name) => this.#untilReady(name)));
   }
 
   async #untilReady(name: string): Promise<void> {
@@ -157,17 +174,14 @@ export class LocalSite {
     });
   }
 
-  #inOrderOfStart(): string[] {
-    const ordered: string[] = [];
-    const { workloads } = this.stack;
-    while (ordered.length < workloads.length) {
-      const next = workloads.find(
-        ({ name, after }) => !ordered.includes(name) && after.every((each) => ordered.includes(each)),
-      );
-      if (next === undefined) throw new Error(`the workloads of ${this.name} wait for each other`);
-      ordered.push(next.name);
-    }
-    return ordered;
+  get #instances() {
+    const nodes = keptHubNodes(this.folder) ?? 1;
+    return this.stack.workloads.flatMap((workload) => instancesOf(workload, nodes));
+  }
+
+  #depth({ after }: Workload): number {
+    const needed = this.stack.workloads.filter(({ name }) => after.includes(name));
+    return Math.max(-1, ...needed.map((each) => this.#depth(each))) + 1;
   }
 }
 

@@ -190,6 +190,22 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./restore.ts"),
   },
   {
+    name: "rebuild",
+    summary: "a site whose disks are gone, from its backups and the other end of the line",
+    children: [
+      {
+        name: "region",
+        summary: "everything that a region keeps",
+        load: () => import("./rebuild/region.ts"),
+      },
+      {
+        name: "capital",
+        summary: "everything that the capital keeps",
+        load: () => import("./rebuild/capital.ts"),
+      },
+    ],
+  },
+  {
     name: "region",
     summary: "the regions of the nation, and the keys of their lines",
     children: [

@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import { atRest } from "../backups/at-rest.ts";
-import { restoreDatabase, type Restored, type Wanted } from "../backups/restore-database.ts";
+import { documentOf, noteSegment, shownRestored } from "../backups/answers.ts";
+import { restoreDatabase, type Wanted } from "../backups/restore-database.ts";
 import { LocalSite } from "../backups/site.ts";
 import { parseCount, parseSince } from "../durations.ts";
 import { WrongUse } from "../failure.ts";
 import { examples, type GlobalOptions } from "../options.ts";
-import { answer, note } from "../output.ts";
+import { answer } from "../output.ts";
 
 interface Options extends GlobalOptions {
   readonly from?: string;
@@ -74,29 +75,4 @@ function wantedOf({ until, timeline }: Options): Wanted {
     until: until === undefined ? undefined : new Date(parseSince("until", until, Date.now())),
     timeline: timeline === undefined ? undefined : parseCount("timeline", timeline, 1, timelineMax),
   };
-}
-
-/** A segment is replayed in milliseconds: a line each is progress enough. */
-export function noteSegment(options: GlobalOptions, segment: string): void {
-  if (options.json !== true && process.stderr.isTTY) note(`replayed ${segment}`);
-}
-
-/** As `--json` gives it. */
-export function documentOf({ label, lastCommit, timeline, segments, setAside }: Restored) {
-  return {
-    backup: label,
-    lastCommit: lastCommit?.toISOString() ?? null,
-    timeline,
-    segments,
-    setAside: setAside ?? null,
-  };
-}
-
-export function shownRestored(site: string, restored: Restored): string[] {
-  const { label, lastCommit, timeline, segments, setAside } = restored;
-  const after = lastCommit === undefined ? "nothing after it" : `up to ${lastCommit.toISOString()}`;
-  return [
-    `${site}: base backup ${label}, ${segments} WAL segments, ${after} (timeline ${timeline})`,
-    ...(setAside === undefined ? [] : [`what was there before is in ${setAside}`]),
-  ];
 }

@@ -5,7 +5,7 @@ import { withSession } from "../action.ts";
 import { dataFolderOf } from "../login-file.ts";
 import { isOutage } from "../failure.ts";
 import { examples, type GlobalOptions } from "../options.ts";
-import { answer, note, shownTime, table } from "../output.ts";
+import { answer, groupDigits, note, plural, shownTime, table } from "../output.ts";
 import { first } from "../people.ts";
 import type { Session } from "../session.ts";
 
@@ -37,6 +37,17 @@ interface NationLines {
   readonly regions: readonly RegionLine[];
   /** Of the capital itself. */
   readonly alarms: readonly AlarmLine[];
+  readonly archive: readonly ArchiveLine[];
+}
+
+/** How far one stream is archived. */
+interface ArchiveLine {
+  /** Slug of the region, or `capital`. */
+  readonly site: string;
+  /** events | urgent | national */
+  readonly stream: string;
+  readonly epoch: number;
+  readonly last: number;
 }
 
 const askWaitMs = 3_000;
@@ -47,17 +58,21 @@ export function define(command: Command): void {
 }
 
 async function run(session: Session, options: GlobalOptions): Promise<void> {
-  const [{ regions, alarms }, processes] = await Promise.all([regionLines(session), processesOf(options)]);
+  const [{ regions, alarms, archive }, processes] = await Promise.all([
+    regionLines(session),
+    processesOf(options),
+  ]);
   const services = (processes?.services ?? []).map(({ region, service, state }) => ({
     region,
     service,
     state,
   }));
   const faults = processes === undefined ? [] : faultLines(processes);
-  answer(options, { regions, alarms, services, faults }, () => [
+  answer(options, { regions, alarms, archive, services, faults }, () => [
     ...regionTable(regions),
     ...alarmLines("capital", alarms),
     ...regions.flatMap((each) => alarmLines(each.region, each.alarms)),
+    ...archiveLines(archive),
     "",
     ...serviceLines(processes),
   ]);
@@ -67,6 +82,13 @@ function alarmLines(site: string, alarms: readonly AlarmLine[]): string[] {
   return alarms.map(({ code, subject, detail }) => `alarm of ${site}: ${code} ${subject}: ${detail}`);
 }
 
+function archiveLines(archive: readonly ArchiveLine[]): string[] {
+  const begun = archive.filter(({ last }) => last > 0);
+  if (begun.length === 0) return [];
+  const messages = begun.reduce((sum, { last }) => sum + last, 0);
+  return [`archived: ${groupDigits(messages)} messages of ${plural(begun.length, "stream")}`];
+}
+
 async function regionLines(session: Session): Promise<NationLines> {
   try {
     return await asCapitalSees(session);
@@ -74,13 +96,13 @@ async function regionLines(session: Session): Promise<NationLines> {
     if (!isOutage(error)) throw error;
     note("the capital is not reached: this is what each region says of itself");
     const regions = session.place.nation.map((region) => asRegionSees(session, region));
-    return { regions: await Promise.all(regions), alarms: [] };
+    return { regions: await Promise.all(regions), alarms: [], archive: [] };
   }
 }
 
 async function asCapitalSees(session: Session): Promise<NationLines> {
   const coordination = await session.coordination(first("central-prosecutor", ""));
-  const { regions, alarms } = await coordination.call("getStatus", {}, askWaitMs);
+  const { regions, alarms, archive } = await coordination.call("getStatus", {}, askWaitMs);
   // Right after a stop the capital has not missed it yet; the runner knows.
   const { nation, regions: running } = session.place;
   const isDown = (region: string) => nation.includes(region) && !running.includes(region);
@@ -94,7 +116,7 @@ async function asCapitalSees(session: Session): Promise<NationLines> {
     alarms: own,
   }));
   const missing = nation.filter((region) => !known.some((line) => line.region === region));
-  return { regions: [...known, ...missing.map(unheard)], alarms };
+  return { regions: [...known, ...missing.map(unheard)], alarms, archive };
 }
 
 /** Without the capital nobody is in sync with it: a region is cut off, with what it enforces meanwhile. */

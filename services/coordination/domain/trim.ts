@@ -15,12 +15,18 @@ export function trimLane(lane: HubStreamState, applied: number, archived: number
 
 /**
  * NATIONAL: up to the last snapshot but one, so that a region which has just
- * begun with that one finds what comes after it.
+ * begun with that one finds what comes after it, and what is archived.
  *
  * @param snapshots sequences of the complete snapshots, the newest first
+ * @param archived last message in the archive; undefined: there is no archive
  */
-export function trimNational(national: HubStreamState, snapshots: readonly number[]) {
-  return trimUpTo({ ...national, done: snapshots[1] ?? 0 });
+export function trimNational(
+  national: HubStreamState,
+  snapshots: readonly number[],
+  archived: number | undefined,
+) {
+  const covered = snapshots[1] ?? 0;
+  return trimUpTo({ ...national, done: Math.min(covered, archived ?? covered) });
 }
 
 /**

@@ -37,6 +37,18 @@ export interface NationStatus {
   atMs: number;
   /** Of the capital itself. */
   alarms: Alarm[];
+  /** How far each stream is archived, as the leader knows; empty: there is no archive, or another replica leads. */
+  archive: ArchivedStream[];
+}
+
+export interface ArchivedStream {
+  /** Slug of the region, or `capital`. */
+  site: string;
+  /** events | urgent | national */
+  stream: string;
+  epoch: number;
+  /** Last message in the archive; 0: none yet. */
+  last: number;
 }
 
 export interface RegionStatus {
@@ -189,6 +201,7 @@ function createBaseNationStatus(): NationStatus {
     leader: false,
     atMs: 0,
     alarms: [],
+    archive: [],
   };
 }
 
@@ -217,6 +230,9 @@ export const NationStatus: MessageFns<NationStatus> = {
     }
     for (const v of message.alarms) {
       Alarm.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.archive) {
+      ArchivedStream.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -298,6 +314,14 @@ export const NationStatus: MessageFns<NationStatus> = {
             message.alarms.push(Alarm.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.archive.push(ArchivedStream.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -326,6 +350,9 @@ export const NationStatus: MessageFns<NationStatus> = {
         ? globalThis.Number(object.at_ms)
         : 0,
       alarms: globalThis.Array.isArray(object?.alarms) ? object.alarms.map((e: any) => Alarm.fromJSON(e)) : [],
+      archive: globalThis.Array.isArray(object?.archive)
+        ? object.archive.map((e: any) => ArchivedStream.fromJSON(e))
+        : [],
     };
   },
 
@@ -355,6 +382,9 @@ export const NationStatus: MessageFns<NationStatus> = {
     if (message.alarms?.length) {
       obj.alarms = message.alarms.map((e) => Alarm.toJSON(e));
     }
+    if (message.archive?.length) {
+      obj.archive = message.archive.map((e) => ArchivedStream.toJSON(e));
+    }
     return obj;
   },
 
@@ -371,6 +401,124 @@ export const NationStatus: MessageFns<NationStatus> = {
     message.leader = object.leader ?? false;
     message.atMs = object.atMs ?? 0;
     message.alarms = object.alarms?.map((e) => Alarm.fromPartial(e)) || [];
+    message.archive = object.archive?.map((e) => ArchivedStream.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseArchivedStream(): ArchivedStream {
+  return { site: "", stream: "", epoch: 0, last: 0 };
+}
+
+export const ArchivedStream: MessageFns<ArchivedStream> = {
+  encode(message: ArchivedStream, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.site !== "") {
+      writer.uint32(10).string(message.site);
+    }
+    if (message.stream !== "") {
+      writer.uint32(18).string(message.stream);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(24).uint32(message.epoch);
+    }
+    if (message.last !== 0) {
+      writer.uint32(32).uint64(message.last);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ArchivedStream {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseArchivedStream();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.site = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.stream = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.epoch = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.last = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ArchivedStream {
+    return {
+      site: isSet(object.site) ? globalThis.String(object.site) : "",
+      stream: isSet(object.stream) ? globalThis.String(object.stream) : "",
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      last: isSet(object.last) ? globalThis.Number(object.last) : 0,
+    };
+  },
+
+  toJSON(message: ArchivedStream): unknown {
+    const obj: any = {};
+    if (message.site !== "") {
+      obj.site = message.site;
+    }
+    if (message.stream !== "") {
+      obj.stream = message.stream;
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.last !== 0) {
+      obj.last = Math.round(message.last);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ArchivedStream>, I>>(base?: I): ArchivedStream {
+    return ArchivedStream.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ArchivedStream>, I>>(object: I): ArchivedStream {
+    const message = createBaseArchivedStream();
+    message.site = object.site ?? "";
+    message.stream = object.stream ?? "";
+    message.epoch = object.epoch ?? 0;
+    message.last = object.last ?? 0;
     return message;
   },
 };

@@ -1,0 +1,56 @@
+import type { Command } from "commander";
+import { capitalSite } from "#infra/blueprint/stack.ts";
+import { noteSegment, rebuiltDocument, shownRebuilt } from "../../backups/answers.ts";
+import { rebuild, untilInSync } from "../../backups/rebuild.ts";
+import { LocalSite } from "../../backups/site.ts";
+import { WrongUse } from "../../failure.ts";
+import { examples, type GlobalOptions } from "../../options.ts";
+import { answer } from "../../output.ts";
+
+interface Options extends GlobalOptions {
+  readonly from?: string;
+  readonly yes?: boolean;
+}
+
+export function define(command: Command): void {
+  command
+    .option("--from <dir>", "folder of the backups (default: that of start --backups)")
+    .option("--yes", "do it: everything that the capital keeps is made anew")
+    .addHelpText(
+      "after",
+      [
+        "",
+        "For a capital whose disks are gone. Its keys stay. Regions go on screening meanwhile.",
+        "  PostgreSQL    from its base backup and all archived WAL (as `qalqan restore`)",
+        "  NATIONAL, FOR from the log in PostgreSQL, byte for byte; what it lacks of their ends, from the",
+        "                regions that have it",
+        "  UP_, UPU_     from the regions, which feed again what they hold; what they have trimmed, from the",
+        "                archive of sealed segments, where there is one",
+        "The command ends when the capital finds every region in sync. Repeating it is harmless.",
+      ].join("\n"),
+    )
+    .action(run);
+  examples(command, "qalqan rebuild capital --yes", "qalqan rebuild capital --from /mnt/backups --yes");
+}
+
+async function run(_given: unknown, command: Command): Promise<void> {
+  const options = command.optsWithGlobals<Options>();
+  const site = LocalSite.of(capitalSite, options);
+  const backups = site.backups("from", options.from);
+  if (options.yes !== true) {
+    throw new WrongUse({
+      field: "yes",
+      value: "",
+      message: "all storage of the capital would be made anew; nothing was done",
+      remedy: "add --yes",
+    });
+  }
+  const beganMs = performance.now();
+  const rebuilt = await rebuild(site, backups, (segment) => noteSegment(options, segment));
+  const runsMs = Math.round(performance.now() - beganMs);
+  if (site.isRunning) await untilInSync(options, site.run?.regions ?? []);
+  const inSyncMs = site.isRunning ? Math.round(performance.now() - beganMs) : null;
+  answer(options, { site: capitalSite, ...rebuiltDocument(rebuilt), runsMs, inSyncMs }, () =>
+    shownRebuilt(capitalSite, rebuilt, runsMs, inSyncMs),
+  );
+}

@@ -1,0 +1,77 @@
+import type { Command } from "commander";
+import { capitalSite } from "#infra/blueprint/stack.ts";
+import { rebuild, untilInSync } from "../../backups/rebuild.ts";
+import { LocalSite } from "../../backups/site.ts";
+import { WrongUse } from "../../failure.ts";
+import { examples, type GlobalOptions } from "../../options.ts";
+import { answer } from "../../output.ts";
+import { noteSegment, rebuiltDocument, shownRebuilt } from "../../backups/answers.ts";
+
+interface Options extends GlobalOptions {
+  readonly from?: string;
+  readonly withoutBackup?: boolean;
+  readonly yes?: boolean;
+}
+
+export function define(command: Command): void {
+  command
+    .argument("<region>", "the region whose storage is gone")
+    .option("--from <dir>", "folder of the backups (default: that of start --backups)")
+    .option("--without-backup", "there is none: begin with an empty database")
+    .option("--yes", "do it: everything that the region keeps is made anew")
+    .addHelpText(
+      "after",
+      [
+        "",
+        "For a region whose disks are gone. Its keys stay. All of it stops; what is still there is set aside.",
+        "  PostgreSQL  from its base backup and all archived WAL (as `qalqan restore`)",
+        "  streams     begin empty: its own lanes are refilled from the hub, NATIONAL and FOR come down again;",
+        "              what its database has and the hub has not is sent, what it lacks is taken back from there",
+        "  screening   from the region's snapshot and centre; it is ready when it has the whole table",
+        "Gone for good: LOCAL (calls one by one, which never leave a region), and what was neither archived",
+        "nor sent. The command ends when the capital finds the region in sync. Repeating it is harmless.",
+        "",
+        "Without any backup, what left the region comes back from the hub; lost are notes of intelligence,",
+        "what had the audience `region`, and the audit before now.",
+        "Are the keys gone too: `npx qalqan region rotate` first.",
+      ].join("\n"),
+    )
+    .action(run);
+  examples(
+    command,
+    "qalqan rebuild region astana --yes",
+    "qalqan rebuild region astana --from /mnt/backups --yes",
+  );
+}
+
+async function run(name: string, _given: unknown, command: Command): Promise<void> {
+  const options = command.optsWithGlobals<Options>();
+  const site = regionOf(name, options);
+  const backups = options.withoutBackup === true ? undefined : site.backups("from", options.from);
+  if (options.yes !== true) {
+    throw new WrongUse({
+      field: "yes",
+      value: "",
+      message: `all storage of ${name} would be made anew; nothing was done`,
+      remedy: "add --yes",
+    });
+  }
+  const beganMs = performance.now();
+  const rebuilt = await rebuild(site, backups, (segment) => noteSegment(options, segment));
+  const runsMs = Math.round(performance.now() - beganMs);
+  if (site.isRunning) await untilInSync(options, [name]);
+  const inSyncMs = site.isRunning ? Math.round(performance.now() - beganMs) : null;
+  answer(options, { site: name, ...rebuiltDocument(rebuilt), runsMs, inSyncMs }, () =>
+    shownRebuilt(name, rebuilt, runsMs, inSyncMs),
+  );
+}
+
+function regionOf(name: string, options: GlobalOptions): LocalSite {
+  if (name !== capitalSite) return LocalSite.of(name, options);
+  throw new WrongUse({
+    field: "region",
+    value: name,
+    message: "the capital is no region",
+    remedy: "npx qalqan rebuild capital",
+  });
+}
