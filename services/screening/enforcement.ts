@@ -32,10 +32,11 @@ export interface KeptSwitches {
 export class Enforcement {
   readonly region: string;
   readonly nationalEpoch = firstEpoch;
-  readonly regionEpoch = firstEpoch;
   readonly applied = new AppliedLog(appliedPerReceiptMax);
   readonly #log: Log;
   readonly #changed: () => void;
+  /** Epoch of the lanes in which the overlay's sequences count. */
+  #regionEpoch = firstEpoch;
   #table: NationalTable;
   #overlay: Overlay;
   /** The overlay is the region's own, not the empty one of a first start. */
@@ -64,6 +65,10 @@ export class Enforcement {
 
   get table(): NationalTable {
     return this.#table;
+  }
+
+  get regionEpoch(): number {
+    return this.#regionEpoch;
   }
 
   get overlay(): Overlay {
@@ -132,9 +137,14 @@ export class Enforcement {
   }
 
   /** Takes what a snapshot held; both are true for the same moment. */
-  restore(table: NationalTable, overlay: Overlay): void {
-    this.#table = table;
-    this.#overlay = overlay;
+  restore(snapshot: {
+    readonly table: NationalTable;
+    readonly overlay: Overlay;
+    readonly regionEpoch: number;
+  }): void {
+    this.#table = snapshot.table;
+    this.#overlay = snapshot.overlay;
+    this.#regionEpoch = snapshot.regionEpoch;
     this.#overlayLoaded = true;
   }
 
@@ -145,9 +155,12 @@ export class Enforcement {
   }
 
   /** Another overlay, whole: what the nation has decided already is taken out of it at once. */
-  replaceOverlay(overlay: Overlay): void {
+  replaceOverlay(overlay: Overlay, regionEpoch: number): void {
     tellDecisions(this.#table, overlay);
     this.#overlay = overlay;
+    // Sequences of another epoch prove nothing in this one.
+    if (regionEpoch !== this.#regionEpoch) this.applied.forgetLanes();
+    this.#regionEpoch = regionEpoch;
     this.#overlayLoaded = true;
     this.switched.notify();
     this.#readyPerhaps();

@@ -3,11 +3,12 @@ import type { TlsIdentity } from "#platform/config.ts";
 import { channelCredentials, channelOptions, read } from "#platform/grpc-client.ts";
 import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
-import { CentreClient } from "#proto/qalqan/centre/v1/centre.ts";
+import { CentreClient, type OverlayHeader } from "#proto/qalqan/centre/v1/centre.ts";
 import { overlayWaitMs, retryMs } from "./config.ts";
 
 /**
- * Loads the region's whole overlay from its centre, trying until centre answers.
+ * Loads the region's whole overlay from its centre, trying until centre answers
+ * with what is true in this epoch of the lanes.
  *
  * @throws the signal's reason when it aborts first
  */
@@ -15,6 +16,7 @@ export async function loadOverlay(
   region: string,
   centreAddress: string,
   tls: TlsIdentity,
+  regionEpoch: number,
   log: Log,
   signal: AbortSignal,
 ): Promise<Overlay> {
@@ -23,7 +25,7 @@ export async function loadOverlay(
     for (;;) {
       signal.throwIfAborted();
       try {
-        const overlay = await readOverlay(client, region);
+        const overlay = await readOverlay(client, region, regionEpoch);
         const { eventsSequence, urgentSequence } = overlay;
         log.info(
           { event: "overlay-loaded", entries: overlay.size, eventsSequence, urgentSequence },
@@ -40,13 +42,16 @@ export async function loadOverlay(
   }
 }
 
-async function readOverlay(client: CentreClient, region: string): Promise<Overlay> {
+async function readOverlay(client: CentreClient, region: string, regionEpoch: number): Promise<Overlay> {
   const overlay = new Overlay(region);
-  let header: { eventsSequence: number; urgentSequence: number; parts: number } | undefined;
+  let header: OverlayHeader | undefined;
   let parts = 0;
   for await (const { part } of read(client.getOverlay({}, { deadline: Date.now() + overlayWaitMs }))) {
     if (part?.$case === "header") {
       header = part.value;
+      // Lanes go over to another epoch at the same time for all; who sees it first waits for the other.
+      if (header.regionEpoch !== regionEpoch)
+        throw new Error(`centre answers for epoch ${header.regionEpoch}, the lanes are in ${regionEpoch}`);
     } else if (part?.$case === "event") {
       // The header says what all parts together are true for.
       overlay.applyEvent(part.value, { lane: "events", sequence: 0 });

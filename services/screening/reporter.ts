@@ -1,10 +1,10 @@
 import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
-import type { LaneProducer } from "#platform/producer.ts";
 import type { Event, Receipt } from "#proto/qalqan/events/v1/events.ts";
 import { answeredPerFlushMax, counterFlushMs, lateMs, receiptEveryMs, receiptGapMs } from "./config.ts";
 import type { CallCounters } from "./domain/call-counters.ts";
 import type { Enforcement } from "./enforcement.ts";
+import type { LaneWriter } from "./lane-writer.ts";
 
 /** Who this replica is, for receipts. */
 export interface Replica {
@@ -86,15 +86,15 @@ export class Reporter {
    *
    * @throws ProducerReplaced when another process writes under this replica's name
    */
-  async run(producer: LaneProducer, signal: AbortSignal): Promise<void> {
+  async run(writer: LaneWriter, signal: AbortSignal): Promise<void> {
     for (;;) {
       const nowMs = Date.now();
-      if (nowMs >= this.#receiptDueMs()) await this.#write(producer, this.#receipt(nowMs), signal);
-      else if (nowMs >= this.#flushDueMs()) await this.#flush(producer, nowMs, signal);
+      if (nowMs >= this.#receiptDueMs()) await this.#write(writer, this.#receipt(nowMs), signal);
+      else if (nowMs >= this.#flushDueMs()) await this.#flush(writer, nowMs, signal);
       else if (this.#closing) break;
       else await this.#wake.wait(Math.min(this.#receiptDueMs(), this.#flushDueMs()) - nowMs, signal);
     }
-    await this.#write(producer, this.#receipt(Date.now()), signal);
+    await this.#write(writer, this.#receipt(Date.now()), signal);
   }
 
   #receiptDueMs(): number {
@@ -109,11 +109,11 @@ export class Reporter {
     return this.#countedAtMs + counterFlushMs;
   }
 
-  async #flush(producer: LaneProducer, nowMs: number, signal: AbortSignal): Promise<void> {
+  async #flush(writer: LaneWriter, nowMs: number, signal: AbortSignal): Promise<void> {
     const value = this.#counters.take(nowMs);
     this.#countedAtMs = this.#counters.isEmpty ? 0 : nowMs;
     await this.#pairs.write();
-    await this.#write(producer, { $case: "counters", value }, signal);
+    await this.#write(writer, { $case: "counters", value }, signal);
     if (this.#counters.droppedCalls > this.#named) {
       this.#named = this.#counters.droppedCalls;
       this.#log.error(
@@ -142,11 +142,11 @@ export class Reporter {
     return { $case: "receipt", value };
   }
 
-  async #write(producer: LaneProducer, body: Event["body"], signal: AbortSignal): Promise<void> {
+  async #write(writer: LaneWriter, body: Event["body"], signal: AbortSignal): Promise<void> {
     this.#flying = body?.$case === "counters" ? body.value.calls.length : 0;
     this.#flyingSinceMs = Date.now();
     try {
-      await producer.append({ atMs: Date.now(), body }, signal);
+      await writer.append({ atMs: Date.now(), body }, signal);
     } catch (error) {
       const count = this.#flying + this.#counters.waitingCalls;
       this.#log.error({ event: "counted-calls-lost", count, reason: String(error) }, "not written");

@@ -1,23 +1,21 @@
 import { randomBytes } from "node:crypto";
-import { streamRange } from "#platform/batch-get.ts";
 import { tlsOf } from "#platform/config.ts";
 import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
 import { createTokenVerifier } from "#platform/identity.ts";
 import { pause, type Lifecycle } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
-import { connectNats, type NatsConnection } from "#platform/nats.ts";
+import { connectNats } from "#platform/nats.ts";
 import { serveProbes } from "#platform/probes.ts";
-import { LaneProducer } from "#platform/producer.ts";
-import { regionStream } from "#proto/names.ts";
 import { ScreeningService } from "#proto/qalqan/screening/v1/screening.ts";
 import { CallLog } from "./call-log.ts";
 import * as limits from "./config.ts";
 import { CapitalHeartbeat } from "./consumers/capital-heartbeat.ts";
-import { followLanes } from "./consumers/lanes.ts";
 import { NationalConsumer } from "./consumers/national.ts";
+import { followEpochs } from "./consumers/region-epochs.ts";
 import { CallCounters } from "./domain/call-counters.ts";
 import { FirstPairs } from "./domain/first-pairs.ts";
-import { Enforcement, type StartEnds } from "./enforcement.ts";
+import { Enforcement } from "./enforcement.ts";
+import { LaneWriter } from "./lane-writer.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { loadOverlay } from "./overlay-source.ts";
 import { readRegions } from "./regions.ts";
@@ -78,7 +76,7 @@ export async function startScreening(
   const snapshot = await snapshots.read(region);
   const switches = new SwitchesFile(config.STATE_DIRECTORY, region, enforcement, log);
   const kept = await switches.read();
-  if (snapshot !== undefined) enforcement.restore(snapshot.table, snapshot.overlay);
+  if (snapshot !== undefined) enforcement.restore(snapshot);
   if (snapshot !== undefined && kept !== undefined) enforcement.restoreSwitches(kept);
 
   const handlers = new Handlers(createTokenVerifier(config.IDENTITY_KEYS_FILE), log, lifecycle.signal);
@@ -102,35 +100,20 @@ export async function startScreening(
   lifecycle.use("nats", connection, (open) => open.close());
   heartbeat.listen(connection);
 
-  const loadWhole = async () => {
-    const { signal } = lifecycle;
-    enforcement.replaceOverlay(await loadOverlay(region, config.CENTRE_URL, tlsOf(config), log, signal));
+  const loadWhole = async (epoch: number, signal: AbortSignal) => {
+    const overlay = await loadOverlay(region, config.CENTRE_URL, tlsOf(config), epoch, log, signal);
+    enforcement.replaceOverlay(overlay, epoch);
   };
   const national = new NationalConsumer(connection, enforcement, log);
   nationalStopped = () => national.stopped;
   lifecycle.run("national", (signal) => national.run(signal));
-  lifecycle.run("lanes", async (signal) => {
-    const ends = await readEnds(connection, enforcement, signal);
-    const { eventsSequence, urgentSequence } = enforcement.overlay;
-    const behind = ends.events < eventsSequence || ends.urgent < urgentSequence;
-    if (behind) log.error({ event: "lanes-behind-snapshot", ends }, "the overlay is loaded anew");
-    if (snapshot === undefined || behind) await loadWhole();
-    enforcement.setEnds(ends);
-    await followLanes(connection, enforcement, loadWhole, log, signal);
-  });
+  const writer = new LaneWriter(connection, "events", config.REPLICA);
+  const turnTo = (epoch: number) => writer.turnTo(epoch);
+  lifecycle.run("lanes", (signal) => followEpochs(connection, enforcement, turnTo, loadWhole, log, signal));
 
   // Its own signal: what was answered is still written while the service stops.
   const giveUp = new AbortController();
-  lifecycle.run("reports", async (signal) => {
-    const producer = await LaneProducer.open(
-      connection,
-      "events",
-      enforcement.regionEpoch,
-      config.REPLICA,
-      signal,
-    );
-    await reporter.run(producer, giveUp.signal);
-  });
+  lifecycle.run("reports", () => reporter.run(writer, giveUp.signal));
   lifecycle.run("calls", () => callLog.run(connection, giveUp.signal));
   lifecycle.run("snapshot", (signal) => keepSnapshots(snapshots, enforcement, signal));
   lifecycle.run("switches", async (signal) => {
@@ -149,28 +132,6 @@ export async function startScreening(
     ).unref();
     await writeAtLast(snapshots, enforcement);
   });
-}
-
-/** Ends of the region's streams now, waiting until replication has made them. */
-async function readEnds(
-  connection: NatsConnection,
-  { nationalEpoch, regionEpoch }: Enforcement,
-  signal: AbortSignal,
-): Promise<StartEnds> {
-  const last = async (stream: string) =>
-    (await streamRange(connection, `$JS.API.STREAM.INFO.${stream}`)).last;
-  for (;;) {
-    try {
-      const [national, events, urgent] = await Promise.all([
-        last(regionStream.national(nationalEpoch)),
-        last(regionStream.lane("events", regionEpoch)),
-        last(regionStream.lane("urgent", regionEpoch)),
-      ]);
-      return { national, events, urgent };
-    } catch (error) {
-      if (!(await pause(limits.retryMs, signal))) throw error;
-    }
-  }
 }
 
 /** A snapshot now and then, if it would say more than the last; a whole table is not written for each receipt. */

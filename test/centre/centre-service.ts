@@ -306,7 +306,7 @@ export class CentreService {
   /** Ends the region's NATS server and starts it again with an empty store, in which replication makes its streams. */
   async loseStore(): Promise<void> {
     await this.servers.regional.stop("SIGKILL");
-    rmSync(join(this.servers.folder, "region-jetstream"), { recursive: true });
+    this.servers.forgetStore();
     this.servers.regional.start();
     await createStreams(this.line);
     [this.#nationalSequence, this.#forSequence] = [0, 0];

@@ -252,6 +252,11 @@ export class HubAndRegion {
     });
   }
 
+  /** The store of the region's server is empty at its next start. */
+  forgetStore(): void {
+    rmSync(join(this.folder, "region-jetstream"), { recursive: true });
+  }
+
   log(name: string): string {
     return readFileSync(join(this.folder, `${name}.log`), "utf8");
   }

@@ -89,7 +89,7 @@ test("a snapshot of a large table is written while its lanes go on, and is of on
   const batch = NationalBatch.fromPartial({ sequence: 1, atMs: 1, rows });
   const table = new NationalTable("astana");
   table.apply(batch);
-  enforcement.replaceOverlay(enforcement.overlay);
+  enforcement.replaceOverlay(enforcement.overlay, 1);
   enforcement.applyNational({ ...batch, digestAfter: Buffer.from(table.digest) });
   let sequence = 0;
   const busy = setInterval(() => {

@@ -167,9 +167,9 @@ export class ScreenedRegion {
   }
 
   /** What centre does: writes an event into a lane. */
-  async write(lane: Lane, body: NonNullable<Event["body"]>): Promise<number> {
+  async write(lane: Lane, body: NonNullable<Event["body"]>, epoch = firstEpoch): Promise<number> {
     const limit = AbortSignal.timeout(20_000);
-    const producer = await LaneProducer.open(this.centre, lane, firstEpoch, "centre", limit);
+    const producer = await LaneProducer.open(this.centre, lane, epoch, "centre", limit);
     return producer.append({ atMs: Date.now(), body }, limit);
   }
 
@@ -194,8 +194,8 @@ export class ScreenedRegion {
   }
 
   /** Everything that the replica wrote into EVENTS. */
-  async written(): Promise<{ receipts: Receipt[]; counters: Counters[] }> {
-    const events = (await readAll(this.centre, regionStream.lane("events", firstEpoch))).map(({ data }) =>
+  async written(epoch = firstEpoch): Promise<{ receipts: Receipt[]; counters: Counters[] }> {
+    const events = (await readAll(this.centre, regionStream.lane("events", epoch))).map(({ data }) =>
       Event.decode(data),
     );
     const receipts = events.flatMap(({ body }) => (body?.$case === "receipt" ? [body.value] : []));
@@ -224,8 +224,11 @@ async function serveCentre(nation: HubAndRegion, says: CentreSays): Promise<Serv
 }
 
 /** Parts of GetOverlay, true for the beginning of both lanes. */
-function overlayOf(bodies: readonly NonNullable<Event["body"]>[]): OverlayPart[] {
-  const value = { regionEpoch: firstEpoch, eventsSequence: 0, urgentSequence: 0, parts: bodies.length };
+export function overlayOf(
+  bodies: readonly NonNullable<Event["body"]>[],
+  of = { regionEpoch: firstEpoch, eventsSequence: 0, urgentSequence: 0 },
+): OverlayPart[] {
+  const value = { ...of, parts: bodies.length };
   return [
     { part: { $case: "header", value } },
     ...bodies.map((body): OverlayPart => ({ part: { $case: "event", value: { outbox: 0, atMs: 0, body } } })),

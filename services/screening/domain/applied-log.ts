@@ -38,6 +38,12 @@ export class AppliedLog {
     return taken;
   }
 
+  /** Forgets what was applied of the region's own lanes. */
+  forgetLanes(): void {
+    const kept = this.take().filter(({ stream }) => stream === "NATIONAL");
+    for (const { sequence, atMs } of kept) this.add("NATIONAL", sequence, atMs);
+  }
+
   #ends(): Applied[] {
     return [...this.#first].flatMap(([stream, first]) => {
       const last = this.#last.get(stream) ?? first;

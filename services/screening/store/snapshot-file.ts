@@ -19,6 +19,8 @@ const checksumPrefix = "sha256 ";
 export interface Snapshot {
   readonly table: NationalTable;
   readonly overlay: Overlay;
+  /** Epoch of the lanes that the overlay's sequences are of. */
+  readonly regionEpoch: number;
 }
 
 interface Header {
@@ -115,18 +117,18 @@ export class SnapshotFile {
 }
 
 /** Names what a snapshot would say. */
-function stateOf({ table, overlay }: Snapshot): string {
+function stateOf({ table, overlay, regionEpoch }: Snapshot): string {
   const digest = Buffer.from(table.digest).toString("hex");
-  return `${table.sequence} ${digest} ${overlay.eventsSequence} ${overlay.urgentSequence}`;
+  return `${table.sequence} ${digest} ${regionEpoch} ${overlay.eventsSequence} ${overlay.urgentSequence}`;
 }
 
 /** Of the moment of the call: the rows are replaced, never changed, and what is known of a directive is copied. */
-function snapshotLines({ table, overlay }: Snapshot, epochs: Epochs): Iterable<string> {
+function snapshotLines({ table, overlay, regionEpoch }: Snapshot, epochs: Epochs): Iterable<string> {
   const { directives: own, ...rest } = overlay.serialise();
   const directives = own.map(([id, known]) => [id, { ...known }] as const);
   const header: Header = {
     format,
-    ...epochs,
+    ...{ nationalEpoch: epochs.nationalEpoch, regionEpoch },
     overlay: { ...rest, directives: [] },
     directives: directives.length,
   };
@@ -153,13 +155,13 @@ function parseSnapshot(text: string, epochs: Epochs): Snapshot {
   const lines = content.split("\n");
   const header = JSON.parse(lines[0] ?? "") as Header;
   if (header.format !== format) throw new Error(`it is of format ${header.format}`);
-  if (header.nationalEpoch !== epochs.nationalEpoch || header.regionEpoch !== epochs.regionEpoch) {
-    throw new Error(`it is of epochs ${header.nationalEpoch} and ${header.regionEpoch}`);
-  }
+  if (header.nationalEpoch !== epochs.nationalEpoch)
+    throw new Error(`it is of the capital's epoch ${header.nationalEpoch}`);
   const tableFrom = 1 + header.directives;
   const directives = lines
     .slice(1, tableFrom)
     .map((line) => JSON.parse(line) as OverlayState["directives"][number]);
   const overlay = Overlay.restore({ ...header.overlay, directives });
-  return { table: nationalFromLines(lines.slice(tableFrom)), overlay };
+  const { regionEpoch } = header;
+  return { table: nationalFromLines(lines.slice(tableFrom)), overlay, regionEpoch };
 }

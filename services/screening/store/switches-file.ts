@@ -32,18 +32,17 @@ export class SwitchesFile {
     this.#log = log;
   }
 
-  /** What was turned last; undefined: nothing is kept, or it is of another region or epoch. */
+  /** What was turned last; undefined: nothing is kept, or it is of another region or epoch of the capital. */
   async read(): Promise<KeptSwitches | undefined> {
     try {
       const text = await readFile(this.#path, "utf8");
       const content = JSON.parse(text) as Content;
-      const { nationalEpoch, regionEpoch } = this.#epochs;
+      // Revisions of switches count on through the epochs of the lanes.
       const fits =
         content.format === format &&
         content.region === this.#region &&
-        content.nationalEpoch === nationalEpoch &&
-        content.regionEpoch === regionEpoch;
-      if (!fits) throw new Error("it is of another format, region or epoch");
+        content.nationalEpoch === this.#epochs.nationalEpoch;
+      if (!fits) throw new Error("it is of another format, region or epoch of the capital");
       this.#written = text;
       return content.switches;
     } catch (error) {
