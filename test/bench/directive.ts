@@ -16,6 +16,7 @@ import { RunningNation } from "../nation/running-nation.ts";
 import { legOf, shown, type Leg } from "./percentiles.ts";
 
 const directives = 1_000;
+const dayMs = 24 * 3_600_000;
 /** Between two directives of one region's client: people, not a load test. */
 const gapMs = 80;
 const perOperator = 45;
@@ -23,7 +24,7 @@ const targets = { p50Ms: 20, p99Ms: 100 };
 const settleWaitMs = 30_000;
 
 /** Milliseconds since 1970 at each station of one directive. */
-interface Stations {
+export interface Stations {
   readonly acceptedAtMs: number;
   readonly answeredAfterMs: number;
   region?: number;
@@ -40,7 +41,9 @@ export async function directiveBenchmark(json: boolean): Promise<void> {
   using access = await accessNation(nation.dataFolder);
   const stations = new Map<string, Stations>();
   await Promise.all(
-    access.regions.map((region, place) => issueFrom(region, place, access.regions.length, stations)),
+    access.regions.map((region, place) =>
+      issueFrom(region, place, access.regions.length, stations, directives),
+    ),
   );
   const enforced = await enforcedEverywhere(access, [...stations.keys()]);
   await readStations(nation.dataFolder, access, stations);
@@ -62,13 +65,15 @@ export async function directiveBenchmark(json: boolean): Promise<void> {
   );
 }
 
-async function issueFrom(
+/** Issues a region's share of so many directives, each by a person who may, and notes what was accepted when. */
+export async function issueFrom(
   access: RegionAccess,
   place: number,
   regions: number,
   stations: Map<string, Stations>,
+  count: number,
 ): Promise<void> {
-  for (let index = place; index < directives; index += regions) {
+  for (let index = place; index < count; index += regions) {
     const issued = Math.floor(index / regions);
     const askedAt = performance.now();
     const view = await call(
@@ -80,7 +85,7 @@ async function issueFrom(
         action: "block",
         basis: "communications-law-41-1",
         reason: "fraud",
-        expiresAtMs: Date.now() + 6 * 24 * 3_600_000,
+        expiresAtMs: Date.now() + 6 * dayMs,
         scope: "nation",
         overrideRevision: 0,
         evidence: [],
@@ -96,7 +101,7 @@ async function issueFrom(
 }
 
 /** For each directive, how long after acceptance the last region enforced it. */
-async function enforcedEverywhere(
+export async function enforcedEverywhere(
   access: NationAccess,
   ids: readonly string[],
 ): Promise<Map<string, number>> {

@@ -1,0 +1,222 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { loadRegions } from "#infra/blueprint/regions.ts";
+import { call } from "#platform/grpc-client.ts";
+import type { NationStatus } from "#proto/qalqan/coordination/v1/coordination.ts";
+import { accessNation } from "../../../services/cli/faults/access.ts";
+import type { NationAccess } from "../../../services/cli/faults/checker.ts";
+import type { RegionAccess } from "../../../services/cli/faults/load.ts";
+import { RunningNation } from "../../nation/running-nation.ts";
+import { enforcedEverywhere, issueFrom, type Stations } from "../directive.ts";
+import { percentile } from "../percentiles.ts";
+import type { SyncLeg, SyncSize } from "./leg.ts";
+
+/** Largest file of one import. */
+const importEntriesMax = 250_000;
+const importedNumbers = 1_000_000;
+const issued = 1_000;
+const waitMs = 600_000;
+const dayMs = 24 * 3_600_000;
+const perOperator = 45;
+
+type Access = NationAccess & Disposable;
+
+/** Accepted → enforced in every region, with directives issued as people do. */
+export async function directed(regions: 3 | 20, { scale }: SyncSize): Promise<SyncLeg[]> {
+  await using nation = await startNation(regions);
+  using access = await accessNation(nation.dataFolder);
+  const count = Math.max(100, Math.round(issued * scale));
+  const stations = new Map<string, Stations>();
+  await Promise.all(
+    access.regions.map((region, place) => issueFrom(region, place, access.regions.length, stations, count)),
+  );
+  const after = [...(await enforcedEverywhere(access, [...stations.keys()])).values()];
+  const limits = regions === 3 ? { p50: 10, p99: 50 } : { p50: 40, p99: 150 };
+  const leg = (name: "p50" | "p99", share: number): SyncLeg => ({
+    ...{ name: `accepted → enforced in ${regions} regions, ${name}`, measured: percentile(after, share) },
+    ...{ unit: "ms", limit: limits[name], limitIs: "at most", note: `${after.length} directives` },
+  });
+  return [leg("p50", 0.5), leg("p99", 0.99)];
+}
+
+/** Urgent blocks and unblocks while a million numbers are imported, and right after the day's backlog of a region that was cut off. */
+export async function overtakes({ scale }: SyncSize): Promise<SyncLeg[]> {
+  await using nation = await startNation(3);
+  using access = await accessNation(nation.dataFolder);
+  const imported = importAll(nation, "almaty", Math.round(importedNumbers * scale));
+  const during = await issueAndRevoke(access, imported.done, 0);
+  const importMs = await imported.done;
+
+  await nation.run("local", "cut", "mangystau");
+  const more = importAll(nation, "mangystau", Math.round((importedNumbers / 4) * scale), "+4475", false);
+  await more.done;
+  await nation.run("local", "heal", "mangystau");
+  const after = await issueAndRevoke(access, sleep(10_000), 1);
+  const leg = (name: string, samples: readonly number[], note: string): SyncLeg => ({
+    ...{ name, measured: percentile(samples, 0.99) / 1_000, unit: "s", limit: 1, limitIs: "at most" },
+    note: `${samples.length} samples, p50 ${(percentile(samples, 0.5) / 1_000).toFixed(3)} s; ${note}`,
+  });
+  const total = Math.round(importedNumbers * scale);
+  const took = `${total} numbers imported, approved and enforced everywhere in ${(importMs / 1_000).toFixed(1)} s`;
+  return [
+    leg("urgent block while an import runs, p99", during.blocks, took),
+    leg("urgent unblock while an import runs, p99", during.unblocks, took),
+    leg("urgent block after a backlog, p99", after.blocks, "from the moment the line is there again"),
+    leg("urgent unblock after a backlog, p99", after.unblocks, "likewise"),
+  ];
+}
+
+/** All regions but one are cut off, the nation goes on, and all lines come back at once. */
+export async function reconnect({ scale }: SyncSize): Promise<SyncLeg[]> {
+  await using nation = await startNation(20);
+  using access = await accessNation(nation.dataFolder);
+  const names = access.regions.map(({ region }) => region);
+  const [stays = "", ...cut] = names;
+  await Promise.all(cut.map((region) => nation.run("local", "cut", region)));
+  await Promise.all(
+    access.regions.map((region, place) =>
+      issueFrom(region, place, names.length, new Map(), 10 * names.length),
+    ),
+  );
+  const numbers = Math.round((importedNumbers / 10) * scale);
+  await importAll(nation, stays, numbers, "+4476", false).done;
+  const hub = hubProcess(nation.dataFolder);
+  let bytes = 0;
+  const watch = setInterval(() => (bytes = Math.max(bytes, residentBytes(hub))), 200);
+  const beganMs = performance.now();
+  await Promise.all(cut.map((region) => nation.run("local", "heal", region)));
+  await until(async () => {
+    const status = await nationStatus(access);
+    return status.regions.every(
+      ({ state, sequence, digest }) =>
+        state === "in-sync" && sequence === status.sequence && Buffer.compare(digest, status.digest) === 0,
+    );
+  });
+  const tookMs = performance.now() - beganMs;
+  clearInterval(watch);
+  return [
+    {
+      ...{ name: "twenty regions reconnecting at once, all equal", measured: tookMs / 1_000, unit: "s" },
+      ...{ limit: 60, limitIs: "at most" },
+      note: `${numbers} directives missed by ${cut.length} regions, ${10 * cut.length} issued in them meanwhile; the hub's largest resident memory ${Math.round(bytes / 1e6)} MB`,
+    },
+  ];
+}
+
+function startNation(regions: 3 | 20): Promise<RunningNation> {
+  const slugs = loadRegions()
+    .map(({ slug }) => slug)
+    .slice(0, regions);
+  return RunningNation.start(regions === 3 ? {} : { regions: slugs.join(",") });
+}
+
+async function nationStatus(access: Access): Promise<NationStatus> {
+  return call(access.coordination.getStatus.bind(access.coordination), {}, { metadata: access.reader });
+}
+
+/** Imports numbers in files as large as one may be, each approved by a second person; milliseconds until all are enforced. */
+function importAll(
+  nation: RunningNation,
+  region: string,
+  numbers: number,
+  prefix = "+4477",
+  awaitsAll = true,
+): { readonly done: Promise<number> } {
+  const work = async () => {
+    const beganMs = performance.now();
+    for (let from = 0; from < numbers; from += importEntriesMax) {
+      const file = path.join(nation.dataFolder, `import-${prefix}-${from}.csv`);
+      const size = Math.min(importEntriesMax, numbers - from);
+      const lines = Array.from(
+        { length: size },
+        (_, index) => `${prefix}${String(from + index).padStart(8, "0")}`,
+      );
+      writeFileSync(file, `number\n${lines.join("\n")}\n`);
+      const batch = (
+        await nation.json<{ batch: string }>(...["import", file, "--region", region, "--format", "csv"])
+      ).batch;
+      const wait = awaitsAll ? ["--wait", "230"] : [];
+      await nation.run("directive", "approve", "--batch", batch, "--region", region, ...wait);
+    }
+    return performance.now() - beganMs;
+  };
+  return { done: work() };
+}
+
+async function issueAndRevoke(access: Access, over: Promise<unknown>, place: number) {
+  const samples = { blocks: [] as number[], unblocks: [] as number[] };
+  let isOver = false;
+  void over.finally(() => (isOver = true)).catch(() => undefined);
+  const client = async (region: RegionAccess, regionPlace: number) => {
+    for (let index = 0; !isOver; index += 1) {
+      const metadata = await region.operator(1 + 100 * place + Math.floor(index / perOperator));
+      const number = `+4479${regionPlace}${place}${String(index).padStart(6, "0")}`;
+      const askedMs = Date.now();
+      const { id } = await call(
+        region.centre.issueDirective.bind(region.centre),
+        {
+          ...{ number, range: "", trunk: "", action: "block", basis: "communications-law-41-1" },
+          ...{ reason: "fraud", expiresAtMs: Date.now() + dayMs, scope: "nation", overrideRevision: 0 },
+          ...{ evidence: [], falseStopOf: "", dryRun: false, idempotencyKey: "" },
+        },
+        { metadata },
+      );
+      samples.blocks.push((await enforcedEverywhereAt(access, id, "national")) - askedMs);
+      const revokedMs = Date.now();
+      await call(region.centre.revokeDirective.bind(region.centre), { id, reason: "mistake" }, { metadata });
+      samples.unblocks.push((await enforcedEverywhereAt(access, id, "revoked")) - revokedMs);
+    }
+  };
+  await Promise.all(access.regions.map((region, index) => client(region, index)));
+  return samples;
+}
+
+/** When the last region enforced the directive's last decision; milliseconds since 1970. */
+async function enforcedEverywhereAt(access: Access, id: string, state: string): Promise<number> {
+  let atMs = 0;
+  await until(async () => {
+    const view = await call(
+      access.coordination.getDirective.bind(access.coordination),
+      { id },
+      { metadata: access.reader },
+    ).catch(() => undefined);
+    const enforced = (view?.receipts ?? []).filter((receipt) => receipt.state === "enforced");
+    atMs = Math.max(...enforced.map(({ enforcedAtMs }) => enforcedAtMs));
+    return view?.state === state && enforced.length === access.regions.length;
+  }, 50);
+  return atMs;
+}
+
+async function until(condition: () => Promise<boolean>, everyMs = 100): Promise<void> {
+  const endMs = Date.now() + waitMs;
+  while (!(await condition())) {
+    if (Date.now() > endMs) throw new Error(`not so within ${waitMs} ms`);
+    await sleep(everyMs);
+  }
+}
+
+/** The hub's server among the processes of this machine. */
+function hubProcess(dataFolder: string): string {
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const words = readIfThere(`/proc/${name}/cmdline`).split("\0");
+    if (!words[0]?.endsWith("nats-server")) continue;
+    if (words.some((word) => word.startsWith(path.join(dataFolder, "capital")))) return name;
+  }
+  throw new Error("the hub's process was not found");
+}
+
+function residentBytes(process: string): number {
+  const [, kibibytes = "0"] = /VmRSS:\s+(\d+) kB/.exec(readIfThere(`/proc/${process}/status`)) ?? [];
+  return Number(kibibytes) * 1_024;
+}
+
+/** Empty: the process has ended. */
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
