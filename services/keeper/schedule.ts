@@ -2,7 +2,7 @@ import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { BackupFolder } from "#platform/backup/backup-folder.ts";
 import { makeBackup } from "#platform/backup/base-backup.ts";
-import { dueAtMs, labelOf } from "#platform/backup/retention.ts";
+import { dueAtMs } from "#platform/backup/retention.ts";
 import { firstRetryMs, lookEveryMs, retryMaxMs, type KeeperConfig } from "./config.ts";
 import type { Database } from "./store/database.ts";
 
@@ -70,18 +70,16 @@ export class BackupSchedule {
 
   async #backUp(signal: AbortSignal): Promise<void> {
     const beganMs = performance.now();
-    const label = labelOf(Date.now());
-    this.#log.info({ event: "backup-begun", label }, "a base backup begins");
     const made = await makeBackup({
-      label,
       address: this.#database.address,
       dataFolder: this.#config.DATA_DIRECTORY,
       into: this.#folder,
       wal: "archived-by-the-server",
       signal,
+      onBegun: (label) => this.#log.info({ event: "backup-begun", label }, "a base backup begins"),
     });
     const milliseconds = Math.round(performance.now() - beganMs);
-    this.#log.info({ event: "backup-made", label, ...made, milliseconds }, "a base backup is complete");
+    this.#log.info({ event: "backup-made", ...made, milliseconds }, "a base backup is complete");
   }
 
   async #prune(): Promise<void> {

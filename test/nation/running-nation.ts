@@ -36,7 +36,7 @@ export class RunningNation implements AsyncDisposable {
 
   /** Starts a nation in a data folder of its own, or goes on in `dataFolder`. */
   static async start(
-    options: { regions?: string; dataFolder?: string; traffic?: string; hub?: string } = {},
+    options: { regions?: string; dataFolder?: string; traffic?: string; hub?: string; backups?: string } = {},
   ): Promise<RunningNation> {
     const dataFolder = options.dataFolder ?? mkdtempSync(path.join(tmpdir(), "qalqan-"));
     const began = performance.now();
@@ -49,6 +49,7 @@ export class RunningNation implements AsyncDisposable {
         ...["--regions", options.regions ?? "astana,almaty,mangystau"],
         ...["--traffic", options.traffic ?? "off"],
         ...(options.hub === undefined ? [] : ["--hub", options.hub]),
+        ...(options.backups === undefined ? [] : ["--backups", options.backups]),
       ],
       { cwd: checkout, stdio: ["ignore", "pipe", "pipe"] },
     );

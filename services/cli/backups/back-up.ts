@@ -1,4 +1,3 @@
-import { labelOf } from "#platform/backup/retention.ts";
 import { BackupImpossible, makeBackup } from "#platform/backup/base-backup.ts";
 import { OtherDatabase, OtherSegment } from "#platform/backup/backup-folder.ts";
 import { NotCopied } from "#platform/backup/data-copy.ts";
@@ -28,11 +27,9 @@ export async function backUp(
   onProgress: (done: number, of: number) => void = () => undefined,
 ): Promise<SiteBackup> {
   const { server } = site.postgres;
-  const label = labelOf(Date.now());
   const beganMs = performance.now();
   try {
-    const { bytes } = await makeBackup({
-      label,
+    const { bytes, label } = await makeBackup({
       address: {
         ...site.databaseAddress,
         user: server.superuser,

@@ -43,13 +43,9 @@ export class BackupSession {
     return session;
   }
 
-  /** Whether this is now the only backup of this server until the session ends. */
-  async isAlone(): Promise<boolean> {
-    const { rows } = await this.#client.query<{ alone: boolean }>(
-      "select pg_try_advisory_lock($1) as alone",
-      [backupLock],
-    );
-    return rows[0]?.alone === true;
+  /** Waits until this is the only backup of this server, and remains it until the session ends. */
+  async untilAlone(): Promise<void> {
+    await this.#client.query("select pg_advisory_lock($1)", [backupLock]);
   }
 
   /** From here on the server keeps all WAL, until the session ends: nobody else archives it. */

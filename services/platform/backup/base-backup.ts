@@ -5,6 +5,7 @@ import type { BackupFolder } from "./backup-folder.ts";
 import { BackupSession } from "./backup-session.ts";
 import { copyData, listData, type Copied, type DataFolder } from "./data-copy.ts";
 import { makeFolder, syncFolder, writeNew } from "./files.ts";
+import { labelOf } from "./retention.ts";
 import { firstSegmentOf, segmentsBetween } from "./wal.ts";
 
 /** The WAL that a backup needs is in the archive within this time, or the backup is given up (ms). */
@@ -20,14 +21,14 @@ export class BackupImpossible extends Error {
 
 /** A complete backup. */
 export interface Made extends Copied {
+  /** Names the backup (labelOf). */
+  readonly label: string;
   /** The last WAL segment that it needs. */
   readonly lastSegment: string;
 }
 
 /** What is to be backed up, and where to. */
 export interface BackupOrder {
-  /** Names the backup (labelOf). */
-  readonly label: string;
   /** How the server is reached, as a superuser. */
   readonly address: pg.ClientConfig;
   /** The server's own folder (PGDATA); it is only read. */
@@ -36,6 +37,8 @@ export interface BackupOrder {
   /** Who brings the WAL into the folder: the server's own `archive_command`, or whoever makes the backup. */
   readonly wal: "archived-by-the-server" | "copied-here";
   readonly signal: AbortSignal;
+  /** Told the name of the backup. */
+  readonly onBegun?: (label: string) => void;
   /** Told how many bytes of how many are copied. */
   readonly onProgress?: (done: number, of: number) => void;
 }
@@ -54,18 +57,18 @@ export async function makeBackup(order: BackupOrder): Promise<Made> {
     if (order.wal === "archived-by-the-server" && !archives) {
       throw new BackupImpossible("archive_mode is off: without the WAL a base backup cannot be restored");
     }
-    if (!(await session.isAlone())) {
-      throw new BackupImpossible("another backup of this database is being made");
-    }
+    await session.untilAlone();
     await order.into.prepare();
     await order.into.claim(identifier);
     if (order.wal === "copied-here") await session.holdWal();
     const data = await listData(order.dataFolder);
     await requireRoom(order.into, data);
+    const label = await freeLabel(order);
+    order.onBegun?.(label);
     try {
-      return await copyBetween(session, order, data, segmentBytes);
+      return await copyBetween(session, order, label, data, segmentBytes);
     } catch (error) {
-      await order.into.discard(order.label);
+      await order.into.discard(label);
       throw error;
     }
   } catch (error) {
@@ -74,6 +77,16 @@ export async function makeBackup(order: BackupOrder): Promise<Made> {
     throw error;
   } finally {
     await session.close();
+  }
+}
+
+/** Labels name a second: who comes in the same one as another waits for the next. */
+async function freeLabel({ into, signal }: BackupOrder): Promise<string> {
+  const taken = await into.labels();
+  for (;;) {
+    const label = labelOf(Date.now());
+    if (!taken.includes(label)) return label;
+    if (!(await pause(archiveLookMs, signal))) throw signal.reason;
   }
 }
 
@@ -87,7 +100,8 @@ async function requireRoom(into: BackupFolder, data: DataFolder): Promise<void> 
 
 async function copyBetween(
   session: BackupSession,
-  { label, dataFolder, into, wal, onProgress }: BackupOrder,
+  { dataFolder, into, wal, onProgress }: BackupOrder,
+  label: string,
   data: DataFolder,
   segmentBytes: number,
 ): Promise<Made> {
@@ -109,7 +123,7 @@ async function copyBetween(
     await untilArchived(into, segments, session.signal);
   }
   await into.finish(label);
-  return { ...copied, lastSegment: end.lastSegment };
+  return { ...copied, label, lastSegment: end.lastSegment };
 }
 
 async function untilArchived(
