@@ -31,6 +31,7 @@ export class WrongSequence extends Error {
  * that takes `subject`, or refuses. A repeated or stale append changes nothing,
  * so an append whose answer was lost may simply be tried again.
  *
+ * @param waitMs how long the acknowledgement may take
  * @throws WrongSequence when the stream's last message is not `sequence - 1`
  */
 export async function appendAt(
@@ -38,10 +39,11 @@ export async function appendAt(
   subject: string,
   sequence: number,
   data: Uint8Array,
+  waitMs: number = acknowledgeWaitMs,
 ): Promise<void> {
   const header = headers();
   header.set(expectedLastSequence, String(sequence - 1));
-  const answer = await connection.request(subject, data, { headers: header, timeout: acknowledgeWaitMs });
+  const answer = await connection.request(subject, data, { headers: header, timeout: waitMs });
   const stored = parseAcknowledgement(answer.data);
   if (stored !== sequence) throw new WrongSequence(`stored as ${stored} where ${sequence} was meant`);
 }

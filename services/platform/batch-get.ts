@@ -33,6 +33,21 @@ export async function batchGet(
   return askForMany(connection, subject, request, silenceMaxMs);
 }
 
+/**
+ * The last message of each subject of a stream: at most 1,024 subjects, or the
+ * server refuses (ADR-31).
+ *
+ * @param subject the stream's direct get as this account names it
+ * @param subjects which of the stream's subjects
+ */
+export async function lastOfEachSubject(
+  connection: NatsConnection,
+  subject: string,
+  subjects: string,
+): Promise<CopiedMessage[]> {
+  return askForMany(connection, subject, JSON.stringify({ multi_last: [subjects] }), answerWaitMs);
+}
+
 async function askForMany(
   connection: NatsConnection,
   subject: string,

@@ -1,4 +1,4 @@
-import { connect, NatsError, nkeyAuthenticator, type NatsConnection } from "nats";
+import { connect, ErrorCode, type NatsConnection, NatsError, nkeyAuthenticator } from "nats";
 import type { TlsIdentity } from "./config.ts";
 import type { Log } from "./log.ts";
 
@@ -67,6 +67,11 @@ export function onDisconnect(connection: NatsConnection, listener: () => void): 
 /** Whether the connection, or the server behind it, failed: it may be asked again. */
 export function isServerError(error: unknown): boolean {
   return error instanceof NatsError;
+}
+
+/** Nobody listens where something was asked: the line is cut, the server that would answer is down, or it is not allowed. */
+export function isNobodyThere(error: unknown): boolean {
+  return error instanceof NatsError && error.code === ErrorCode.NoResponders;
 }
 
 export type { NatsConnection };

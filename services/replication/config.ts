@@ -23,13 +23,43 @@ export const flight = {
 } as const;
 
 /** How often the other end is asked how far it is while it does not answer (ms). */
-export const awayPollMs = 300;
+export const awayPollMs = 100;
 /** How long one such question may take (ms): an answer that comes later is asked for again. */
 export const askWaitMs = 1_000;
+/** An append may take so long on a slow line that is alive (ms); whether it is, is looked at meanwhile. */
+export const appendWaitMs = 30_000;
+/** When a copy ends, what is on its way is waited for so long (ms). */
+export const drainWaitMs = 1_000;
+/** How often that is looked at while an append is not answered (ms). */
+export const lineLookMs = 200;
+/** And while there is nothing to append (ms). */
+export const idleLookMs = 1_000;
+/** An append that is not answered for so long, while later questions are, was lost (ms). */
+export const unansweredMaxMs = 2_000;
+/** A batch of messages that stops coming for so long is asked for again (ms). */
+export const silenceMaxMs = 1_000;
 /** After this much silence a copy asks whether it missed something (ms). */
-export const quietCheckMs = 1_000;
+export const quietCheckMs = 500;
 /** How often both ends are compared while all goes well (ms). */
 export const compareEveryMs = 60_000;
+/** So many of the newest messages are compared at a start and after a failure: one alone can be equal by chance. */
+export const compareWindow = 256;
+/** And so much of them, for a slow line's sake. */
+export const compareBytesMax = 4 * 1024 * 1024;
+/** Replication's own events wait so long for the lanes to be compared: a lane that lost its end is filled up first (ms). */
+export const settleWaitMs = 3_000;
+/** Rounds in which what was written meanwhile is fed into a new epoch; what comes later is fed once it is open. */
+export const lateRoundsMax = 5;
+/** From this share of its size on a stream is nearly full. */
+export const nearlyFullShare = 0.8;
+/** From this share on it is full: the next larger message is refused. */
+export const fullShare = 0.99;
+/** So many messages apart, an end counts as behind the other. */
+export const behindMessages = 1_000;
+/** An alarm that an epoch was opened ends after so long (ms). */
+export const openedAlarmMs = 24 * 3_600_000;
+/** How often a stream that is stopped is looked at again (ms). */
+export const stoppedLookMs = 10_000;
 /** How often replication says that the region lives (ms). */
 export const heartbeatMs = 5_000;
 /** Live messages kept while earlier ones are fetched; the oldest go first, and are fetched later. */

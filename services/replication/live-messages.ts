@@ -1,3 +1,4 @@
+import { batchLimits } from "#platform/append.ts";
 import type { CopiedMessage } from "#platform/batch-get.ts";
 import { Wake } from "#platform/lifecycle.ts";
 
@@ -25,10 +26,16 @@ export class LiveMessages {
     this.wake.notify();
   }
 
-  /** The message with that sequence if it is the next one waiting; earlier ones are dropped. */
-  take(sequence: number): CopiedMessage | undefined {
+  /** The messages from that sequence on, without a gap, if it is the next one waiting; earlier ones are dropped. */
+  take(sequence: number): CopiedMessage[] {
     while ((this.#messages[0]?.sequence ?? sequence) < sequence) this.#shift();
-    return this.#messages[0]?.sequence === sequence ? this.#shift() : undefined;
+    const taken: CopiedMessage[] = [];
+    for (let next = sequence; this.#messages[0]?.sequence === next; next += 1) {
+      if (taken.length >= batchLimits.messagesMax) break;
+      const message = this.#shift();
+      if (message !== undefined) taken.push(message);
+    }
+    return taken;
   }
 
   /** Something waits that is later than what was asked for last: there is a gap before it. */

@@ -168,37 +168,3 @@ test("a region is ready and heard in its own lane while the capital is away", as
   const { why } = await readiness(nation.ports.address("replication/http"));
   expect(why).toContain("down national is away");
 }, 60_000);
-
-test("a hub that holds another history stops that lane alone, and says so", async () => {
-  await nation.createHubStreams(coordination);
-  replication.start();
-  const producer = await LaneProducer.open(centre, "urgent", epoch, "centre", AbortSignal.timeout(20_000));
-  const value = { batch: "one", person: "p", role: "operator", reason: "", atMs: 1 };
-  await producer.append({ atMs: 1, body: { $case: "batchRevocation", value } }, AbortSignal.timeout(20_000));
-  const up = hubStream.up("urgent", nation.region, epoch);
-  await until(async () => (await lastOf(coordination, up)) === 1);
-  await replication.stop("SIGTERM");
-
-  // The hub's storage comes back from a backup and goes on with something else.
-  const manager = await coordination.jetstreamManager();
-  await manager.streams.delete(up);
-  await nation.createHubStreams(coordination);
-  const region = await nation.connect("line");
-  await appendAt(
-    region,
-    hubSubject.up("urgent", nation.region, epoch, "centre.batchRevocation"),
-    1,
-    batch(1),
-  );
-
-  replication.start();
-  await until(async () => {
-    const { why } = await readiness(nation.ports.address("replication/http"));
-    return why.includes("up urgent is stopped: message 1 differs between region and hub");
-  });
-  expect((await readiness(nation.ports.address("replication/http"))).ready).toBe(true);
-  await until(() => nation.log("replication").includes("lane-stopped"));
-  const events = hubStream.up("events", nation.region, epoch);
-  const before = await lastOf(coordination, events);
-  await until(async () => (await lastOf(coordination, events)) > before);
-}, 60_000);

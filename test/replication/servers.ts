@@ -1,7 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, connect as connectTcp, type Server, type Socket } from "node:net";
+import {
+  cpSync,
+  createWriteStream,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nkeys } from "nats";
@@ -28,86 +35,12 @@ import { createLog } from "#platform/log.ts";
 import { connectNats, type NatsConnection } from "#platform/nats.ts";
 import { ensureStream, hubStreamsOf, nationalStreams } from "#platform/streams.ts";
 import { firstEpoch } from "#proto/names.ts";
+import { Line, Restartable } from "./processes.ts";
+
+export { Line, Restartable } from "./processes.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
 export const testLog = createLog("test", "test", "error");
-
-/** Something that can be cut: a TCP relay between a region's leaf node and the hub. */
-export class Line {
-  readonly #from: number;
-  readonly #to: number;
-  readonly #sockets = new Set<Socket>();
-  #server: Server | undefined;
-
-  constructor(from: number, to: number) {
-    this.#from = from;
-    this.#to = to;
-  }
-
-  async heal(): Promise<void> {
-    const server = createServer((near) => {
-      const far = connectTcp(this.#to, "127.0.0.1");
-      for (const [one, other] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        this.#sockets.add(one);
-        one.on("error", () => undefined);
-        one.on("close", () => {
-          this.#sockets.delete(one);
-          other.destroy();
-        });
-        one.pipe(other);
-      }
-    });
-    this.#server = server;
-    await new Promise<void>((resolve) => server.listen(this.#from, "127.0.0.1", resolve));
-  }
-
-  async cut(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    for (const socket of this.#sockets) socket.destroy();
-    if (server !== undefined) await new Promise((resolve) => server.close(resolve));
-  }
-}
-
-/** A process of the test that can be killed and started again with the same command. */
-export class Restartable {
-  readonly #start: () => ChildProcess;
-  #process: ChildProcess | undefined;
-
-  constructor(start: () => ChildProcess) {
-    this.#start = start;
-  }
-
-  start(): void {
-    this.#process = this.#start();
-  }
-
-  /** Of the running process; 0: there is none. */
-  get pid(): number {
-    return this.#process?.pid ?? 0;
-  }
-
-  /** Sends the signal and waits until the process is gone; its exit code, or -1 after a kill. */
-  async stop(signal: NodeJS.Signals): Promise<number> {
-    const running = this.#process;
-    this.#process = undefined;
-    if (running === undefined) return 0;
-    if (running.exitCode !== null) return running.exitCode;
-    return new Promise((resolve) => {
-      running.once("exit", (code) => resolve(code ?? -1));
-      running.kill(signal);
-    });
-  }
-
-  /** kill -9, then the same again. */
-  async killAndRestart(): Promise<void> {
-    await this.stop("SIGKILL");
-    this.start();
-  }
-}
 
 type Service = "screening" | "centre" | "replication";
 
@@ -255,6 +188,34 @@ export class HubAndRegion {
   /** The store of the region's server is empty at its next start. */
   forgetStore(): void {
     rmSync(join(this.folder, "region-jetstream"), { recursive: true });
+  }
+
+  /**
+   * Stops a server, copies its store, and starts it again: a backup.
+   *
+   * @returns puts that copy in place of the store, as after a disk was restored from it
+   */
+  async keepStore(name: "hub" | "region"): Promise<() => Promise<void>> {
+    const server = name === "hub" ? this.hub : this.regional;
+    const store = join(this.folder, `${name}-jetstream`);
+    const copy = join(this.folder, `${name}-copy`);
+    await server.stop("SIGTERM");
+    rmSync(copy, { recursive: true, force: true });
+    cpSync(store, copy, { recursive: true });
+    server.start();
+    return async () => {
+      await server.stop("SIGTERM");
+      rmSync(store, { recursive: true });
+      cpSync(copy, store, { recursive: true });
+      server.start();
+    };
+  }
+
+  /** Stops the region's server, empties its disk, and starts it again. */
+  async loseRegionStore(): Promise<void> {
+    await this.regional.stop("SIGKILL");
+    this.forgetStore();
+    this.regional.start();
   }
 
   log(name: string): string {

@@ -1,18 +1,26 @@
-import { batchGet, streamRange } from "#platform/batch-get.ts";
-import { pause, untilAborted } from "#platform/lifecycle.ts";
+import type { Alarms } from "#platform/alarms.ts";
+import { batchLimits } from "#platform/append.ts";
+import { batchGet, streamRange, type CopiedMessage } from "#platform/batch-get.ts";
+import { pause } from "#platform/lifecycle.ts";
+import { onDisconnect } from "#platform/nats.ts";
 import { hubAsk, hubSubject, regionStream, regionSubject, streamAsk } from "#proto/names.ts";
 import { AppendWindow } from "../append-window.ts";
+import { agreement, stateOf, type Side } from "../compare.ts";
 import {
   askWaitMs,
   awayPollMs,
   compareEveryMs,
+  compareWindow,
+  drainWaitMs,
   flight,
   liveBytesMax,
   liveMessagesMax,
   quietCheckMs,
+  silenceMaxMs,
+  stoppedLookMs,
 } from "../config.ts";
+import { planCopy } from "../domain/copy.ts";
 import type { Ends } from "../ends.ts";
-import { compareAt, Forked } from "../fork.ts";
 import type { LaneStates } from "../lane-states.ts";
 import { LiveMessages } from "../live-messages.ts";
 import { moveOf, moveStream } from "../national-move.ts";
@@ -61,14 +69,16 @@ export class DownCopy {
   readonly #ends: Ends;
   readonly #down: DownStream;
   readonly #states: LaneStates;
+  readonly #alarms: Alarms;
   readonly #snapshots: SnapshotCopy | undefined;
   readonly #live = new LiveMessages({ messagesMax: liveMessagesMax, bytesMax: liveBytesMax });
 
   /** @param snapshots from which the copy may go on, where the stream has any */
-  constructor(ends: Ends, down: DownStream, states: LaneStates, snapshots?: SnapshotCopy) {
+  constructor(ends: Ends, down: DownStream, states: LaneStates, alarms: Alarms, snapshots?: SnapshotCopy) {
     this.#ends = ends;
     this.#down = down;
     this.#states = states;
+    this.#alarms = alarms;
     this.#snapshots = snapshots;
   }
 
@@ -83,111 +93,161 @@ export class DownCopy {
     });
     try {
       while (!signal.aborted) await this.#attempt(signal);
-    } catch (error) {
-      if (!(error instanceof Forked)) throw error;
-      this.#states.set(this.#down.name, "stopped", error.message);
-      await untilAborted(signal);
     } finally {
       subscription.unsubscribe();
     }
   }
 
-  /** Copies until something fails: then what is on its way ends, and the next attempt begins at the copy's end. */
+  /** Copies until something fails: then the next attempt begins at the copy's end. */
   async #attempt(signal: AbortSignal): Promise<void> {
-    const failed = new AbortController();
-    const window = new AppendWindow(flight, () => failed.abort());
+    const { name } = this.#down;
     try {
-      const last = await this.#compareEnds();
-      this.#states.set(this.#down.name, "copying", "");
-      await this.#copy(last + 1, window, AbortSignal.any([signal, failed.signal]));
-      if (window.failed) throw window.failure;
+      const planned = await this.#plan(compareWindow);
+      if (planned.kind === "copy") {
+        this.#states.set(name, "copying", "");
+        this.#alarms.clear("lane-forked", name);
+        await this.#copyFrom(planned.from, planned.takesBatches, signal);
+      } else if (planned.kind === "wait") {
+        // The capital fills its stream up from its database.
+        this.#states.set(name, "behind", planned.why);
+        await pause(awayPollMs, signal);
+      } else {
+        this.#states.set(name, "stopped", planned.why);
+        this.#alarms.raise("lane-forked", name, `${planned.why}; a person decides: npx qalqan rebuild`);
+        await pause(stoppedLookMs, signal);
+      }
     } catch (error) {
-      if (error instanceof Forked) throw error;
-      this.#states.set(this.#down.name, "away", String(error));
+      this.#states.set(name, "away", String(error));
       await pause(awayPollMs, signal);
-    } finally {
-      await window.drain();
     }
   }
 
-  async #copy(from: number, window: AppendWindow, ends: AbortSignal): Promise<void> {
+  /** @throws what ended it, unless that was the signal */
+  async #copyFrom(from: number, takesBatches: boolean, signal: AbortSignal): Promise<void> {
+    const failed = new AbortController();
+    const window = new AppendWindow(flight, from - 1, () => failed.abort());
+    const forget = onDisconnect(this.#ends.region, () => window.fail(new Error("the connection was lost")));
+    try {
+      await this.#copy(from, window, takesBatches, AbortSignal.any([signal, failed.signal]));
+    } finally {
+      await window.drain(drainWaitMs);
+      forget();
+    }
+    if (window.failed) throw window.failure;
+  }
+
+  async #copy(from: number, window: AppendWindow, takesBatches: boolean, ends: AbortSignal): Promise<void> {
     let next = from;
     let comparedAtMs = Date.now();
     let heardAtMs = 0;
     while (!ends.aborted) {
-      const message = this.#live.take(next);
-      if (message !== undefined) {
-        if (!(await this.#append(window, message.sequence, message.data))) return;
-        next += 1;
+      const messages = this.#live.take(next);
+      if (messages.length > 0) {
+        if (!(await this.#append(window, next, messages, takesBatches))) return;
+        next += messages.length;
         heardAtMs = Date.now();
       } else if (this.#live.waiting || Date.now() - heardAtMs >= quietCheckMs) {
-        next = await this.#fetch(next, window);
+        next = await this.#fetch(next, window, takesBatches);
         heardAtMs = Date.now();
       } else {
         await this.#live.wake.wait(quietCheckMs, ends);
       }
       if (Date.now() - comparedAtMs >= compareEveryMs) {
         await window.drain();
-        if (!window.failed) await this.#compareEnds();
+        if (window.failed || (await this.#plan(1)).kind !== "copy") return;
         comparedAtMs = Date.now();
       }
     }
   }
 
   /** @returns what comes next after everything that the hub had when it was asked */
-  async #fetch(from: number, window: AppendWindow): Promise<number> {
+  async #fetch(from: number, window: AppendWindow, takesBatches: boolean): Promise<number> {
     const { last } = await streamRange(this.#ends.line, this.#down.info, askWaitMs);
-    if (last < from - 1) throw new Forked(`the hub ends at ${last}, the region has message ${from - 1}`);
+    this.#states.heard(this.#down.name, last);
+    if (last < from - 1) throw new Error(`the hub ends at ${last}, the region has message ${from - 1}`);
     let next = from;
     while (next <= last) {
-      const messages = await batchGet(this.#ends.line, this.#down.get, next);
+      const messages = await batchGet(
+        this.#ends.line,
+        this.#down.get,
+        next,
+        batchLimits.messagesMax,
+        silenceMaxMs,
+      );
       if (messages.length === 0)
         throw new Error(`the hub gave nothing from ${next} on, though it has ${last}`);
-      for (const { sequence, data } of messages) {
-        // Some of the batch was lost on its way, with the line: asked for again. A hub that really
-        // begins later is found by #compareEnds.
-        if (sequence !== next)
-          throw new Error(`a batch goes on with ${sequence} where the region needs ${next}`);
-        if (!(await this.#append(window, sequence, data))) return next;
-        next += 1;
-      }
+      // Some of the batch was lost on its way, with the line: asked for again. A hub that really
+      // begins later is found by #plan.
+      const broken = messages.find(({ sequence }, index) => sequence !== next + index);
+      if (broken !== undefined) throw new Error(`a batch goes on with ${broken.sequence}, after ${next}`);
+      if (!(await this.#append(window, next, messages, takesBatches))) return next;
+      next += messages.length;
     }
     return next;
   }
 
-  async #append(window: AppendWindow, sequence: number, data: Uint8Array): Promise<boolean> {
+  async #append(
+    window: AppendWindow,
+    sequence: number,
+    messages: readonly CopiedMessage[],
+    takesBatches: boolean,
+  ): Promise<boolean> {
     const { subject } = this.#down;
-    return window.sendAll(this.#ends.region, sequence, [{ subject, data }], false);
+    const renamed = messages.map(({ data }) => ({ subject, data }));
+    return window.sendAll(this.#ends.region, sequence, renamed, takesBatches);
   }
 
   /**
-   * Compares both ends at the copy's last message; an empty copy is moved to
-   * where the hub begins.
+   * Compares both ends; an empty copy is moved to where the hub begins, and one
+   * that the snapshot overtakes to where that ends.
    *
-   * @returns the copy's last sequence
-   * @throws Forked, or that one of the ends does not answer
+   * @param window so many of the newest common messages are compared
+   * @throws when one of the ends does not answer
    */
-  async #compareEnds(): Promise<number> {
-    const { stream, info, get } = this.#down;
-    const here = await streamRange(this.#ends.region, streamAsk.info(stream), askWaitMs);
-    const there = await streamRange(this.#ends.line, info, askWaitMs);
-    if (here.last > there.last) {
-      throw new Forked(`the hub ends at ${there.last}, the region has message ${here.last}`);
-    }
-    if (this.#snapshots !== undefined) {
+  async #plan(window: number): Promise<DownPlan> {
+    const { stream, info, get, name } = this.#down;
+    const region: Side = {
+      connection: this.#ends.region,
+      get: streamAsk.get(stream),
+      info: streamAsk.info(stream),
+    };
+    const hub: Side = { connection: this.#ends.line, get, info };
+    const here = await stateOf(region);
+    const there = await stateOf(hub);
+    this.#states.heard(name, there.last);
+    const { takesBatches } = here;
+    if (this.#snapshots !== undefined && here.last <= there.last) {
       const moved = moveOf(this.#snapshots.newest, here, there);
       if (moved !== undefined) {
         await moveStream(this.#ends.region, stream, moved);
-        return moved;
+        return { kind: "copy", from: moved + 1, takesBatches };
       }
-    } else if (here.last === 0 && there.first > 1) {
-      await moveStream(this.#ends.region, stream, there.first - 1);
-      return there.first - 1;
     }
-    if (here.last + 1 < there.first) {
-      throw new Forked(`the hub begins at ${there.first}, the region needs message ${here.last + 1}`);
+    const agree = await agreement(region, hub, { region: here, hub: there }, window);
+    const plan = planCopy("down", there, here, agree);
+    switch (plan.kind) {
+      case "copy":
+        return { ...plan, takesBatches };
+      case "begin":
+        await moveStream(this.#ends.region, stream, plan.at - 1);
+        return { kind: "copy", from: plan.at, takesBatches };
+      case "wait":
+        return plan;
+      case "fork":
+        return { kind: "stopped", why: plan.detail };
+      case "gap":
+        return {
+          kind: "stopped",
+          why: `the hub begins at ${there.first}, the region needs message ${plan.from}`,
+        };
+      case "refill":
+        throw new Error("a copy is never told to fill the hub up");
+      default:
+        return plan satisfies never;
     }
-    await compareAt(this.#ends, streamAsk.get(stream), get, here.last);
-    return here.last;
   }
 }
+
+type DownPlan =
+  | { readonly kind: "copy"; readonly from: number; readonly takesBatches: boolean }
+  | { readonly kind: "wait" | "stopped"; readonly why: string };

@@ -107,7 +107,7 @@ export class SnapshotCopy {
   /** @returns whether everything up to the last message is there. */
   async #copy(from: number, to: number, signal: AbortSignal): Promise<boolean> {
     const failed = new AbortController();
-    const window = new AppendWindow(flight, () => failed.abort());
+    const window = new AppendWindow(flight, from - 1, () => failed.abort());
     try {
       for (let next = from; next <= to && !signal.aborted && !window.failed;) {
         const messages = await batchGet(this.#ends.line, hubAsk.getSnapshot(this.#epoch), next);

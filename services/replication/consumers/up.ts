@@ -1,120 +1,190 @@
-import { batchLimits } from "#platform/append.ts";
-import { streamRange, type StreamState } from "#platform/batch-get.ts";
-import { followMany, StreamGap } from "#platform/follow.ts";
-import { pause, untilAborted } from "#platform/lifecycle.ts";
+import { batchLimits, type Message } from "#platform/append.ts";
+import { batchGet, type StreamState } from "#platform/batch-get.ts";
+import type { Alarms } from "#platform/alarms.ts";
+import { followMany, StreamGap, type StoredMessage } from "#platform/follow.ts";
+import { pause } from "#platform/lifecycle.ts";
 import { hubAsk, hubSubject, regionStream, regionSubject, streamAsk, type Lane } from "#proto/names.ts";
 import { AppendWindow } from "../append-window.ts";
-import { askWaitMs, awayPollMs, compareEveryMs, flight } from "../config.ts";
-import { compareAt, Forked } from "../fork.ts";
+import { agreement, stateOf, type Side } from "../compare.ts";
+import { awayPollMs, compareEveryMs, compareWindow, drainWaitMs, flight } from "../config.ts";
+import { planCopy, type CopyPlan, type ForkWhy } from "../domain/copy.ts";
 import type { Ends } from "../ends.ts";
 import type { LaneStates } from "../lane-states.ts";
+import { watchLine } from "../line-watch.ts";
 
 export interface UpLane {
   readonly ends: Ends;
   readonly lane: Lane;
   readonly region: string;
   readonly epoch: number;
+  /** In an earlier epoch, what is not simply to be copied is left as it is. */
+  readonly isCurrent: boolean;
+  /** Under which its state is shown. */
+  readonly name: string;
   readonly states: LaneStates;
+  readonly alarms: Alarms;
 }
 
-const nameOf = (lane: Lane): string => `up ${lane}`;
+/** The lane cannot go on in this epoch. */
+export interface LaneFork {
+  readonly why: ForkWhy;
+  readonly detail: string;
+}
+
+interface Planned {
+  readonly plan: CopyPlan;
+  readonly region: StreamState;
+  readonly hub: StreamState;
+}
+
+/** Both ends of a lane, and how they are asked. */
+export function laneSides(
+  ends: Ends,
+  lane: Lane,
+  epoch: number,
+): { readonly region: Side; readonly hub: Side } {
+  const stream = regionStream.lane(lane, epoch);
+  return {
+    region: { connection: ends.region, get: streamAsk.get(stream), info: streamAsk.info(stream) },
+    hub: { connection: ends.line, get: hubAsk.getUp(lane, epoch), info: hubAsk.infoUp(lane, epoch) },
+  };
+}
 
 /**
- * Copies one lane of the region to the hub until the signal. The cursor is the
- * hub's own last sequence, and every append names it (compare-and-append), so
- * whatever dies in between, each message is there once and in order.
+ * Copies one lane of the region to the hub. The cursor is the hub's own last
+ * sequence, and every append names it (compare-and-append), so whatever dies in
+ * between, each message is there once and in order. A lane that lost its end is
+ * filled up from the hub.
+ *
+ * @returns why the lane cannot go on in this epoch; undefined: the signal
  */
-export async function copyUp(up: UpLane, signal: AbortSignal): Promise<void> {
-  up.states.set(nameOf(up.lane), "starting", "");
+export async function copyUp(up: UpLane, signal: AbortSignal): Promise<LaneFork | undefined> {
+  up.states.set(up.name, "starting", "");
   while (!signal.aborted) {
-    try {
-      const cursor = await hubCursor(up, signal);
-      if (cursor === undefined) return;
-      await copyFrom(up, cursor, signal);
-    } catch (error) {
-      // Where the region no longer holds what the hub needs, going on would leave a hole: this lane alone stops.
-      if (!(error instanceof Forked) && !(error instanceof StreamGap)) throw error;
-      up.states.set(nameOf(up.lane), "stopped", error.message);
-      await untilAborted(signal);
+    const planned = await planAtLast(up, signal);
+    if (planned === undefined) return undefined;
+    const { plan } = planned;
+    if (!up.isCurrent && plan.kind !== "copy") return { why: "diverged", detail: "its epoch has ended" };
+    switch (plan.kind) {
+      case "copy":
+        up.alarms.clear("store-behind", up.name);
+        await copyFrom(up, planned, signal);
+        break;
+      case "refill":
+        await refill(up, planned, signal);
+        break;
+      case "fork":
+        return { why: plan.why, detail: plan.detail };
+      case "gap": {
+        const detail = `the hub lost messages ${plan.from} to ${plan.to}, which the region no longer keeps`;
+        return { why: "diverged", detail };
+      }
+      case "begin":
+      case "wait":
+        throw new Error(`a lane is never told to ${plan.kind}`);
+      default:
+        return plan satisfies never;
     }
   }
+  return undefined;
 }
 
-/**
- * Asks the hub how far it is until it answers, and compares both ends there.
- *
- * @returns where it stands; undefined when the signal aborts first
- * @throws Forked
- */
-async function hubCursor(up: UpLane, signal: AbortSignal): Promise<StreamState | undefined> {
+/** Asks both ends until they answer; undefined when the signal aborts first. */
+async function planAtLast(up: UpLane, signal: AbortSignal): Promise<Planned | undefined> {
   while (!signal.aborted) {
     try {
-      const cursor = await compareEnds(up);
-      up.states.set(nameOf(up.lane), "copying", "");
-      return cursor;
+      return await planNow(up, compareWindow);
     } catch (error) {
-      if (error instanceof Forked) throw error;
-      up.states.set(nameOf(up.lane), "away", String(error));
+      up.states.set(up.name, "away", String(error));
       await pause(awayPollMs, signal);
     }
   }
   return undefined;
 }
 
-/** @returns where the hub stands. @throws Forked, or that one of the ends does not answer */
-async function compareEnds({ ends, lane, epoch }: UpLane): Promise<StreamState> {
-  const stream = regionStream.lane(lane, epoch);
+/** @throws when one of the ends does not answer */
+async function planNow({ ends, lane, epoch, states, name }: UpLane, window: number): Promise<Planned> {
+  const sides = laneSides(ends, lane, epoch);
   // The hub first: what it has was in the region before, so the region can only be further on.
-  const there = await streamRange(ends.line, hubAsk.infoUp(lane, epoch), askWaitMs);
-  const here = await streamRange(ends.region, streamAsk.info(stream), askWaitMs);
-  if (there.last > here.last) {
-    throw new Forked(`the hub has message ${there.last}, the region ends at ${here.last}`);
-  }
-  await compareAt(ends, streamAsk.get(stream), hubAsk.getUp(lane, epoch), there.last);
-  return there;
+  const hub = await stateOf(sides.hub);
+  const region = await stateOf(sides.region);
+  states.heard(name, hub.last);
+  const agree = await agreement(sides.region, sides.hub, { region, hub }, window);
+  return { plan: planCopy("up", region, hub, agree), region, hub };
 }
 
-/** Copies from the message after the cursor until an append fails or the signal; waits for what is on its way. */
-async function copyFrom(up: UpLane, hub: StreamState, signal: AbortSignal): Promise<void> {
-  const { ends, lane, region, epoch } = up;
+/** Copies from the message after the hub's last until an append fails or the signal; waits for what is on its way. */
+async function copyFrom(up: UpLane, { hub }: Planned, signal: AbortSignal): Promise<void> {
+  const { ends, lane, region, epoch, states, name } = up;
+  states.set(name, "copying", "");
   const attempt = new AbortController();
-  const window = new AppendWindow(flight, () => attempt.abort());
+  const window = new AppendWindow(flight, hub.last, () => attempt.abort());
   const over = AbortSignal.any([signal, attempt.signal]);
-  const comparing = compareNowAndThen(up, attempt, over);
+  const watching = [
+    watchLine(laneSides(ends, lane, epoch).hub, window, (last) => states.heard(name, last), over),
+    compareNowAndThen(up, window, over),
+  ];
   const prefix = regionSubject.laneAll(lane, epoch).length - 1;
+  const renamed = ({ subject, data }: StoredMessage): Message => ({
+    subject: hubSubject.up(lane, region, epoch, subject.slice(prefix)),
+    data,
+  });
   try {
     const stream = regionStream.lane(lane, epoch);
     for await (const messages of followMany(ends.region, stream, hub.last, over, batchLimits)) {
       const [{ sequence } = { sequence: 0 }] = messages;
-      const renamed = messages.map(({ subject, data }) => ({
-        subject: hubSubject.up(lane, region, epoch, subject.slice(prefix)),
-        data,
-      }));
-      if (!(await window.sendAll(ends.line, sequence, renamed, hub.takesBatches))) break;
+      if (!(await window.sendAll(ends.line, sequence, messages.map(renamed), hub.takesBatches))) break;
     }
+  } catch (error) {
+    // Where the region no longer holds what the hub needs, the next plan says so.
+    if (!(error instanceof StreamGap)) throw error;
   } finally {
+    await window.drain(drainWaitMs);
     attempt.abort();
-    await window.drain();
+    await Promise.all(watching);
   }
-  const forked = await comparing;
-  if (forked !== undefined) throw forked;
-  if (window.failed) up.states.set(nameOf(lane), "away", String(window.failure));
+  if (window.failed) states.set(name, "away", String(window.failure));
 }
 
-/** Compares both ends every minute; the hub's silence is noticed by the appends themselves. */
-async function compareNowAndThen(
-  up: UpLane,
-  attempt: AbortController,
-  over: AbortSignal,
-): Promise<Forked | undefined> {
+/** Looks every minute whether there is still to be copied; the hub's silence is noticed by the appends themselves. */
+async function compareNowAndThen(up: UpLane, window: AppendWindow, over: AbortSignal): Promise<void> {
   while (await pause(compareEveryMs, over)) {
     try {
-      await compareEnds(up);
-    } catch (error) {
-      if (!(error instanceof Forked)) continue;
-      attempt.abort();
-      return error;
+      const { plan: found } = await planNow(up, 1);
+      if (found.kind !== "copy") window.fail(new Error(`both ends say ${found.kind}`));
+    } catch {
+      // One of them does not answer.
     }
   }
-  return undefined;
+}
+
+/** Appends to the region what it lost and the hub has; whoever writes there meanwhile makes it a fork. */
+async function refill(up: UpLane, { plan: found, region }: Planned, signal: AbortSignal): Promise<void> {
+  if (found.kind !== "refill") return;
+  const { ends, lane, epoch, states, name, alarms } = up;
+  const detail = `the region's store is older than the hub's: messages ${found.from} to ${found.to} are filled up from the hub`;
+  states.set(name, "refilling", detail);
+  alarms.raise("store-behind", name, detail);
+  const sides = laneSides(ends, lane, epoch);
+  const prefix = hubSubject.upAll(lane, up.region, epoch).length - 1;
+  const window = new AppendWindow(flight, region.last, () => undefined);
+  try {
+    for (let next = found.from; next <= found.to && !signal.aborted;) {
+      const messages = await batchGet(ends.line, sides.hub.get, next);
+      const broken = messages.findIndex(({ sequence }, index) => sequence !== next + index);
+      if (messages.length === 0 || broken >= 0)
+        throw new Error(`the hub gave no message ${next + Math.max(0, broken)}`);
+      const originals = messages.map(({ subject, data }) => ({
+        subject: regionSubject.inLane(lane, epoch, subject.slice(prefix)),
+        data,
+      }));
+      if (!(await window.sendAll(ends.region, next, originals, region.takesBatches))) break;
+      next += messages.length;
+    }
+    await window.drain();
+    if (window.failed) throw window.failure;
+  } catch (error) {
+    states.set(name, "away", String(error));
+    await pause(awayPollMs, signal);
+  }
 }

@@ -1,0 +1,79 @@
+import type { ChildProcess } from "node:child_process";
+import { createServer, connect as connectTcp, type Server, type Socket } from "node:net";
+
+/** Something that can be cut: a TCP relay between a region's leaf node and the hub. */
+export class Line {
+  readonly #from: number;
+  readonly #to: number;
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+
+  constructor(from: number, to: number) {
+    this.#from = from;
+    this.#to = to;
+  }
+
+  async heal(): Promise<void> {
+    const server = createServer((near) => {
+      const far = connectTcp(this.#to, "127.0.0.1");
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.#sockets.add(one);
+        one.on("error", () => undefined);
+        one.on("close", () => {
+          this.#sockets.delete(one);
+          other.destroy();
+        });
+        one.pipe(other);
+      }
+    });
+    this.#server = server;
+    await new Promise<void>((resolve) => server.listen(this.#from, "127.0.0.1", resolve));
+  }
+
+  async cut(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    for (const socket of this.#sockets) socket.destroy();
+    if (server !== undefined) await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+/** A process of the test that can be killed and started again with the same command. */
+export class Restartable {
+  readonly #start: () => ChildProcess;
+  #process: ChildProcess | undefined;
+
+  constructor(start: () => ChildProcess) {
+    this.#start = start;
+  }
+
+  start(): void {
+    this.#process = this.#start();
+  }
+
+  /** Of the running process; 0: there is none. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  /** Sends the signal and waits until the process is gone; its exit code, or -1 after a kill. */
+  async stop(signal: NodeJS.Signals): Promise<number> {
+    const running = this.#process;
+    this.#process = undefined;
+    if (running === undefined) return 0;
+    if (running.exitCode !== null) return running.exitCode;
+    return new Promise((resolve) => {
+      running.once("exit", (code) => resolve(code ?? -1));
+      running.kill(signal);
+    });
+  }
+
+  /** kill -9, then the same again. */
+  async killAndRestart(): Promise<void> {
+    await this.stop("SIGKILL");
+    this.start();
+  }
+}
