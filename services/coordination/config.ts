@@ -1,5 +1,11 @@
 import { z } from "zod";
-import { address, databaseEnvironment, natsEnvironment, serviceEnvironment } from "#platform/config.ts";
+import {
+  address,
+  databaseEnvironment,
+  fileContents,
+  natsEnvironment,
+  serviceEnvironment,
+} from "#platform/config.ts";
 
 const yesOrNo = z.enum(["true", "false"], "expected true or false").transform((text) => text === "true");
 
@@ -19,6 +25,12 @@ export const coordinationConfig = z.object({
   ADVERTISED_ADDRESS: address.max(advertisedCharactersMax, "expected at most 63 characters").optional(),
   /** JSON array of every region of the nation; read again when it changes. */
   REGIONS_FILE: z.string().min(1, "expected the path of the file that lists the regions"),
+  /** Private key that the capital's seals are signed with: Ed25519, PKCS 8, PEM. */
+  SIGNING_KEY_FILE: fileContents,
+  /** JSON object of every site with its public signing keys, the current one last; read again when a key is not known. */
+  SIGNING_KEYS_FILE: z
+    .string()
+    .min(1, "expected the path of the file with the public signing keys of all sites"),
   /** Copies of each hub stream: 3 on a cluster of three. */
   HUB_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
   /** Rows of the national table that change before a snapshot is written again (domain/snapshot-chunks.ts). */

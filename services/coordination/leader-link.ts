@@ -1,13 +1,19 @@
-import { Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Metadata, type CallOptions, type ClientReadableStream, type ServiceError } from "@grpc/grpc-js";
 import { Refusal } from "#domain/refusal.ts";
 import type { TlsIdentity } from "#platform/config.ts";
 import { leaderAddress } from "#platform/database.ts";
 import { AnsweredElsewhere, errorTrailer, type ErrorDetail } from "#platform/errors.ts";
 import { channelCredentials, channelOptions, type UnaryMethod } from "#platform/grpc-client.ts";
-import type { CallContext, Unary } from "#platform/grpc-server.ts";
+import type { CallContext, Stream, Unary } from "#platform/grpc-server.ts";
 import { CoordinationClient } from "#proto/qalqan/coordination/v1/coordination.ts";
 import type { Capital } from "./capital.ts";
 import { leaderLockKey } from "./config.ts";
+
+type StreamMethod<Request, Response> = (
+  request: Request,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+) => ClientReadableStream<Response>;
 
 /** Marks a call that a replica has handed on: it is handed on once at most. */
 const handedOnMark = "qalqan-handed-on";
@@ -48,6 +54,34 @@ export class LeaderLink {
     };
   }
 
+  /** The same for a method that answers with a stream. */
+  streamed<Request, Response>(
+    handle: Stream<Request, Response>,
+    method: (leader: CoordinationClient) => StreamMethod<Request, Response>,
+  ): Stream<Request, Response> {
+    return (request, context) => {
+      const isHandedOn = context.metadata.get(handedOnMark).length > 0;
+      return this.#capital.leader !== undefined || isHandedOn
+        ? handle(request, context)
+        : this.#readFromLeader(method, request, context);
+    };
+  }
+
+  async *#readFromLeader<Request, Response>(
+    method: (leader: CoordinationClient) => StreamMethod<Request, Response>,
+    request: Request,
+    context: CallContext,
+  ): AsyncGenerator<Response> {
+    const call = method(await this.#leader())(request, handedOn(context), { deadline: deadlineOf(context) });
+    context.signal.addEventListener("abort", () => call.cancel(), { once: true });
+    const answers: AsyncIterable<Response> = call;
+    try {
+      yield* answers;
+    } catch (error) {
+      throw answered(error as ServiceError);
+    }
+  }
+
   close(): void {
     this.#open?.client.close();
     this.#open = undefined;
@@ -72,14 +106,12 @@ export class LeaderLink {
 async function handOn<Request, Response>(
   method: UnaryMethod<Request, Response>,
   request: Request,
-  { metadata, deadlineMs, signal }: CallContext,
+  context: CallContext,
 ): Promise<Response> {
-  const handedOn = new Metadata();
-  for (const token of metadata.get("authorization")) handedOn.add("authorization", token);
-  handedOn.set(handedOnMark, "1");
-  const deadline = Math.min(deadlineMs, Date.now() + answerWaitMs);
+  const { signal } = context;
+  const deadline = deadlineOf(context);
   return new Promise((resolve, reject) => {
-    const call = method(request, handedOn, { deadline }, (error, response) => {
+    const call = method(request, handedOn(context), { deadline }, (error, response) => {
       signal.removeEventListener("abort", cancel);
       if (error === null) resolve(response);
       else reject(answered(error));
@@ -88,6 +120,16 @@ async function handOn<Request, Response>(
     signal.addEventListener("abort", cancel, { once: true });
   });
 }
+
+/** The caller's own token, and the mark. */
+function handedOn({ metadata }: CallContext): Metadata {
+  const marked = new Metadata();
+  for (const token of metadata.get("authorization")) marked.add("authorization", token);
+  marked.set(handedOnMark, "1");
+  return marked;
+}
+
+const deadlineOf = ({ deadlineMs }: CallContext): number => Math.min(deadlineMs, Date.now() + answerWaitMs);
 
 function answered(error: ServiceError): AnsweredElsewhere | Refusal {
   const trailer = error.metadata?.get(errorTrailer)[0];

@@ -1,5 +1,5 @@
-import { Refusal } from "#domain/refusal.ts";
 import type { Alarms } from "#platform/alarms.ts";
+import type { SealingKey } from "#domain/seal.ts";
 import type { Lifecycle } from "#platform/lifecycle.ts";
 import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
@@ -10,6 +10,7 @@ import { Lanes } from "./consumers/lanes.ts";
 import { hearReceipts } from "./consumers/live-receipts.ts";
 import { BulkFlow } from "./domain/bulk-flow.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
+import { hasChanges, type AuditLine } from "./domain/changes.ts";
 import type { Command } from "./domain/commands.ts";
 import type { Intake } from "./domain/intake.ts";
 import type { SnapshotPace } from "./domain/snapshot-chunks.ts";
@@ -17,7 +18,10 @@ import { judgeRegion } from "./domain/nation.ts";
 import { EnforcementTeller } from "./enforcement-teller.ts";
 import { capitalEpoch, regionEpoch } from "./epochs.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
+import { leadsNoMore } from "./leads-no-more.ts";
 import { LogPublisher } from "./log-publisher.ts";
+import { NationalSeals } from "./national-seals.ts";
+import type { SealVerifier } from "./seal-verifier.ts";
 import { SnapshotWriter } from "./snapshot-writer.ts";
 import { beginStep, takeIn, type StepDraft } from "./step.ts";
 import { AuditChain } from "./store/audit.ts";
@@ -50,6 +54,9 @@ export interface LeaderParts {
   readonly alarms: Alarms;
   readonly snapshots: SnapshotPace;
   readonly trim: Pick<TrimmerParts, "retention" | "everyMs" | "archived">;
+  /** The key that NATIONAL is sealed with. */
+  readonly sealingKey: SealingKey;
+  readonly verifier: SealVerifier;
 }
 
 interface WaitingCommand {
@@ -72,6 +79,7 @@ export class Leader {
   readonly #audit: AuditChain;
   readonly #teller: EnforcementTeller;
   readonly #lanes: Lanes;
+  readonly #seals: NationalSeals;
   readonly #national: LogPublisher;
   readonly snapshots: SnapshotWriter;
   readonly #regional = new Map<string, LogPublisher>();
@@ -90,8 +98,8 @@ export class Leader {
   #judgedAtMs = 0;
   #trimmedAtMs = 0;
 
-  private constructor(parts: LeaderParts, state: CapitalState, audit: AuditChain) {
-    const { database, connection, log, lifecycle } = parts;
+  private constructor(parts: LeaderParts, state: CapitalState, audit: AuditChain, seals: NationalSeals) {
+    const { database, connection, log, lifecycle, verifier } = parts;
     this.#database = database;
     this.#connection = connection;
     this.#log = log;
@@ -99,7 +107,13 @@ export class Leader {
     this.state = state;
     this.#audit = audit;
     this.#teller = new EnforcementTeller(database, state);
-    this.#lanes = new Lanes(connection, log, () => this.#wake.notify());
+    this.#seals = seals;
+    this.#lanes = new Lanes(
+      connection,
+      log,
+      () => this.#wake.notify(),
+      (message) => verifier.saw(message),
+    );
     const source = {
       stream: hubStream.national(capitalEpoch),
       subject: hubSubject.national(capitalEpoch),
@@ -115,10 +129,13 @@ export class Leader {
    * @throws StreamForked
    */
   static async open(parts: LeaderParts): Promise<Leader> {
-    const { database, lifecycle } = parts;
+    const { database, lifecycle, verifier } = parts;
     const [state, audit] = await Promise.all([loadState(database), AuditChain.open(database)]);
-    const leader = new Leader(parts, state, audit);
+    const seals = await NationalSeals.open(parts, state.sequence);
+    const leader = new Leader(parts, state, audit, seals);
     await leader.#national.align(lifecycle.signal);
+    const audited = (line: AuditLine) => leader.carryOut(({ changes }) => void changes.audit.push(line));
+    lifecycle.run("verify seals", (signal) => verifier.run(audited, signal));
     lifecycle.run("append to NATIONAL", (signal) => leader.#national.run(signal));
     lifecycle.run("snapshots", (signal) => leader.snapshots.run(state.sequence, signal));
     lifecycle.run("heartbeat", (signal) => sendHeartbeats(parts.connection, leader, signal));
@@ -197,7 +214,12 @@ export class Leader {
 
   #idleMs(): number {
     const nowMs = this.#nowMs();
-    const next = [this.#teller.dueAtMs(nowMs), this.#expiryAtMs, this.#judgedAtMs + judgeIntervalMs];
+    const next = [
+      this.#teller.dueAtMs(nowMs),
+      this.#expiryAtMs,
+      this.#judgedAtMs + judgeIntervalMs,
+      this.#seals.dueAtMs,
+    ];
     const waits = next.filter((atMs) => atMs !== undefined).map((atMs) => Math.max(1, atMs - nowMs));
     return Math.min(idleWaitMs, ...waits);
   }
@@ -210,6 +232,7 @@ export class Leader {
   /** One step; false: there was nothing to do. */
   async #step(): Promise<boolean> {
     const nowMs = this.#nowMs();
+    if (await this.#seal(nowMs)) return true;
     this.#steps += 1;
     const step = beginStep(this.state, nowMs);
     const isBulkTurn = !this.#lanes.hasUrgent || this.#steps % bulkEverySteps === 0;
@@ -240,6 +263,16 @@ export class Leader {
     this.#report(intake);
     await this.#trim(nowMs);
     return isWritten || messages.length > 0 || portion !== undefined || this.#joined.length > 0;
+  }
+
+  /** A step of its own, since a message with a seal has nothing else. */
+  async #seal(nowMs: number): Promise<boolean> {
+    const seal = this.#seals.next(nowMs, this.#lanes.hasUrgent);
+    if (seal === undefined) return false;
+    const step = beginStep(this.state, nowMs);
+    step.changes.nationalSeal = seal;
+    step.national.addSeal(seal);
+    return this.#commit(step);
   }
 
   /**
@@ -286,6 +319,7 @@ export class Leader {
     if (batch !== undefined) {
       this.state.moved(batch.sequence, batch.digest);
       this.#national.committed(batch.sequence, batch.bytes);
+      this.#seals.committed(batch.bytes, changes.nationalSeal);
       this.snapshots.committed(batch.sequence, batch.rows);
       if (batch.rows > bulkRowsMin) this.#flow.published(batch.sequence, changes.nowMs);
       if (changes.decisions.length > 0) this.#teller.decided(changes.nowMs);
@@ -352,16 +386,6 @@ export class Leader {
   }
 }
 
-function leadsNoMore(): Refusal {
-  return new Refusal({
-    code: "unavailable",
-    field: "server",
-    value: "",
-    message: "this replica of coordination stops, and another one is about to lead",
-    remedy: "try again in a few seconds; the same request may be repeated without harm",
-  });
-}
-
 /** Runs a command; its answer is given once the step is committed. */
 function answerOf(command: WaitingCommand, step: StepDraft): () => void {
   try {
@@ -370,16 +394,4 @@ function answerOf(command: WaitingCommand, step: StepDraft): () => void {
   } catch (error) {
     return () => command.reject(error);
   }
-}
-
-function hasChanges(changes: StepDraft["changes"]): boolean {
-  return (
-    Object.values(changes).some((value: unknown) =>
-      Array.isArray(value)
-        ? value.length > 0
-        : value instanceof Map
-          ? value.size > 0
-          : typeof value === "object",
-    ) || changes.introduced !== undefined
-  );
 }

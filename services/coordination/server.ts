@@ -1,3 +1,4 @@
+import { SealingKey } from "#domain/seal.ts";
 import { Alarms } from "#platform/alarms.ts";
 import { openStore } from "#platform/archive/object-store.ts";
 import { lead, openDatabase } from "#platform/database.ts";
@@ -21,6 +22,8 @@ import { Leader } from "./leader.ts";
 import { LeaderLink } from "./leader-link.ts";
 import { readNation, watchNation } from "./nation-file.ts";
 import { showRefusals } from "./refusal-alarms.ts";
+import { SealVerifier } from "./seal-verifier.ts";
+import { readSigningKeys } from "./signing-keys.ts";
 import { coordinationMethods } from "./rpc/index.ts";
 import { migrations } from "./store/migrations.ts";
 
@@ -44,6 +47,8 @@ export async function startCoordination(
 ): Promise<void> {
   // A file that cannot be used stops the start, before anything waits.
   const nation = await readNation(config.REGIONS_FILE);
+  await readSigningKeys(config.SIGNING_KEYS_FILE);
+  const sealingKey = new SealingKey(config.SIGNING_KEY_FILE);
   let readiness: Readiness = { ready: false, why: "waiting for PostgreSQL and the hub" };
   const opened = await Promise.all([
     openDatabase<unknown>(config, migrations, log, lifecycle.signal),
@@ -67,7 +72,9 @@ export async function startCoordination(
   const link = lifecycle.use("leader link", new LeaderLink(capital, tlsOf(config), replicas), (each) =>
     each.close(),
   );
-  const implementation = coordinationMethods(capital, link, new Handlers(verify, log, lifecycle.signal));
+  const evidence = { connection, key: sealingKey, release: config.QALQAN_RELEASE };
+  const handlers = new Handlers(verify, log, lifecycle.signal);
+  const implementation = coordinationMethods(capital, link, handlers, evidence);
   const grpc = await serveGrpc(config.GRPC_LISTEN, tlsOf(config), [
     { definition: CoordinationService, implementation },
   ]);
@@ -102,8 +109,12 @@ export async function startCoordination(
       log,
       signal,
     );
+    const { alarms } = capital;
+    const verifier = await SealVerifier.open({
+      ...{ database, connection, log, alarms, keysFile: config.SIGNING_KEYS_FILE },
+    });
     const leader = await Leader.open({
-      ...{ database, connection, log, lifecycle, alarms: capital.alarms },
+      ...{ database, connection, log, lifecycle, alarms, sealingKey, verifier },
       snapshots: { rowsMin: config.SNAPSHOT_ROWS_MIN, messagesMin: config.SNAPSHOT_MESSAGES_MIN },
       trim: {
         retention: { keptMessages: config.KEPT_MESSAGES, keptMs: config.KEPT_HOURS * 3_600_000 },

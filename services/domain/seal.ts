@@ -116,7 +116,12 @@ export class SealingKey {
 
   sign(seal: Omit<UnsignedSeal, "keyId">): Seal {
     const unsigned = { ...seal, keyId: this.keyId };
-    return { ...unsigned, signature: sign(null, sealBytes(unsigned), this.#key) };
+    return { ...unsigned, signature: this.signBytes(sealBytes(unsigned)) };
+  }
+
+  /** @param bytes beginning with a domain of their own, so that they can be taken for nothing else */
+  signBytes(bytes: Uint8Array): Uint8Array {
+    return sign(null, bytes, this.#key);
   }
 }
 
@@ -248,4 +253,28 @@ function isWellFormed({ first, last, previous, root, epoch, atMs, signature }: S
   const hashes = previous.length === treeHashBytes && root.length === treeHashBytes;
   const count = last - first + 1;
   return numbers && hashes && signature.length === 64 && first >= 1 && count >= 1 && count <= sealMessagesMax;
+}
+
+/** A fault in words, after “the seal …”. */
+export function sealFaultText(fault: SealFault): string {
+  switch (fault) {
+    case "malformed":
+      return "is no seal";
+    case "other-stream":
+      return "speaks of another stream, site or epoch";
+    case "unknown-key":
+      return "is signed with a key that its site does not have";
+    case "former-key":
+      return "is signed with a key that its site had given up before";
+    case "bad-signature":
+      return "has a signature that is not over its content";
+    case "other-range":
+      return "does not begin where the seal before it ends: a seal is missing or twice there";
+    case "other-previous":
+      return "does not name the seal before it: a seal is missing or was replaced";
+    case "other-root":
+      return "covers other messages than are there: one is changed, missing, swapped or put in";
+    default:
+      return fault satisfies never;
+  }
 }

@@ -41,7 +41,7 @@ export type Unary<Request, Response> = (
   request: Request,
   context: CallContext,
 ) => Promise<Response> | Response;
-type Stream<Request, Response> = (request: Request, context: CallContext) => AsyncIterable<Response>;
+export type Stream<Request, Response> = (request: Request, context: CallContext) => AsyncIterable<Response>;
 type Duplex<Request, Response> = (
   requests: AsyncIterable<Request>,
   context: CallContext,

@@ -11,6 +11,7 @@ import { Unsealed, wantsSeal } from "#domain/unsealed.ts";
 import { follow, StreamGap } from "#platform/follow.ts";
 import { pause, untilAborted, Wake } from "#platform/lifecycle.ts";
 import { onDisconnect, type NatsConnection } from "#platform/nats.ts";
+import { sealMessage } from "#platform/seal-message.ts";
 import { regionStream, regionSubject, streamAsk, type Lane } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { askWaitMs, awayPollMs, unsealedMax } from "./config.ts";
@@ -145,13 +146,7 @@ export class LaneSealer {
       }
       const leaves = unsealed.next();
       const seal = nextSeal(this.#of, end, leaves, this.#key, Date.now());
-      const value = {
-        ...seal,
-        previous: Buffer.from(seal.previous),
-        root: Buffer.from(seal.root),
-        signature: Buffer.from(seal.signature),
-      };
-      await this.#own.append({ $case: sealType, value }, signal);
+      await this.#own.append({ $case: sealType, value: sealMessage(seal) }, signal);
       end = endOfChain(seal);
       unsealed.sealed(leaves.length);
       room.notify();

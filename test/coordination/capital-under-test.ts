@@ -23,6 +23,7 @@ import { firstEpoch, hubStream, hubSubject, type Lane } from "#proto/names.ts";
 import { CoordinationClient } from "#proto/qalqan/coordination/v1/coordination.ts";
 import { Event, NationalBatch, RegionBatch, type Enforcement } from "#proto/qalqan/events/v1/events.ts";
 import { lastOf, readAll, readiness, Restartable, testLog, until } from "#test/replication/servers.ts";
+import { TestKeys } from "./signing-keys.ts";
 
 export { until } from "#test/replication/servers.ts";
 
@@ -43,6 +44,7 @@ export class CapitalUnderTest {
   readonly coordination: Restartable;
   readonly nats: NatsConnection;
   readonly client: CoordinationClient;
+  readonly keys: TestKeys;
 
   private constructor(parts: CapitalParts) {
     this.#folder = parts.folder;
@@ -56,6 +58,7 @@ export class CapitalUnderTest {
     );
     this.nats = parts.nats;
     this.client = parts.client;
+    this.keys = parts.keys;
   }
 
   static async start(
@@ -121,20 +124,34 @@ export class CapitalUnderTest {
 
   /** What a region's replication does: one event, as the next message of its lane at the hub. */
   async send(region: string, lane: Lane, ...bodies: NonNullable<Event["body"]>[]): Promise<void> {
-    for (const body of bodies) {
-      const key = `${lane}.${region}`;
-      const outbox = (this.#outboxes.get(key) ?? 0) + 1;
-      this.#outboxes.set(key, outbox);
-      const bytes = Event.encode({ outbox, atMs: Date.now(), body }).finish();
-      await this.sendBytes(region, lane, body.$case, bytes);
-    }
+    for (const body of bodies) await this.sendAs("centre", region, lane, body);
   }
 
-  async sendBytes(region: string, lane: Lane, type: string, bytes: Uint8Array): Promise<void> {
+  /** The same for an event of another producer of the region. */
+  async sendAs(
+    producer: string,
+    region: string,
+    lane: Lane,
+    body: NonNullable<Event["body"]>,
+  ): Promise<void> {
+    const key = `${lane}.${region}.${producer}`;
+    const outbox = (this.#outboxes.get(key) ?? 0) + 1;
+    this.#outboxes.set(key, outbox);
+    const bytes = Event.encode({ outbox, atMs: Date.now(), body }).finish();
+    await this.sendBytes(region, lane, body.$case, bytes, producer);
+  }
+
+  async sendBytes(
+    region: string,
+    lane: Lane,
+    type: string,
+    bytes: Uint8Array,
+    producer = "centre",
+  ): Promise<void> {
     const key = `${lane}.${region}`;
     const last =
       this.#lastSequences.get(key) ?? (await lastOf(this.nats, hubStream.up(lane, region, firstEpoch)));
-    const subject = hubSubject.up(lane, region, firstEpoch, `centre.${type}`);
+    const subject = hubSubject.up(lane, region, firstEpoch, `${producer}.${type}`);
     await appendAt(this.nats, subject, last + 1, bytes);
     this.#lastSequences.set(key, last + 1);
   }
@@ -257,6 +274,7 @@ interface CapitalParts {
   readonly postgres: Restartable;
   readonly nats: NatsConnection;
   readonly client: CoordinationClient;
+  readonly keys: TestKeys;
 }
 
 async function prepare(more: Record<string, string>): Promise<CapitalParts> {
@@ -313,6 +331,7 @@ async function prepare(more: Record<string, string>): Promise<CapitalParts> {
   const nats = await connectNats(seed, tls, "test", testLog);
   const address = ports.address("capital/grpc");
   const client = new CoordinationClient(address, channelCredentials(tls), channelOptions);
+  const keys = new TestKeys(folder.root);
   const environment = {
     QALQAN_SERVICE: "coordination",
     QALQAN_REGION: "capital",
@@ -329,9 +348,10 @@ async function prepare(more: Record<string, string>): Promise<CapitalParts> {
     DATABASE_URL: `postgres://qalqan@${ports.address("postgres")}/qalqan`,
     DATABASE_PASSWORD_FILE: join(folder.root, "password"),
     REGIONS_FILE: join(folder.root, "regions.json"),
+    ...keys.environment,
     ...more,
   };
-  return { folder, ports, identity, environment, hub, postgres, nats, client };
+  return { folder, ports, identity, environment, hub, postgres, nats, client, keys };
 }
 
 async function startPostgres(folder: DataFolder, ports: Ports): Promise<Restartable> {

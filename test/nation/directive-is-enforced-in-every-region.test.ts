@@ -1,10 +1,21 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runCli } from "#test/cli/run-cli.ts";
 import {
   RunningNation,
   type DirectiveDocument,
   type ScreenDocument,
   type StatusDocument,
 } from "./running-nation.ts";
+
+interface Exported {
+  readonly unsealed: number;
+}
+interface Verified {
+  readonly verdict: string;
+  readonly findings: readonly { readonly site: string; readonly text: string }[];
+}
 
 const fraudster = "+447911123456";
 const citizen = "+77172551111";
@@ -13,6 +24,7 @@ const regions = ["astana", "almaty", "mangystau"];
 describe("a directive given in one region", () => {
   let nation: RunningNation;
   let directive: DirectiveDocument;
+  let approvedId: string;
 
   beforeAll(async () => {
     nation = await RunningNation.start();
@@ -120,6 +132,40 @@ describe("a directive given in one region", () => {
     const approved = await nation.json<DirectiveDocument>("directive", "approve", held.id, "--wait");
     expect(approved.state).toBe("national");
     expect((await screen("almaty", "+77011234567", "--trunk", "dom-1")).decision).toBe("block");
+    approvedId = held.id;
+  });
+
+  it("is proven by one file to somebody without network and without our services", async () => {
+    const [file, keys] = [
+      path.join(nation.dataFolder, "evidence.json"),
+      path.join(nation.dataFolder, "k.json"),
+    ];
+    await nation.json("evidence", "keys", "--out", keys);
+    // What was said in the last second is sealed in the next.
+    await expect
+      .poll(
+        async () => (await nation.json<Exported>("evidence", "export", approvedId, "--out", file)).unsealed,
+        {
+          timeout: 30_000,
+          interval: 1_000,
+        },
+      )
+      .toBe(0);
+    const verify = (evidence: string) =>
+      runCli("evidence", "verify", evidence, "--keys", keys, "--data", "/nowhere", "--json");
+    const { code, stdout } = await verify(file);
+    const { verdict, findings } = JSON.parse(stdout) as Verified;
+    const texts = findings.map(({ site, text }) => `${site}: ${text}`).join("\n");
+    expect({ code, verdict, texts }).toMatchObject({ code: 0, verdict: "proven" });
+    expect(texts).toMatch(/astana: revision 1: block .*asked for by operator-1\.astana \(operator\)/);
+    expect(texts).toMatch(/astana: revision 1 was approved \(second-person\) by /);
+    expect(texts).toMatch(/capital: revision 1 was accepted by message \d+ of NATIONAL/);
+    for (const region of regions)
+      expect(texts).toMatch(new RegExp(`${region}: screening-0 enforced the decision .* digests are equal`));
+
+    const changed = path.join(nation.dataFolder, "changed.json");
+    writeFileSync(changed, readFileSync(file, "utf8").replace(/"bytes": "(.)/, '"bytes": "$1A'));
+    expect((await verify(changed)).code).toBe(2);
   });
 
   it("is put into shadow by the stop switch of its region, at once, and back", async () => {

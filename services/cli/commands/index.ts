@@ -131,6 +131,27 @@ export const commands: readonly CommandEntry[] = [
       },
     ],
   },
+  {
+    name: "evidence",
+    summary: "proof of a directive, for people without our services",
+    children: [
+      {
+        name: "export",
+        summary: "everything about a directive with its proofs, as one file",
+        load: () => import("./evidence/export.ts"),
+      },
+      {
+        name: "verify",
+        summary: "what such a file proves and what not; without network",
+        load: () => import("./evidence/verify.ts"),
+      },
+      {
+        name: "keys",
+        summary: "the public keys that a file is verified by",
+        load: () => import("./evidence/keys.ts"),
+      },
+    ],
+  },
   { name: "login", summary: "act as one person from now on", load: () => import("./login.ts") },
   { name: "logout", summary: "act as nobody in particular again", load: () => import("./logout.ts") },
   { name: "whoami", summary: "as whom commands act", load: () => import("./whoami.ts") },

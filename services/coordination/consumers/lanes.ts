@@ -4,6 +4,7 @@ import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubStream, lanes, type Lane } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
+import type { WitnessedMessage } from "../seal-verifier.ts";
 
 /** One message of a region's lane, in the order of the lane. */
 export interface LaneMessage {
@@ -45,14 +46,24 @@ export class Lanes {
   readonly #connection: NatsConnection;
   readonly #log: Log;
   readonly #arrived: () => void;
+  readonly #witness: (message: WitnessedMessage) => void;
   readonly #queues: Record<Lane, Map<string, Queue>> = { urgent: new Map(), events: new Map() };
   #turn = 0;
 
-  /** @param arrived is called when there is something to take */
-  constructor(connection: NatsConnection, log: Log, arrived: () => void) {
+  /**
+   * @param arrived is called when there is something to take
+   * @param witness sees each message as it is read
+   */
+  constructor(
+    connection: NatsConnection,
+    log: Log,
+    arrived: () => void,
+    witness: (message: WitnessedMessage) => void,
+  ) {
     this.#connection = connection;
     this.#log = log;
     this.#arrived = arrived;
+    this.#witness = witness;
   }
 
   /**
@@ -64,8 +75,10 @@ export class Lanes {
     const stream = hubStream.up(lane, region, epoch);
     const queue: Queue = { messages: [], bytes: 0, room: new Wake() };
     this.#queues[lane].set(region, queue);
-    for await (const { sequence, data, storedAtMs } of follow(this.#connection, stream, after, signal)) {
+    for await (const stored of follow(this.#connection, stream, after, signal)) {
+      const { sequence, data, storedAtMs } = stored;
       const event = this.#decode(data, stream, sequence);
+      this.#witness({ region, lane, epoch, event, ...stored });
       const rows = rowsOf(event);
       const message = {
         region,

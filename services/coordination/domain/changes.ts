@@ -1,5 +1,6 @@
 import type { FoldMemory } from "#domain/fold.ts";
 import type { NationalStop, ProtectedNumber } from "#domain/national-rows.ts";
+import type { Seal } from "#domain/seal.ts";
 import { parseTargetKey } from "#domain/target.ts";
 import { InvalidInput } from "#domain/invalid-input.ts";
 import type { Lane } from "#proto/names.ts";
@@ -61,6 +62,8 @@ export interface Changes {
   memories: ReadonlyMap<string, FoldMemory>;
   decisions: readonly NewDecision[];
   batch: FinishedBatch | undefined;
+  /** The seal that is in that batch. */
+  nationalSeal: Seal | undefined;
   readonly regionMessages: RegionMessage[];
   /** Decisions up to this sequence are told to their authors' regions. */
   introduced: number | undefined;
@@ -91,6 +94,7 @@ export function noChanges(nowMs: number): Changes {
     memories: new Map(),
     decisions: [],
     batch: undefined,
+    nationalSeal: undefined,
     regionMessages: [],
     introduced: undefined,
     told: [],
@@ -105,6 +109,19 @@ export function noChanges(nowMs: number): Changes {
     statistics: undefined,
     audit: [],
   };
+}
+
+/** Whether a step has something to write. */
+export function hasChanges(changes: Changes): boolean {
+  return (
+    Object.values(changes).some((value: unknown) =>
+      Array.isArray(value)
+        ? value.length > 0
+        : value instanceof Map
+          ? value.size > 0
+          : typeof value === "object",
+    ) || changes.introduced !== undefined
+  );
 }
 
 /** The trunk that a target names, so that it can be found when the trunk changes; undefined: none. */

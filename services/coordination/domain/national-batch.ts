@@ -1,4 +1,6 @@
 import { SetDigest } from "#domain/digest.ts";
+import type { Seal } from "#domain/seal.ts";
+import { sealMessage } from "#platform/seal-message.ts";
 import {
   NationalBatch,
   type Decision,
@@ -37,6 +39,7 @@ export class NationalBatchDraft {
   readonly #revokedBatches: string[] = [];
   readonly #intelligence: IntelligenceShared[] = [];
   readonly #withdrawn: IntelligenceWithdrawn[] = [];
+  #seal: Seal | undefined;
   #bytes = 0;
 
   /** @param digest of the table as the message before this one leaves it */
@@ -47,7 +50,7 @@ export class NationalBatchDraft {
 
   get isEmpty(): boolean {
     const parts = [this.#rows, this.decisions, this.#revokedBatches, this.#intelligence, this.#withdrawn];
-    return parts.every((part) => part.length === 0);
+    return this.#seal === undefined && parts.every((part) => part.length === 0);
   }
 
   /** Whether one more target may go into this message. */
@@ -97,6 +100,11 @@ export class NationalBatchDraft {
     this.#bytes += 100;
   }
 
+  /** Only into a message that has nothing else. */
+  addSeal(seal: Seal): void {
+    this.#seal = seal;
+  }
+
   finish(atMs: number): FinishedBatch {
     const digest = this.#digest.value();
     const bytes = NationalBatch.encode({
@@ -108,7 +116,7 @@ export class NationalBatchDraft {
       intelligence: this.#intelligence,
       intelligenceWithdrawn: this.#withdrawn,
       revokedBatches: this.#revokedBatches,
-      seal: undefined,
+      seal: this.#seal === undefined ? undefined : sealMessage(this.#seal),
     }).finish();
     return { sequence: this.sequence, atMs, digest, bytes, rows: this.#rows.length };
   }

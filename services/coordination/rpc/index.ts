@@ -3,6 +3,7 @@ import type { CoordinationServer } from "#proto/qalqan/coordination/v1/coordinat
 import type { Capital } from "../capital.ts";
 import type { LeaderLink } from "../leader-link.ts";
 import { addProtectedNumber } from "./add-protected-number.ts";
+import { exportEvidence, type EvidenceParts } from "./export-evidence.ts";
 import { getDirective } from "./get-directive.ts";
 import { getStatistics } from "./get-statistics.ts";
 import { getStatus } from "./get-status.ts";
@@ -17,6 +18,7 @@ export function coordinationMethods(
   capital: Capital,
   link: LeaderLink,
   handlers: Handlers,
+  evidence: EvidenceParts,
 ): CoordinationServer {
   return {
     getStatus: handlers.unary("GetStatus", getStatus(capital)),
@@ -37,5 +39,9 @@ export function coordinationMethods(
       link.written(setNationalStop(capital), (leader) => leader.setNationalStop.bind(leader)),
     ),
     getStatistics: handlers.unary("GetStatistics", getStatistics(capital)),
+    exportEvidence: handlers.serverStream(
+      "ExportEvidence",
+      link.streamed(exportEvidence(capital, evidence), (leader) => leader.exportEvidence.bind(leader)),
+    ),
   };
 }

@@ -226,6 +226,28 @@ const facts = [
    )`,
 ] as const;
 
+const seals = [
+  `create table national_seal (
+     epoch integer not null,
+     first bigint not null,
+     last bigint not null,
+     sequence bigint not null,
+     body bytea not null,
+     primary key (epoch, last)
+   )`,
+  // How far the seals of each lane are verified: message, last message covered, hash of the seal, its key.
+  `create table verified_lane (
+     region text not null,
+     lane text not null,
+     epoch integer not null,
+     sequence bigint not null,
+     last bigint not null,
+     hash bytea not null,
+     key_id text not null,
+     primary key (region, lane, epoch)
+   )`,
+] as const;
+
 const execute = (statements: readonly string[]): Migration => ({
   async up(database: Kysely<never>) {
     for (const statement of statements) await sql.raw(statement).execute(database);
@@ -240,4 +262,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "004-singles": execute([
     "create index opinion_single on opinion (accepted_at_ms desc, directive) where batch = ''",
   ]),
+  "005-seals": execute(seals),
 };

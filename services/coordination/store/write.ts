@@ -4,6 +4,7 @@ import { regionOfId } from "#domain/vocabulary.ts";
 import { trunkOfTarget, type Changes } from "../domain/changes.ts";
 import type { NewDecision } from "../domain/refold.ts";
 import type { Database } from "./load.ts";
+import { writeNationalSeal } from "./seals.ts";
 import { writeStatistics } from "./statistics.ts";
 import { writeIntelligence } from "./intelligence.ts";
 import type { AuditChain } from "./audit.ts";
@@ -101,6 +102,7 @@ const parts: readonly Part[] = [
   writeStates,
   writeIntelligence,
   writeStatistics,
+  writeNationalSeal,
 ];
 
 /** The bodies go as one value and are cut apart there: as an array each would be written out in hexadecimal. */

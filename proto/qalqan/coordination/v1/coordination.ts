@@ -139,6 +139,15 @@ export interface RegionStatistics {
   forged: number;
 }
 
+export interface ExportEvidenceRequest {
+  /** Id of a directive. */
+  directive: string;
+}
+
+export interface EvidencePart {
+  content: Buffer;
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -1878,6 +1887,140 @@ export const RegionStatistics: MessageFns<RegionStatistics> = {
   },
 };
 
+function createBaseExportEvidenceRequest(): ExportEvidenceRequest {
+  return { directive: "" };
+}
+
+export const ExportEvidenceRequest: MessageFns<ExportEvidenceRequest> = {
+  encode(message: ExportEvidenceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.directive !== "") {
+      writer.uint32(10).string(message.directive);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportEvidenceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportEvidenceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.directive = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportEvidenceRequest {
+    return { directive: isSet(object.directive) ? globalThis.String(object.directive) : "" };
+  },
+
+  toJSON(message: ExportEvidenceRequest): unknown {
+    const obj: any = {};
+    if (message.directive !== "") {
+      obj.directive = message.directive;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ExportEvidenceRequest>, I>>(base?: I): ExportEvidenceRequest {
+    return ExportEvidenceRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExportEvidenceRequest>, I>>(object: I): ExportEvidenceRequest {
+    const message = createBaseExportEvidenceRequest();
+    message.directive = object.directive ?? "";
+    return message;
+  },
+};
+
+function createBaseEvidencePart(): EvidencePart {
+  return { content: Buffer.alloc(0) };
+}
+
+export const EvidencePart: MessageFns<EvidencePart> = {
+  encode(message: EvidencePart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.content.length !== 0) {
+      writer.uint32(10).bytes(message.content);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvidencePart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvidencePart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EvidencePart {
+    return { content: isSet(object.content) ? Buffer.from(bytesFromBase64(object.content)) : Buffer.alloc(0) };
+  },
+
+  toJSON(message: EvidencePart): unknown {
+    const obj: any = {};
+    if (message.content.length !== 0) {
+      obj.content = base64FromBytes(message.content);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EvidencePart>, I>>(base?: I): EvidencePart {
+    return EvidencePart.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EvidencePart>, I>>(object: I): EvidencePart {
+    const message = createBaseEvidencePart();
+    message.content = object.content ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
 export type CoordinationService = typeof CoordinationService;
 export const CoordinationService = {
   getStatus: {
@@ -1969,6 +2112,20 @@ export const CoordinationService = {
     responseSerialize: (value: Statistics): Buffer => Buffer.from(Statistics.encode(value).finish()),
     responseDeserialize: (value: Buffer): Statistics => Statistics.decode(value),
   },
+  /**
+   * Central prosecutor; in the audit. The parts, one after the other, are one
+   * file (services/domain/evidence-document.ts).
+   */
+  exportEvidence: {
+    path: "/qalqan.coordination.v1.Coordination/ExportEvidence" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportEvidenceRequest): Buffer =>
+      Buffer.from(ExportEvidenceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportEvidenceRequest => ExportEvidenceRequest.decode(value),
+    responseSerialize: (value: EvidencePart): Buffer => Buffer.from(EvidencePart.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EvidencePart => EvidencePart.decode(value),
+  },
 } as const;
 
 export interface CoordinationServer extends UntypedServiceImplementation {
@@ -1982,6 +2139,11 @@ export interface CoordinationServer extends UntypedServiceImplementation {
   listProtectedNumbers: handleUnaryCall<ListProtectedNumbersRequest, ListProtectedNumbersResponse>;
   setNationalStop: handleUnaryCall<SetNationalStopRequest, SetNationalStopResponse>;
   getStatistics: handleUnaryCall<GetStatisticsRequest, Statistics>;
+  /**
+   * Central prosecutor; in the audit. The parts, one after the other, are one
+   * file (services/domain/evidence-document.ts).
+   */
+  exportEvidence: handleServerStreamingCall<ExportEvidenceRequest, EvidencePart>;
 }
 
 export interface CoordinationClient extends Client {
@@ -2103,6 +2265,16 @@ export interface CoordinationClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Statistics) => void,
   ): ClientUnaryCall;
+  /**
+   * Central prosecutor; in the audit. The parts, one after the other, are one
+   * file (services/domain/evidence-document.ts).
+   */
+  exportEvidence(request: ExportEvidenceRequest, options?: Partial<CallOptions>): ClientReadableStream<EvidencePart>;
+  exportEvidence(
+    request: ExportEvidenceRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<EvidencePart>;
 }
 
 export const CoordinationClient = makeGenericClientConstructor(
