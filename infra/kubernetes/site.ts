@@ -32,7 +32,7 @@ export interface Site {
   /** JSON lists of regions, as `REGIONS_FILE` of screening and of coordination. */
   readonly country: string;
   readonly nation: string;
-  /** JSON of the public signing keys of all sites, as `SIGNING_KEYS_FILE` of coordination. */
+  /** JSON of the public signing keys of all sites, as `SIGNING_KEYS_FILE` of coordination; a region is not told. */
   readonly signingKeys: string;
   /** The other end of the line: the hub for a region, the regions for the capital. */
   readonly line: HubEnd | HubRegions;

@@ -80,6 +80,7 @@ export async function regionSite(nation: NationInputs, slug: string): Promise<Si
   return {
     ...(await common(nation, stack)),
     names: region.names,
+    signingKeys: "",
     cluster: region.cluster,
     line: {
       address: `${leafHost}:${leafPort}`,
@@ -98,6 +99,7 @@ export async function capitalSite(nation: NationInputs): Promise<Site> {
   return {
     ...(await common(nation, stack)),
     names: capitalNames,
+    signingKeys: signingKeysText(signingKeyList([nation.publicParts(stack), ...regions])),
     cluster: nation.capital.cluster,
     line: {
       accounts: hubAccounts({
@@ -113,7 +115,6 @@ export async function capitalSite(nation: NationInputs): Promise<Site> {
 }
 
 async function common(nation: NationInputs, stack: Stack) {
-  const stacks = [capitalStack(nation.capital.sizeClass), ...nation.regions.map(regionalStack)];
   return {
     stack,
     release: nation.release,
@@ -121,7 +122,6 @@ async function common(nation: NationInputs, stack: Stack) {
     identityKeys: nation.identityKeys,
     country: countryList(nation.regions),
     nation: nationList(nation.regions, (slug) => nation.keyChanges[slug] ?? []),
-    signingKeys: signingKeysText(signingKeyList(stacks.map(nation.publicParts))),
   };
 }
 
