@@ -218,7 +218,7 @@ export class Leader {
       this.#teller.dueAtMs(nowMs),
       this.#expiryAtMs,
       this.#judgedAtMs + judgeIntervalMs,
-      this.#seals.dueAtMs,
+      nowMs + (this.#seals.dueInMs ?? Infinity),
     ];
     const waits = next.filter((atMs) => atMs !== undefined).map((atMs) => Math.max(1, atMs - nowMs));
     return Math.min(idleWaitMs, ...waits);

@@ -78,21 +78,27 @@ export class NationalSeals {
 
   /** The next message of NATIONAL is committed. @param seal that is in it */
   committed(bytes: Uint8Array, seal: Seal | undefined): void {
-    this.#unsealed.add(leafHash(bytes), seal === undefined, Date.now());
+    this.#unsealed.add(leafHash(bytes), seal === undefined, performance.now());
     if (seal === undefined || seal.last <= this.#end.last) return;
     this.#unsealed.sealed(seal.last - this.#end.last);
     this.#end = endOfChain(seal);
   }
 
-  /** When the next one is due; undefined: nothing asks for one. */
-  get dueAtMs(): number | undefined {
-    return this.#unsealed.dueAtMs;
+  /** In how many milliseconds the next one is due, also when the clock is set back; undefined: nothing asks for one. */
+  get dueInMs(): number | undefined {
+    const { dueAtMs } = this.#unsealed;
+    return dueAtMs === undefined ? undefined : Math.max(0, dueAtMs - performance.now());
   }
 
-  /** The next seal if it is due; while urgent work waits it may be another second late. */
-  next(nowMs: number, isBusy: boolean): Seal | undefined {
-    const dueAtMs = this.#unsealed.dueAtMs;
-    if (dueAtMs === undefined || dueAtMs + (isBusy ? sealEveryMs : 0) > nowMs) return undefined;
-    return nextSeal(of, this.#end, this.#unsealed.next(), this.#key, nowMs);
+  /**
+   * The next seal if it is due; while urgent work waits it may be another second late.
+   *
+   * @param atMs what the seal says of its time
+   */
+  next(atMs: number, isBusy: boolean): Seal | undefined {
+    const { dueAtMs } = this.#unsealed;
+    const latestMs = dueAtMs === undefined ? Infinity : dueAtMs + (isBusy ? sealEveryMs : 0);
+    if (latestMs > performance.now()) return undefined;
+    return nextSeal(of, this.#end, this.#unsealed.next(), this.#key, atMs);
   }
 }

@@ -33,13 +33,16 @@ export class Unsealed {
     return this.#leaves.length;
   }
 
-  /** @param leaf `leafHash` of the next message of the stream */
+  /**
+   * @param leaf `leafHash` of the next message of the stream
+   * @param nowMs by a clock that never goes back
+   */
   add(leaf: Uint8Array, wantsOne: boolean, nowMs: number): void {
     this.#leaves.push(leaf);
     this.#wantedAtMs.push(wantsOne ? nowMs : undefined);
   }
 
-  /** When a seal is due; undefined: nothing asks for one. */
+  /** When a seal is due, by the same clock; undefined: nothing asks for one. */
   get dueAtMs(): number | undefined {
     if (this.#leaves.length >= sealMessagesMax) return 0;
     const wantedAtMs = this.#wantedAtMs.find((atMs) => atMs !== undefined);

@@ -122,7 +122,8 @@ export class LaneSealer {
     over: AbortSignal,
   ): Promise<undefined> {
     for await (const { subject, data } of follow(this.#connection, this.#stream, after, over)) {
-      unsealed.add(leafHash(data), wants(subject, data), Date.now());
+      // A clock that is set back must not put a seal off.
+      unsealed.add(leafHash(data), wants(subject, data), performance.now());
       arrived.notify();
       while (unsealed.count >= unsealedMax && !over.aborted) await room.wait(idleWaitMs, over);
     }
@@ -139,7 +140,7 @@ export class LaneSealer {
   ): Promise<void> {
     let end = from;
     while (!over.aborted) {
-      const waitMs = (unsealed.dueAtMs ?? Infinity) - Date.now();
+      const waitMs = (unsealed.dueAtMs ?? Infinity) - performance.now();
       if (waitMs > 0) {
         await arrived.wait(Math.min(waitMs, idleWaitMs), over);
         continue;
