@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { SealingKey, SealKeys } from "./seal.ts";
+import { issueOf } from "./signing-keys.ts";
 import { capital } from "./vocabulary.ts";
 
 /**
@@ -105,7 +106,7 @@ export function parseEvidence(text: string): EvidenceDocument {
     throw new NoEvidence(`it is no JSON: ${String(error)}`);
   }
   const parsed = documentSchema.safeParse(given);
-  if (!parsed.success) throw new NoEvidence(z.prettifyError(parsed.error));
+  if (!parsed.success) throw new NoEvidence(`it has not the form of one: ${issueOf(parsed.error)}`);
   if (textOf(parsed.data) !== text)
     throw new NoEvidence("it is not written as it was exported: a byte of it was changed");
   return parsed.data;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { evidenceText, type EvidenceDocument, type EvidenceItem } from "#domain/evidence-document.ts";
+import { parseSigningKeys, SigningKeysInvalid } from "#domain/signing-keys.ts";
 import { verifyEvidence } from "../../services/cli/evidence/verify-evidence.ts";
 import { directive, forged, givenContent, inStream, keyOf, keys, sealedStream } from "./given-evidence.ts";
 
@@ -168,4 +169,9 @@ test("no text makes the verifier fail", () => {
     expect(falsehoods(given)).toContain("no evidence");
   });
   fc.assert(answers, { numRuns: 300 });
+});
+
+test("a file of keys that is none is said to be none", () => {
+  for (const text of ["", "{", "[]", '{"here": 1}', '{"here": [{"kid": "a", "x": "b"}]}'])
+    expect(() => parseSigningKeys(text)).toThrow(SigningKeysInvalid);
 });

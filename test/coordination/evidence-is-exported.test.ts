@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { SealKeys } from "#domain/seal.ts";
+import { parseSigningKeys } from "#domain/signing-keys.ts";
 import { read } from "#platform/grpc-client.ts";
 import type { Role } from "#domain/vocabulary.ts";
 import { verifyEvidence } from "../../services/cli/evidence/verify-evidence.ts";
@@ -27,10 +27,7 @@ async function exported(client = capital.client, role: Role = "central-prosecuto
   return Buffer.concat(parts).toString("utf8");
 }
 
-const keys = () =>
-  new SealKeys(
-    JSON.parse(readFileSync(capital.keys.publishedFile, "utf8")) as ConstructorParameters<typeof SealKeys>[0],
-  );
+const keys = () => parseSigningKeys(readFileSync(capital.keys.publishedFile, "utf8"));
 
 const findings = (text: string) => verifyEvidence(text, keys()).findings;
 

@@ -69,17 +69,15 @@ function readEvidence(file: string): string {
 }
 
 async function readKeys(file: string) {
-  const { SealKeys } = await import("#domain/seal.ts");
+  const { parseSigningKeys, SigningKeysInvalid } = await import("#domain/signing-keys.ts");
   try {
-    return new SealKeys(
-      JSON.parse(readOptionFile("keys", file)) as ConstructorParameters<typeof SealKeys>[0],
-    );
+    return parseSigningKeys(readOptionFile("keys", file));
   } catch (error) {
-    if (error instanceof WrongUse) throw error;
+    if (!(error instanceof SigningKeysInvalid)) throw error;
     throw new WrongUse({
       field: "keys",
       value: file,
-      message: `this is no file of public signing keys: ${error instanceof Error ? error.message : String(error)}`,
+      message: `this is no file of public signing keys: ${error.message}`,
       remedy: "write one where the nation runs: npx qalqan evidence keys --out signing-keys.json",
     });
   }
