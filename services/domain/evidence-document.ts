@@ -17,7 +17,10 @@ export const evidenceItemsMax = 5_000;
 /** Seals between the first and the last that a file needs of one stream, up to which it has them all. */
 export const chainSealsMax = 2_000;
 
-const base64 = z.base64();
+/** The last figure has bits that mean nothing: of several ways to write the same bytes one alone is taken. */
+const base64 = z
+  .base64()
+  .refine((text) => Buffer.from(text, "base64").toString("base64") === text, "expected canonical base64");
 const sequence = z.int().nonnegative();
 const stream = { site: z.string(), stream: z.string(), epoch: z.int().positive() };
 

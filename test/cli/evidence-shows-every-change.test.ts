@@ -49,6 +49,17 @@ test("changing any byte of the file is found", () => {
   fc.assert(found, { numRuns: 1_500 });
 });
 
+test("changing any bit behind the content, in the signature itself, is found", () => {
+  const bytes = Buffer.from(good);
+  for (let at = good.indexOf('"signature": {'); at < bytes.length; at += 1) {
+    for (let bit = 0; bit < 8; bit += 1) {
+      const changed = Buffer.from(bytes);
+      changed[at] = (changed[at] ?? 0) ^ (1 << bit);
+      expect({ at, bit, found: falsehoods(changed.toString("utf8")) !== "" }).toMatchObject({ found: true });
+    }
+  }
+});
+
 test("cutting the file anywhere, and writing more behind it, is found", () => {
   const cut = fc.property(fc.nat({ max: good.length - 1 }), (length) => {
     expect(falsehoods(good.slice(0, length))).toContain("no evidence");
