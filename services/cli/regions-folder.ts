@@ -8,3 +8,15 @@ export function regionSlugs(): string[] {
     .map((file) => file.slice(0, -".yaml".length))
     .sort();
 }
+
+/** The capital's own region and the two that follow it: small enough for two cores. */
+const firstWaves = 2;
+
+/** Those that run unless others are asked for. */
+export async function firstRegions(): Promise<string[]> {
+  const { loadRegions } = await import("#infra/blueprint/regions.ts");
+  return loadRegions()
+    .filter(({ rolloutWave }) => rolloutWave <= firstWaves)
+    .toSorted((left, right) => left.rolloutWave - right.rolloutWave)
+    .map(({ slug }) => slug);
+}

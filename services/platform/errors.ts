@@ -54,7 +54,7 @@ const httpStatusOf: Readonly<Record<number, number>> = {
 
 /** Database and stream errors after which the caller can try again without harm. */
 const temporary =
-  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|Connection terminated|connection timeout|terminating connection|not queryable|timeout exceeded when trying to connect|Query read timeout|the database system is|57014|25P03|53300|57P0[123]|08006|40P01|40001/i;
+  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|Connection terminated|connection timeout|terminating connection|not queryable|timeout exceeded when trying to connect|Query read timeout|the database system is|57014|25P03|53100|53300|57P0[123]|08006|40P01|40001/i;
 
 /** PostgreSQL takes no NUL in a text: whoever sent one is told so, wherever in the request it stood. */
 const noCharacter = "22021";

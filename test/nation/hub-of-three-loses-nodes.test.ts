@@ -71,7 +71,12 @@ test("nothing is lost or doubled while any one node, the leader, and all at once
   using access = await accessNation(nation.dataFolder);
   const ledger = new Ledger();
   const stop = new AbortController();
-  const load = runLoad(access.regions, ledger, { seed: 1, clients: 2, pauseMsMax: 200 }, stop.signal);
+  const load = runLoad(
+    access.regions,
+    ledger,
+    { seed: 1, block: 1, clients: 2, pauseMsMax: 200 },
+    stop.signal,
+  );
   for (const node of nodes) {
     await control.kill("capital", node);
     console.info(`killed ${node}: enforced again after ${Math.round(await enforcedAfterMs())} ms`);

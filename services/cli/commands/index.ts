@@ -194,6 +194,11 @@ export const commands: readonly CommandEntry[] = [
         load: () => import("./local/restore.ts"),
       },
       {
+        name: "chaos",
+        summary: "faults under load, and whether anything was lost, doubled or diverged",
+        load: () => import("./local/chaos.ts"),
+      },
+      {
         name: "skew",
         summary: "make a site's clock wrong (with libfaketime)",
         load: () => import("./local/skew.ts"),

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { parseCount } from "../durations.ts";
 import { WrongUse } from "../failure.ts";
 import { examples, type GlobalOptions } from "../options.ts";
-import { regionSlugs } from "../regions-folder.ts";
+import { firstRegions, regionSlugs } from "../regions-folder.ts";
 
 interface Options {
   regions?: string;
@@ -75,15 +75,4 @@ async function regionsOf(text: string | undefined): Promise<string[]> {
     .split(",")
     .map((slug) => slug.trim())
     .filter((slug) => slug !== "");
-}
-
-/** The capital's own region and the two that follow it: small enough for two cores. */
-const firstWaves = 2;
-
-async function firstRegions(): Promise<string[]> {
-  const { loadRegions } = await import("#infra/blueprint/regions.ts");
-  return loadRegions()
-    .filter(({ rolloutWave }) => rolloutWave <= firstWaves)
-    .toSorted((left, right) => left.rolloutWave - right.rolloutWave)
-    .map(({ slug }) => slug);
 }

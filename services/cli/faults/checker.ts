@@ -2,14 +2,17 @@ import { call, read } from "#platform/grpc-client.ts";
 import { pause } from "#platform/lifecycle.ts";
 import type { Metadata } from "@grpc/grpc-js";
 import type { CoordinationClient } from "#proto/qalqan/coordination/v1/coordination.ts";
-import type { Ledger } from "./ledger.ts";
+import type { ScreenResponse } from "#proto/qalqan/screening/v1/screening.ts";
+import type { Ledger, LedgerEntry } from "./ledger.ts";
 import type { RegionAccess } from "./load.ts";
 
 /** What a run has shown; everything but the first numbers must be 0 or empty. */
 export interface Verdict {
   readonly acknowledged: number;
   readonly revoked: number;
-  /** Acknowledged, but some region does not enforce it (or still enforces what was revoked). */
+  /** Of earlier runs on the same nation, asked about again. */
+  readonly earlier: number;
+  /** Acknowledged, but some region does not enforce it (or still enforces what was revoked), or the capital has none. */
   readonly lost: string[];
   /** One request became two directives, or a directive stands twice at the capital. */
   readonly doubled: string[];
@@ -36,27 +39,32 @@ export interface NationAccess {
  * its way: a leader that has just begun folds what lay in the lanes later. So
  * what is missing may still come, within the same time.
  *
+ * @param earlier what earlier runs were acknowledged, and must still be so
  * @param waitMs from now until what is missing counts as lost
  */
 export async function checkNation(
   nation: NationAccess,
   ledger: Ledger,
+  earlier: readonly LedgerEntry[] = [],
   waitMs = convergenceWaitMs,
 ): Promise<Verdict> {
   const beganAtMs = Date.now();
   const untilMs = beganAtMs + waitMs;
+  const entries = [...ledger.acknowledged.filter(({ isAtRisk }) => !isAtRisk), ...earlier];
   let diverged = await waitForSync(nation, untilMs);
-  let lost = await missingSomewhere(nation, ledger);
+  let lost = await missingSomewhere(nation, entries);
   while (lost.length > 0 && Date.now() < untilMs) {
     diverged = await waitForSync(nation, untilMs);
-    lost = await missingSomewhere(nation, ledger);
+    lost = await missingSomewhere(nation, entries);
   }
   const convergedAfterMs = Date.now() - beganAtMs;
+  const atCapital = await compareWithCapital(nation, entries);
   return {
     acknowledged: ledger.acknowledged.length,
     revoked: ledger.revoked.length,
-    lost,
-    doubled: await doubledAtTheCapital(nation, ledger),
+    earlier: earlier.length,
+    lost: [...lost, ...atCapital.lost],
+    doubled: atCapital.doubled,
     diverged,
     refused: ledger.refused,
     convergedAfterMs,
@@ -88,54 +96,70 @@ async function waitForSync(nation: NationAccess, untilMs: number): Promise<strin
   return waiting;
 }
 
-async function missingSomewhere(nation: NationAccess, ledger: Ledger): Promise<string[]> {
-  const found: string[] = [];
-  for (const access of nation.regions) found.push(...(await missingIn(access, ledger)));
-  return found;
+async function missingSomewhere(nation: NationAccess, entries: readonly LedgerEntry[]): Promise<string[]> {
+  const found = await Promise.all(nation.regions.map((access) => missingIn(access, entries)));
+  return found.flat();
 }
 
 /** Asks one region's screening about every number of the ledger, as a switch would. */
-async function missingIn(access: RegionAccess, ledger: Ledger): Promise<string[]> {
+async function missingIn(access: RegionAccess, entries: readonly LedgerEntry[]): Promise<string[]> {
   const missing: string[] = [];
-  for (const entry of ledger.acknowledged) {
-    const answer = await call(access.screening.screen.bind(access.screening), {
-      requestId: 0,
-      callingNumber: entry.number,
-      assertedNumber: "",
-      calledNumber: "+77172551111",
-      trunk: "intl-1",
-      chargingId: "",
-      callId: "",
-      diversionNumber: "",
-      attributedTo: "",
-      trial: true,
-      explain: false,
-      atMs: 0,
-    });
-    const expected = entry.revocation === "acknowledged" ? "allow" : "block";
-    const right =
-      answer.decision === expected && (expected === "allow" || answer.directive === entry.directive);
-    if (!right) {
-      missing.push(
-        `${access.region}: ${entry.directive} expected ${expected}, found ${answer.decision} ${answer.directive}`,
-      );
-    }
+  for (const entry of entries) {
+    const { decision, directive } = await ask(access, entry);
+    if (isRight(entry, decision, directive)) continue;
+    const expected = expectedOf(entry);
+    missing.push(`${access.region}: ${entry.directive} expected ${expected}, found ${decision} ${directive}`);
   }
   return missing;
 }
 
-async function doubledAtTheCapital(nation: NationAccess, ledger: Ledger): Promise<string[]> {
+/** Whether a region enforces what was acknowledged, or asked for, last. */
+export async function isTold(access: RegionAccess, entry: LedgerEntry): Promise<boolean> {
+  const { decision, directive } = await ask(access, entry);
+  return isRight(entry, decision, directive);
+}
+
+const expectedOf = ({ revocation }: LedgerEntry): "allow" | "block" =>
+  revocation === "none" ? "block" : "allow";
+
+function isRight(entry: LedgerEntry, decision: string, directive: string): boolean {
+  const expected = expectedOf(entry);
+  return decision === expected && (expected === "allow" || directive === entry.directive);
+}
+
+function ask(access: RegionAccess, { number }: LedgerEntry): Promise<ScreenResponse> {
+  return call(access.screening.screen.bind(access.screening), {
+    requestId: 0,
+    callingNumber: number,
+    assertedNumber: "",
+    calledNumber: "+77172551111",
+    trunk: "intl-1",
+    chargingId: "",
+    callId: "",
+    diversionNumber: "",
+    attributedTo: "",
+    trial: true,
+    explain: false,
+    atMs: 0,
+  });
+}
+
+/** What the capital has of every number of the ledger: one directive, the one that was acknowledged. */
+async function compareWithCapital(
+  nation: NationAccess,
+  entries: readonly LedgerEntry[],
+): Promise<{ readonly doubled: string[]; readonly lost: string[] }> {
   const directivesOf = new Map<string, string[]>();
   const request = { state: "", batch: "", limit: listedMax };
   for await (const view of read(nation.coordination.listDirectives(request, nation.reader))) {
     directivesOf.set(view.target, [...(directivesOf.get(view.target) ?? []), view.id]);
   }
   const doubled: string[] = [];
-  for (const entry of ledger.acknowledged) {
-    const found = directivesOf.get(entry.number) ?? [];
-    if (found.length !== 1 || found[0] !== entry.directive) {
-      doubled.push(`${entry.directive}: the capital has ${found.length === 0 ? "none" : found.join(", ")}`);
-    }
+  const lost: string[] = [];
+  for (const { number, directive = "" } of entries) {
+    const found = directivesOf.get(number) ?? [];
+    if (!found.includes(directive)) lost.push(`capital: ${directive} expected, found ${found.join(", ")}`);
+    if (found.length > 1) doubled.push(`${number} has ${found.join(", ")}`);
   }
-  return doubled;
+  return { doubled, lost };
 }

@@ -12,6 +12,8 @@ export interface LedgerEntry {
   acknowledgedAtMs: number | undefined;
   /** asked: sent, outcome not known yet; acknowledged: promised to us. */
   revocation: "none" | "asked" | "acknowledged";
+  /** The region lost the disk that knew it before anybody else did: it may be there or not. */
+  isAtRisk: boolean;
 }
 
 export class Ledger {
@@ -32,6 +34,7 @@ export class Ledger {
       directive: undefined,
       acknowledgedAtMs: undefined,
       revocation: "none",
+      isAtRisk: false,
     };
     this.entries.push(entry);
     return entry;

@@ -17,6 +17,8 @@ export interface RegionAccess {
 
 export interface LoadPlan {
   readonly seed: number;
+  /** Part of the numbers, up to six digits: no other run on the same nation has it. */
+  readonly block: number;
   /** Clients that issue and revoke, per region. */
   readonly clients: number;
   /** Between two commands of one client, at most. */
@@ -27,7 +29,8 @@ export interface LoadPlan {
 const targetsPerOperator = 45;
 const commandDeadlineMs = 3_000;
 const retryWaitMs = 200;
-const weekMs = 7 * 24 * 3_600_000 - 60_000;
+/** Below the week that an operator may block for, also where a clock is wrong by an hour. */
+const lifeMs = 6 * 24 * 3_600_000;
 /** How long a client goes on repeating one request: longer than any fault of a run. */
 const repeatForMs = 90_000;
 const revokedShare = 0.25;
@@ -68,12 +71,12 @@ async function runClient(
         access,
         ledger,
         revocable,
-        await access.operator(operatorOf(client, own.indexOf(revocable))),
+        await access.operator(operatorOf(plan, client, own.indexOf(revocable))),
       );
     } else {
-      const serial = String(client * 100_000 + issued).padStart(7, "0");
-      const entry = ledger.open(access.region, `+4479${serial}`, `load-${plan.seed}-${serial}`);
-      await issue(access, ledger, entry, await access.operator(operatorOf(client, issued)));
+      const serial = String(plan.block * 1_000_000 + client * 10_000 + issued).padStart(12, "0");
+      const entry = ledger.open(access.region, `+447${serial}`, `load-${serial}`);
+      await issue(access, ledger, entry, await access.operator(operatorOf(plan, client, issued)));
       own.push(entry);
       issued++;
     }
@@ -81,9 +84,9 @@ async function runClient(
   }
 }
 
-/** Each client has operators of its own, a new one after 45 targets. */
-function operatorOf(client: number, issued: number): number {
-  return 1_000 * (client + 1) + Math.floor(issued / targetsPerOperator);
+/** Each client of a run has operators of its own, a new one after 45 targets. */
+function operatorOf({ block }: LoadPlan, client: number, issued: number): number {
+  return block * 100_000 + 1_000 * (client + 1) + Math.floor(issued / targetsPerOperator);
 }
 
 async function issue(
@@ -102,7 +105,7 @@ async function issue(
         action: "block",
         basis: "communications-law-41-1",
         reason: "fraud",
-        expiresAtMs: Date.now() + weekMs,
+        expiresAtMs: Date.now() + lifeMs,
         scope: "nation",
         overrideRevision: 0,
         evidence: [],

@@ -1,35 +1,31 @@
-import { LocalRunError } from "#infra/local/errors.ts";
+import type { Control } from "#infra/local/control.ts";
 import { pause } from "#platform/lifecycle.ts";
-import { checkNation, type NationAccess, type Verdict } from "./checker.ts";
-import { Ledger } from "./ledger.ts";
+import { checkNation, isTold, type NationAccess, type Verdict } from "./checker.ts";
+import { inflict } from "./inflict.ts";
+import { Ledger, type LedgerEntry } from "./ledger.ts";
 import { runLoad, type LoadPlan } from "./load.ts";
-import { describeFault, scheduleOf, type Fault, type SchedulePlan } from "./schedule.ts";
-
-/** What the runner needs of whoever runs the processes (infra/local/control.ts has it). */
-export interface FaultControl {
-  kill(stack: string, service: string): Promise<unknown>;
-  pause(stack: string, service: string): Promise<unknown>;
-  resume(stack: string, service: string): Promise<unknown>;
-  cut(region: string): Promise<unknown>;
-  heal(region: string): Promise<unknown>;
-}
+import { mendSite } from "./mend.ts";
+import { describeFault, faultKinds, scheduleOf, type FaultKind, type SchedulePlan } from "./schedule.ts";
 
 export interface FaultRun {
   readonly schedule: SchedulePlan;
   readonly load: Omit<LoadPlan, "seed">;
+  /** What was acknowledged in earlier runs on the same nation, and must still be so. */
+  readonly earlier: readonly LedgerEntry[];
   /** One line per fault and phase. */
   readonly report: (line: string) => void;
 }
 
 export interface FaultRunResult extends Verdict {
   readonly seed: number;
-  readonly kills: number;
-  readonly pauses: number;
-  readonly cuts: number;
+  readonly faults: Readonly<Record<FaultKind, number>>;
   readonly issued: number;
   readonly repeatedRequests: number;
   readonly questionsAnswered: number;
   readonly questionsUnanswered: number;
+  /** Acknowledged, in no other region yet, and the disk that knew it was lost: promised to nobody. */
+  readonly atRisk: number;
+  readonly ledger: Ledger;
 }
 
 /**
@@ -38,7 +34,7 @@ export interface FaultRunResult extends Verdict {
  */
 export async function runFaults(
   nation: NationAccess,
-  control: FaultControl,
+  control: Control,
   run: FaultRun,
 ): Promise<FaultRunResult> {
   const { schedule, report } = run;
@@ -51,66 +47,57 @@ export async function runFaults(
     for (const { afterMs, fault } of faults) {
       await pause(afterMs, stopLoad.signal);
       report(describeFault(fault));
-      healing.push((await inflict(control, fault)).over);
+      const begun = await inflict(control, fault, (site, services) =>
+        markWhatIsAtRisk(nation, ledger, site, services),
+      );
+      healing.push(begun.over);
+      // Whoever awaits them all gets the failure.
+      begun.over.catch(() => undefined);
     }
     await Promise.all(healing);
     report("every fault is over; the load goes on for two seconds");
     await pause(2_000, stopLoad.signal);
   } finally {
     stopLoad.abort();
+    for (const site of [...schedule.regions, "capital"]) await mendSite(control, site);
     await load;
   }
   report(
     `${ledger.acknowledged.length} directives acknowledged, ${ledger.revoked.length} revoked; comparing`,
   );
-  const verdict = await checkNation(nation, ledger);
-  const count = (kind: Fault["kind"]) => faults.filter(({ fault }) => fault.kind === kind).length;
+  const verdict = await checkNation(nation, ledger, run.earlier);
+  const kinds = faultKinds.map((kind) => [kind, faults.filter(({ fault }) => fault.kind === kind).length]);
   return {
     ...verdict,
     seed: schedule.seed,
-    kills: count("kill"),
-    pauses: count("pause"),
-    cuts: count("cut"),
+    faults: Object.fromEntries(kinds) as Record<FaultKind, number>,
     issued: ledger.entries.length,
     repeatedRequests: ledger.repeatedRequests,
     questionsAnswered: ledger.questionsAnswered,
     questionsUnanswered: ledger.questionsUnanswered,
+    atRisk: ledger.entries.filter(({ isAtRisk }) => isAtRisk).length,
+    ledger,
   };
 }
 
-/** Begins a fault; `over` resolves when it has ended by itself. */
-async function inflict(control: FaultControl, fault: Fault): Promise<{ over: Promise<void> }> {
-  switch (fault.kind) {
-    case "kill":
-      await onceItRuns(() => control.kill(fault.stack, fault.service));
-      return { over: Promise.resolve() };
-    case "pause":
-      await onceItRuns(() => control.pause(fault.stack, fault.service));
-      return { over: later(fault.forMs, () => onceItRuns(() => control.resume(fault.stack, fault.service))) };
-    case "cut":
-      await control.cut(fault.stack);
-      return { over: later(fault.forMs, () => control.heal(fault.stack)) };
-  }
-}
-
-const restartWaitMs = 30_000;
-const askAgainMs = 100;
-
-/** A process that is just being started again cannot be hit: the fault waits until it is there. */
-async function onceItRuns(hit: () => Promise<unknown>): Promise<void> {
-  for (const endMs = Date.now() + restartWaitMs; ;) {
-    try {
-      await hit();
-      return;
-    } catch (error) {
-      const isRestarting = error instanceof LocalRunError && error.code === "wrong-state";
-      if (!isRestarting || Date.now() > endMs) throw error;
-    }
-    await pause(askAgainMs, AbortSignal.timeout(restartWaitMs));
-  }
-}
-
-async function later(milliseconds: number, then: () => Promise<unknown>): Promise<void> {
-  await pause(milliseconds, AbortSignal.timeout(milliseconds + 60_000));
-  await then();
+/**
+ * A region's database is gone and an older one comes back: what it had
+ * acknowledged and nobody else knows is lost with the disk, and is no promise
+ * of the platform (ARCHITECTURE.md, "Guarantees"). Everything else must stay.
+ */
+async function markWhatIsAtRisk(
+  nation: NationAccess,
+  ledger: Ledger,
+  site: string,
+  services: readonly string[],
+): Promise<void> {
+  if (!services.includes("postgres")) return;
+  const own = ledger.acknowledged.filter(({ region }) => region === site);
+  const elsewhere = nation.regions.filter(({ region }) => region !== site);
+  await Promise.all(
+    own.map(async (entry) => {
+      const told = await Promise.all(elsewhere.map((access) => isTold(access, entry).catch(() => false)));
+      if (!told.includes(true)) entry.isAtRisk = true;
+    }),
+  );
 }

@@ -3,14 +3,45 @@
  * failing run can be repeated.
  */
 
-/** The kinds of processes of a stack, as `qalqan local kill` names them. */
-export const regionServices = ["nats", "postgres", "screening", "centre", "replication"] as const;
-export const capitalServices = ["nats", "postgres", "coordination"] as const;
+export const faultKinds = [
+  "kill",
+  "pause",
+  "cut",
+  "slow",
+  "half-open",
+  "disk-full",
+  "clock",
+  "restore-nats",
+  "restore-postgres",
+  "restore-both",
+  "restore-hub",
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+/** What heals by itself whenever it happens; the others are asked for by name. */
+export const usualKinds: readonly FaultKind[] = faultKinds.filter((kind) => !kind.startsWith("restore-"));
 
 export type Fault =
-  | { readonly kind: "kill"; readonly stack: string; readonly service: string }
-  | { readonly kind: "pause"; readonly stack: string; readonly service: string; readonly forMs: number }
-  | { readonly kind: "cut"; readonly stack: string; readonly forMs: number };
+  /** Several at once, for a hub that loses all its nodes. */
+  | { readonly kind: "kill"; readonly site: string; readonly services: readonly string[] }
+  | { readonly kind: "pause"; readonly site: string; readonly service: string; readonly forMs: number }
+  | { readonly kind: "cut" | "half-open"; readonly site: string; readonly forMs: number }
+  | {
+      readonly kind: "slow";
+      readonly site: string;
+      readonly forMs: number;
+      readonly latencyMs: number;
+      readonly bytesPerSecond: number;
+    }
+  | { readonly kind: "disk-full"; readonly site: string; readonly service: string; readonly forMs: number }
+  | { readonly kind: "clock"; readonly site: string; readonly forMs: number; readonly aheadSeconds: number }
+  | {
+      readonly kind: "restore-nats" | "restore-postgres" | "restore-both" | "restore-hub";
+      readonly site: string;
+      readonly services: readonly string[];
+      /** How old the copy is that is put back. */
+      readonly ageMs: number;
+    };
 
 export interface ScheduledFault {
   /** After the previous fault. */
@@ -21,9 +52,13 @@ export interface ScheduledFault {
 export interface SchedulePlan {
   readonly seed: number;
   readonly regions: readonly string[];
+  /** Processes of the hub's nodes. */
+  readonly hub: readonly string[];
+  /** Kinds that may occur. */
+  readonly kinds: readonly FaultKind[];
   readonly kills: number;
-  readonly pauses: number;
-  readonly cuts: number;
+  /** Faults of the other kinds, no kind twice before each was there. */
+  readonly others: number;
   /** Between two faults, at most (at least a fifth of it). */
   readonly gapMsMax: number;
 }
@@ -39,55 +74,162 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
+const capital = "capital";
+/** The kinds of processes of a region, as `qalqan local kill` names them. */
+const regionServices = ["nats", "postgres", "screening", "centre", "replication"] as const;
+
+interface Target {
+  readonly site: string;
+  readonly service: string;
+}
+
+/** Choices of one seed. */
+class Choice {
+  readonly random: () => number;
+  readonly #plan: SchedulePlan;
+
+  constructor(plan: SchedulePlan) {
+    this.random = randomFrom(plan.seed);
+    this.#plan = plan;
+  }
+
+  pick<Item>(items: readonly Item[]): Item {
+    const item = items[Math.floor(this.random() * items.length)];
+    if (item === undefined) throw new RangeError("nothing to pick from");
+    return item;
+  }
+
+  between(least: number, most: number): number {
+    return least + Math.floor(this.random() * (most - least));
+  }
+
+  get region(): string {
+    return this.pick(this.#plan.regions);
+  }
+
+  get site(): string {
+    return this.pick([...this.#plan.regions, capital]);
+  }
+
+  /** One process of each kind: a region's services in some region, the capital's, the hub's nodes. */
+  get processes(): readonly Target[] {
+    const ofCapital = [...this.#plan.hub, "postgres", "coordination"];
+    return [
+      ...regionServices.map((service) => ({ site: this.region, service })),
+      ...ofCapital.map((service) => ({ site: capital, service })),
+    ];
+  }
+
+  shuffled<Item>(items: readonly Item[]): Item[] {
+    return items
+      .map((item) => ({ item, place: this.random() }))
+      .sort((left, right) => left.place - right.place)
+      .map(({ item }) => item);
+  }
+
+  kill(target: Target): Fault {
+    // Now and then the whole hub goes at once.
+    const isWholeHub = this.#plan.hub.includes(target.service) && this.random() < wholeHubShare;
+    return {
+      kind: "kill",
+      site: target.site,
+      services: isWholeHub && target.site === capital ? this.#plan.hub : [target.service],
+    };
+  }
+
+  fault(kind: FaultKind): Fault {
+    const { region } = this;
+    switch (kind) {
+      case "kill":
+        return this.kill(this.pick(this.processes));
+      case "pause":
+        return { kind, ...this.pick(this.processes), forMs: this.between(500, 3_000) };
+      case "cut":
+        return { kind, site: region, forMs: this.between(1_000, 6_000) };
+      case "half-open":
+        return { kind, site: region, forMs: this.between(2_000, 8_000) };
+      case "slow":
+        return {
+          kind,
+          site: region,
+          forMs: this.between(2_000, 6_000),
+          latencyMs: this.between(20, 400),
+          bytesPerSecond: this.between(20_000, 500_000),
+        };
+      case "disk-full": {
+        const service = this.pick(["nats", "postgres"]);
+        return { kind, site: region, service, forMs: this.between(1_000, 4_000) };
+      }
+      case "clock": {
+        const sign = this.pick([-1, 1]);
+        return {
+          kind,
+          site: this.site,
+          forMs: this.between(3_000, 6_000),
+          aheadSeconds: sign * this.between(30, 3_600),
+        };
+      }
+      case "restore-nats":
+        return { kind, site: region, services: ["nats"], ageMs: this.between(1_500, 6_000) };
+      case "restore-postgres":
+        return { kind, site: region, services: ["postgres"], ageMs: this.between(1_500, 6_000) };
+      case "restore-both":
+        return { kind, site: region, services: ["nats", "postgres"], ageMs: this.between(1_500, 6_000) };
+      case "restore-hub":
+        return { kind, site: capital, services: this.#plan.hub, ageMs: this.between(1_500, 6_000) };
+      default:
+        return kind satisfies never;
+    }
+  }
+}
+
+const wholeHubShare = 0.15;
+
 /**
- * Every kind of process is killed about equally often, in stacks chosen by the
+ * Every kind of process is killed about equally often, in sites chosen by the
  * seed; then the order of everything is shuffled.
  */
 export function scheduleOf(plan: SchedulePlan): ScheduledFault[] {
-  const random = randomFrom(plan.seed);
-  const pick = <Item>(items: readonly Item[]): Item => {
-    const item = items[Math.floor(random() * items.length)];
-    if (item === undefined) throw new RangeError("nothing to pick from");
-    return item;
-  };
-  const kinds = [
-    ...regionServices.map((service) => ({ service, stacks: plan.regions })),
-    ...capitalServices.map((service) => ({ service, stacks: ["capital"] })),
+  const choice = new Choice(plan);
+  const victims = choice.shuffled(choice.processes);
+  const kills = plan.kinds.includes("kill") ? plan.kills : 0;
+  const others = plan.kinds.filter((kind) => kind !== "kill");
+  const rounds = Math.ceil(plan.others / Math.max(1, others.length));
+  const chosen = Array.from({ length: rounds }, () => choice.shuffled(others)).flat();
+  const faults = [
+    ...Array.from({ length: kills }, (_, index) => victims[index % victims.length])
+      .filter((target) => target !== undefined)
+      .map((target) => choice.kill(target)),
+    ...chosen.slice(0, plan.others).map((kind) => choice.fault(kind)),
   ];
-  const faults: Fault[] = [];
-  for (let index = 0; index < plan.kills; index++) {
-    const kind = kinds[index % kinds.length];
-    if (kind !== undefined) faults.push({ kind: "kill", stack: pick(kind.stacks), service: kind.service });
-  }
-  for (let index = 0; index < plan.pauses; index++) {
-    const kind = pick(kinds);
-    const forMs = 500 + Math.floor(random() * 2_500);
-    faults.push({ kind: "pause", stack: pick(kind.stacks), service: kind.service, forMs });
-  }
-  for (let index = 0; index < plan.cuts; index++) {
-    faults.push({ kind: "cut", stack: pick(plan.regions), forMs: 2_000 + Math.floor(random() * 6_000) });
-  }
-  return shuffled(faults, random).map((fault) => ({
-    afterMs: Math.floor(plan.gapMsMax * (0.2 + 0.8 * random())),
+  return choice.shuffled(faults).map((fault) => ({
+    afterMs: Math.floor(plan.gapMsMax * (0.2 + 0.8 * choice.random())),
     fault,
   }));
 }
 
-function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
-  return items
-    .map((item) => ({ item, place: random() }))
-    .sort((left, right) => left.place - right.place)
-    .map(({ item }) => item);
-}
-
 /** One line for people. */
 export function describeFault(fault: Fault): string {
+  const { kind, site } = fault;
   switch (fault.kind) {
     case "kill":
-      return `kill -9 ${fault.stack}/${fault.service}`;
+      return `kill -9 ${fault.services.map((service) => `${site}/${service}`).join(", ")}`;
     case "pause":
-      return `pause ${fault.stack}/${fault.service} for ${fault.forMs} ms`;
+    case "disk-full":
+      return `${kind} ${site}/${fault.service} for ${fault.forMs} ms`;
     case "cut":
-      return `cut ${fault.stack} for ${fault.forMs} ms`;
+    case "half-open":
+      return `${kind} ${site} for ${fault.forMs} ms`;
+    case "slow":
+      return `${kind} ${site} (${fault.latencyMs} ms, ${fault.bytesPerSecond} bytes/s) for ${fault.forMs} ms`;
+    case "clock":
+      return `${kind} ${site} by ${fault.aheadSeconds} s for ${fault.forMs} ms`;
+    case "restore-nats":
+    case "restore-postgres":
+    case "restore-both":
+    case "restore-hub":
+      return `${kind} ${site}/${fault.services.join("+")} to ${fault.ageMs} ms ago`;
+    default:
+      return fault satisfies never;
   }
 }

@@ -1,0 +1,101 @@
+import type { Command } from "commander";
+import { join, resolve } from "node:path";
+import { parseCount } from "../../durations.ts";
+import { WrongUse } from "../../failure.ts";
+import { faultKinds, usualKinds, type FaultKind } from "../../faults/schedule.ts";
+import { passed, readResults, totalLines, totalsOf } from "../../faults/results.ts";
+import { dataFolderOf } from "../../login-file.ts";
+import { examples, type GlobalOptions } from "../../options.ts";
+import { answer, note } from "../../output.ts";
+
+interface Options {
+  readonly seed: string;
+  readonly minutes: string;
+  readonly runs: string;
+  readonly results?: string;
+  readonly faults?: string;
+  readonly summary?: boolean;
+}
+
+const runsMax = 100_000;
+const minutesMax = 7 * 24 * 60;
+const seedMax = 2 ** 31;
+
+export function define(command: Command): void {
+  command
+    .option("--seed <n>", "of the first run; each later one has the next", "1")
+    .option("--minutes <n>", "no run begins later", "10")
+    .option("--runs <n>", "at most", String(runsMax))
+    .option("--results <file>", "one line a run is added there (default: faults.jsonl in the data folder)")
+    .option("--faults <kinds>", `of these: ${faultKinds.join(",")} (default: ${usualKinds.join(",")})`)
+    .option("--summary", "only print the totals of the results file")
+    .addHelpText(
+      "after",
+      "\nFaults under load on the nation of the data folder, which is started when it does not run (three" +
+        "\nregions, a hub of three). After each run everything is mended, and what was acknowledged is compared" +
+        "\nwith what every region enforces. A later call goes on after the last seed of the results file.",
+    )
+    .action(async (given: Options, self: Command) => {
+      const options = self.optsWithGlobals<GlobalOptions>();
+      const dataFolder = dataFolderOf(options);
+      const resultsFile =
+        given.results === undefined ? join(dataFolder, "faults.jsonl") : resolve(given.results);
+      if (given.summary !== true) await run(given, options, dataFolder, resultsFile);
+      const results = readResults(resultsFile);
+      const totals = totalsOf(results);
+      answer(options, totals, () => totalLines(totals));
+      if (!results.every(passed)) process.exitCode = 1;
+    });
+  examples(
+    command,
+    "qalqan local chaos --seed 1 --minutes 5 --data /tmp/nation",
+    "qalqan local chaos --runs 20 --faults kill,half-open --results /tmp/runs.jsonl",
+    "qalqan local chaos --summary --results /tmp/runs.jsonl",
+  );
+}
+
+async function run(
+  given: Options,
+  options: GlobalOptions,
+  dataFolder: string,
+  resultsFile: string,
+): Promise<void> {
+  const kinds = kindsOf(given.faults);
+  const firstSeed = parseCount("seed", given.seed, 0, seedMax);
+  const runs = parseCount("runs", given.runs, 1, runsMax);
+  const untilMs = Date.now() + parseCount("minutes", given.minutes, 1, minutesMax) * 60_000;
+  const { nationForFaults } = await import("../../faults/nation.ts");
+  const { runChaos } = await import("../../faults/chaos.ts");
+  const interrupted = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => interrupted.abort());
+  await using nation = await nationForFaults(options, dataFolder, note);
+  const { control } = nation;
+  for (const { kind, why } of (await control.status()).impossible)
+    if (kinds.includes(kind)) note(`skipped: ${kind}: ${why}`);
+  const impossible = (await control.status()).impossible.map(({ kind }) => kind);
+  await runChaos({
+    dataFolder,
+    control,
+    firstSeed,
+    runsMax: runs,
+    untilMs,
+    kinds: kinds.filter((kind) => !impossible.some((each) => each === kind)),
+    resultsFile,
+    report: note,
+    signal: interrupted.signal,
+  });
+}
+
+function kindsOf(text: string | undefined): readonly FaultKind[] {
+  if (text === undefined) return usualKinds;
+  return text.split(",").map((word) => {
+    const kind = faultKinds.find((each) => each === word.trim());
+    if (kind !== undefined) return kind;
+    throw new WrongUse({
+      field: "faults",
+      value: word,
+      message: "this is no kind of fault",
+      remedy: `give some of ${faultKinds.join(",")}`,
+    });
+  });
+}
