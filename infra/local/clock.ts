@@ -1,25 +1,13 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { SiteName } from "../blueprint/stack.ts";
+import { findFakeClock } from "../toolchain/locate.mjs";
 import { writeWhole, type DataFolder } from "./data-folder.ts";
 import { LocalRunError } from "./errors.ts";
 
-/** Where distributions keep libfaketime: on Debian under the folder of the architecture. */
-const libraryRoots = ["/usr/lib", "/usr/lib64", "/usr/local/lib"] as const;
-/** The one for programs with threads. */
-const libraryName = join("faketime", "libfaketimeMT.so.1");
-
-function findLibrary(): string | undefined {
-  return libraryRoots
-    .filter((root) => existsSync(root))
-    .flatMap((root) => [root, ...readdirSync(root).map((name) => join(root, name))])
-    .map((folder) => join(folder, libraryName))
-    .find((file) => existsSync(file));
-}
-
 /** Why no clock can be made wrong on this machine; empty when it can. */
 export function whyNoWrongClock(): string {
-  return findLibrary() === undefined ? "libfaketime is not installed" : "";
+  return findFakeClock() === undefined ? "libfaketime is not installed" : "";
 }
 
 /**
@@ -45,7 +33,7 @@ export class SiteClock {
 
   /** What a process needs in order to see it; read again by each process every second. */
   get environment(): Readonly<Record<string, string>> {
-    const library = this.isPrepared ? findLibrary() : undefined;
+    const library = this.isPrepared ? findFakeClock() : undefined;
     if (library === undefined) return {};
     return {
       LD_PRELOAD: library,
@@ -65,7 +53,7 @@ export class SiteClock {
         field: "libfaketime",
         value: "",
         message: `the clock cannot be made wrong: ${why}`,
-        remedy: "sudo apt-get install -y faketime",
+        remedy: "sudo apt-get install -y libfaketime",
       });
     }
     // libfaketime: an offset with its sign is added to the real time.

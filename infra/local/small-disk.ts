@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process";
 import {
   closeSync,
   existsSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -11,6 +13,7 @@ import {
   writeSync,
 } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findOnPath } from "../toolchain/tools.ts";
 import { systemCode } from "./errors.ts";
@@ -21,10 +24,28 @@ const spareBytes = 24 * 1024 ** 2;
 const ballastName = "ballast";
 const ballastPieceBytes = 256 * 1024;
 
+let whyNot: string | undefined;
+
 /** Why no disk can be made small on this machine; empty when it can. */
 export function whyNoSmallDisk(): string {
+  whyNot ??= tryToMount();
+  return whyNot;
+}
+
+/** Root may be forbidden to mount, as in most containers: only trying tells. */
+function tryToMount(): string {
   if (process.getuid?.() !== 0) return "only root may mount";
-  return findOnPath("mount") === undefined ? "mount is not on the path" : "";
+  if (findOnPath("mount") === undefined) return "mount is not on the path";
+  const place = mkdtempSync(join(tmpdir(), "qalqan-mount-"));
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "qalqan", place], { stdio: "ignore" });
+    execFileSync("umount", [place], { stdio: "ignore" });
+    return "";
+  } catch {
+    return "this machine forbids to mount";
+  } finally {
+    rmdirSync(place);
+  }
 }
 
 /** Where a storage's content is while it is moved. */

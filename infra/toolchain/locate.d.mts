@@ -8,6 +8,7 @@ export function versionOf(file: string, parameters: readonly string[]): string |
 export function isAtLeast(version: string, versionMin: string): boolean;
 export function findPinnedTool(name: string): string | undefined;
 export function findChromium(): string | undefined;
+export function findFakeClock(): string | undefined;
 export function findNodeTool(name: NodeTool): string | undefined;
 export function missingNodePackages(): readonly string[];
 export function nodeObstacle(): string | undefined;

@@ -3,7 +3,7 @@
  * also runs before `npm ci`, on whatever Node the machine has.
  */
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { pinnedTool } from "./pins.mjs";
@@ -94,6 +94,18 @@ export function findPinnedTool(name) {
 /** A Chromium for the tests of pages, from the path. */
 export function findChromium() {
   return onPath("chromium") ?? onPath("chromium-browser") ?? onPath("google-chrome");
+}
+
+/** Where distributions keep libfaketime: on Debian under the folder of the architecture. */
+const libraryFolders = ["/usr/lib", "/usr/lib64", "/usr/local/lib"];
+
+/** The library that makes the clock of a program with threads wrong (Debian's libfaketime). */
+export function findFakeClock() {
+  return libraryFolders
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => [folder, ...readdirSync(folder).map((name) => join(folder, name))])
+    .map((folder) => join(folder, "faketime", "libfaketimeMT.so.1"))
+    .find((file) => existsSync(file));
 }
 
 /** Where Debian's package puts the plugins of container networks. */

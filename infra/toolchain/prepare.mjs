@@ -1,9 +1,9 @@
 /**
  * Prepares what is missing on this machine, then runs the command after `--`:
  *
- *   node infra/toolchain/prepare.mjs [--browser] [--cluster] [--node] -- COMMAND ...
+ *   node infra/toolchain/prepare.mjs [--browser] [--clock] [--cluster] [--node] -- COMMAND ...
  *
- * With `--browser` for tests of pages, with `--cluster` for those that start API
+ * With `--browser` for tests of pages, with `--clock` for wrong clocks, with `--cluster` for those that start API
  * servers of Kubernetes, with `--node` for those that run pods on a real node.
  * It needs no package and runs on Node 20 and newer. What is there already is
  * only looked at, so a prepared machine loses a moment.
@@ -14,7 +14,14 @@ import { constants } from "node:os";
 import { delimiter, join } from "node:path";
 import { prepareTools } from "./build.mjs";
 import { installFromDebian } from "./debian.mjs";
-import { findChromium, isAtLeast, missingNodePackages, nodeObstacle, onPath } from "./locate.mjs";
+import {
+  findChromium,
+  findFakeClock,
+  isAtLeast,
+  missingNodePackages,
+  nodeObstacle,
+  onPath,
+} from "./locate.mjs";
 import { buildPage, pageIsBuilt } from "./page.mjs";
 import { pinnedTools } from "./pins.mjs";
 import { Missing, say, step } from "./step.mjs";
@@ -22,7 +29,7 @@ import { Missing, say, step } from "./step.mjs";
 const checkout = join(import.meta.dirname, "..", "..");
 const binaries = join(checkout, "node_modules", ".bin");
 const nodeVersionMin = "20.0.0";
-const knownFlags = ["--browser", "--cluster", "--node"];
+const knownFlags = ["--browser", "--clock", "--cluster", "--node"];
 
 /** The packages on disk are those of package-lock.json; optional ones may be absent. */
 function packagesAreInstalled() {
@@ -67,6 +74,17 @@ async function prepareBrowser() {
   await installFromDebian(["chromium"], "Chromium is needed for the tests of pages");
   if (findChromium() === undefined)
     throw new Missing("apt-get installed chromium, but it is not on the path");
+}
+
+/** Where it cannot be had, that is said, and all else goes on: no clock is wrong in the tests then. */
+async function prepareClock() {
+  if (findFakeClock() !== undefined) return;
+  try {
+    await installFromDebian(["libfaketime"], "Tests with wrong clocks need it", ["--no-install-recommends"]);
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    say(`${error.message}; without it the tests with wrong clocks are skipped`);
+  }
 }
 
 /** Where no node can run, that is said, and all else goes on: the tests that need one are skipped. */
@@ -125,6 +143,7 @@ async function main() {
   await prepareTools(pinnedTools());
   await preparePage();
   if (flags.includes("--browser")) await prepareBrowser();
+  if (flags.includes("--clock")) await prepareClock();
   if (flags.includes("--cluster")) await prepareTools(pinnedTools("--cluster"));
   if (flags.includes("--node")) await prepareNode();
   if (command !== undefined) run(command, parameters);

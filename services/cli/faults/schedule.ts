@@ -157,8 +157,8 @@ class Choice {
           bytesPerSecond: this.between(20_000, 500_000),
         };
       case "disk-full": {
-        const service = this.pick(["nats", "postgres"]);
-        return { kind, site: region, service, forMs: this.between(1_000, 4_000) };
+        const stores = this.processes.filter(({ service }) => /^(nats|postgres)/.test(service));
+        return { kind, ...this.pick(stores), forMs: this.between(1_000, 4_000) };
       }
       case "clock": {
         const sign = this.pick([-1, 1]);
