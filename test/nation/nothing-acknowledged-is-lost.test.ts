@@ -34,6 +34,7 @@ describe(`a nation under load and under every fault that this machine can do (QA
         kinds: usualKinds.filter((kind) => !impossible.some((each) => each.kind === kind)),
         resultsFile: join(dataFolder, name),
         report,
+        progress: report,
         signal: new AbortController().signal,
       });
     runs = [...(await series(randomSeed, 1, "random.jsonl")), ...(await series(1, fixedRuns, "fixed.jsonl"))];

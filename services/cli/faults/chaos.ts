@@ -20,7 +20,10 @@ export interface ChaosPlan {
   readonly untilMs: number;
   readonly kinds: readonly FaultKind[];
   readonly resultsFile: string;
+  /** Takes lines that stay. */
   readonly report: (line: string) => void;
+  /** Takes what is being done now. */
+  readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -69,7 +72,7 @@ async function oneRun(plan: ChaosPlan, seed: number): Promise<RunResult> {
       earlier: history.sample(earlierAsked, seed),
       report: (line) => {
         told.push(`${new Date().toISOString()} ${line}`);
-        plan.report(`seed ${seed}: ${line}`);
+        plan.progress(`seed ${seed}: ${line}`);
       },
     });
     history.add(result.ledger.acknowledged);

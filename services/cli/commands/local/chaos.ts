@@ -81,10 +81,15 @@ async function run(
     untilMs,
     kinds: kinds.filter((kind) => !impossible.some((each) => each === kind)),
     resultsFile,
-    report: note,
+    report: (line) => note(`${renewed}${line}`),
+    progress: (line) => process.stderr.write(`${renewed}${line}${isTerminal ? "" : "\n"}`),
     signal: interrupted.signal,
   });
 }
+
+/** On a terminal one line renews itself while a run goes on. */
+const isTerminal = process.stderr.isTTY;
+const renewed = isTerminal ? "\r\u001B[2K" : "";
 
 function kindsOf(text: string | undefined): readonly FaultKind[] {
   if (text === undefined) return usualKinds;
