@@ -35,11 +35,12 @@ export function whyNoSmallDisk(): string {
 /** Root may be forbidden to mount, as in most containers: only trying tells. */
 function tryToMount(): string {
   if (process.getuid?.() !== 0) return "only root may mount";
-  if (findOnPath("mount") === undefined) return "mount is not on the path";
+  const [mount, unmount] = [findOnPath("mount"), findOnPath("umount")];
+  if (mount === undefined || unmount === undefined) return "mount is not on the path";
   const place = mkdtempSync(join(tmpdir(), "qalqan-mount-"));
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "qalqan", place], { stdio: "ignore" });
-    execFileSync("umount", [place], { stdio: "ignore" });
+    execFileSync(mount, ["-t", "tmpfs", "-o", "size=64k", "qalqan", place], { stdio: "ignore" });
+    execFileSync(unmount, [place], { stdio: "ignore" });
     return "";
   } catch {
     return "this machine forbids to mount";

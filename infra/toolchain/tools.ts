@@ -89,7 +89,7 @@ export function postgresTemplateFolder(content: string): string {
 }
 
 /** util-linux' `setpriv` and `unshare`, which the local run uses where they are. */
-export function findOnPath(name: "setpriv" | "unshare" | "mount"): string | undefined {
+export function findOnPath(name: "setpriv" | "unshare" | "mount" | "umount"): string | undefined {
   return onPath(name);
 }
 
