@@ -43,10 +43,14 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
 const stillWaitMs = 5;
 const stillWaitMsMax = 5_000;
 
-/** Waits until no thread of processes that were sent SIGSTOP runs any more; throws when one does not stop. */
-export async function untilStill(pids: readonly number[]): Promise<void> {
-  for (const endMs = Date.now() + stillWaitMsMax; !pids.every(isStill);) {
-    if (Date.now() > endMs) throw new Error(`processes ${pids.join(", ")} do not stop`);
+/** Stops a process and everything below it, and waits until no thread of them runs any more. */
+export async function makeStill(pid: number): Promise<void> {
+  for (const endMs = Date.now() + stillWaitMsMax; ;) {
+    // A child may have been made before its parent stood still: it is seen in the next round.
+    const running = [pid, ...descendants(pid)].filter((each) => !isStill(each));
+    if (running.length === 0) return;
+    if (Date.now() > endMs) throw new Error(`processes ${running.join(", ")} do not stop`);
+    for (const each of running) signalProcess(each, "SIGSTOP");
     await sleep(stillWaitMs);
   }
 }
@@ -55,7 +59,8 @@ function isStill(pid: number): boolean {
   try {
     return readdirSync(`/proc/${pid}/task`).every((task) => {
       const status = readFileSync(`/proc/${pid}/task/${task}/stat`, "utf8");
-      return status.slice(status.lastIndexOf(")") + 2).startsWith("T");
+      // One that has ended stays a zombie for as long as its parent is still.
+      return /^[TZX]/.test(status.slice(status.lastIndexOf(")") + 2));
     });
   } catch {
     // A process that is gone does nothing either.

@@ -10,7 +10,7 @@ import type { Launch } from "./launch.ts";
 import { forgetPid, keepPid } from "./leftovers.ts";
 import type { Limit } from "./limit.ts";
 import { reasonIn, sizeOf, tailOf } from "./logs.ts";
-import { descendants, signalProcess, untilStill } from "./own-process.ts";
+import { descendants, makeStill, signalProcess } from "./own-process.ts";
 
 export type ProcessState =
   "starting" | "ready" | "unready" | "restarting" | "paused" | "stopping" | "stopped";
@@ -164,8 +164,7 @@ export class SupervisedProcess {
     const isOurs = pid !== undefined && this.#state !== "paused";
     this.#isHeldStill = true;
     try {
-      if (isOurs) this.#signalAll("SIGSTOP");
-      if (pid !== undefined) await untilStill([pid, ...descendants(pid)]);
+      if (pid !== undefined) await makeStill(pid);
       await work();
     } finally {
       this.#isHeldStill = false;

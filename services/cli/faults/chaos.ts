@@ -31,6 +31,7 @@ export interface ChaosPlan {
 const runSize = { kills: 5, others: 3, gapMsMax: 1_500 } as const;
 const load = { clients: 2, pauseMsMax: 150 } as const;
 const earlierAsked = 100;
+const findingsShown = 10;
 /** Numbers differ by it: no two runs begin within one second. */
 const blocks = 1_000_000;
 
@@ -77,7 +78,11 @@ async function oneRun(plan: ChaosPlan, seed: number): Promise<RunResult> {
     });
     history.add(result.ledger.acknowledged);
     const line = { ...resultOf(result), milliseconds: Date.now() - began };
-    if (!passed(line)) keepEvidence(plan, seed, { told, schedule: scheduleOf(schedule), result });
+    if (!passed(line)) {
+      const found = [...result.lost, ...result.doubled, ...result.diverged, ...result.refused];
+      for (const each of found.slice(0, findingsShown)) plan.report(`seed ${seed}: ${each}`);
+      keepEvidence(plan, seed, { told, schedule: scheduleOf(schedule), result });
+    }
     return line;
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
