@@ -42,7 +42,7 @@ export class OutboxPump {
    * @throws ProducerReplaced, or what keeps the database from answering
    */
   async run(producer: LaneProducer, epoch: number, signal: AbortSignal): Promise<void> {
-    let recordedAtMs = Date.now();
+    let recordedAtMs = performance.now();
     let stored: StoredRow[] = [];
     while (!signal.aborted) {
       const carried = await this.#carry(producer, epoch, signal);
@@ -50,11 +50,11 @@ export class OutboxPump {
       // Noting where rows were stored costs a commit each time, and can wait: a new start finds it in the stream.
       if (
         stored.length >= recordRowsMax ||
-        (stored.length > 0 && Date.now() - recordedAtMs >= recordEveryMs)
+        (stored.length > 0 && performance.now() - recordedAtMs >= recordEveryMs)
       ) {
         await recordSequences(this.#database, this.#lane, stored);
         stored = [];
-        recordedAtMs = Date.now();
+        recordedAtMs = performance.now();
       }
       if (carried.length === 0) await this.#wake.wait(stored.length > 0 ? recordEveryMs : pumpPollMs, signal);
     }

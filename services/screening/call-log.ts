@@ -33,14 +33,14 @@ export class CallLog {
 
   add(record: CallRecord): void {
     this.#waiting.push(record);
-    if (this.#unsavedSinceMs === 0) this.#unsavedSinceMs = Date.now();
+    if (this.#unsavedSinceMs === 0) this.#unsavedSinceMs = performance.now();
     if (this.#waiting.length >= callsPerMessageMax) this.#wake.notify();
     if (this.#waiting.length > callsWaitingMax) this.#drop();
   }
 
   /** Calls that are not in LOCAL, once one has waited for so long that a kill would lose more than a flush. */
-  late(nowMs: number): number {
-    const isLate = this.#unsavedSinceMs > 0 && nowMs - this.#unsavedSinceMs > lateMs;
+  late(): number {
+    const isLate = this.#unsavedSinceMs > 0 && performance.now() - this.#unsavedSinceMs > lateMs;
     return isLate ? this.#flying + this.#waiting.length : 0;
   }
 
@@ -62,7 +62,7 @@ export class CallLog {
       this.#flying = calls.length;
       last = await this.#append(connection, last, Calls.encode({ calls }).finish(), signal);
       this.#flying = 0;
-      this.#unsavedSinceMs = this.#waiting.length > 0 ? Date.now() : 0;
+      this.#unsavedSinceMs = this.#waiting.length > 0 ? performance.now() : 0;
       if (signal.aborted) this.#waiting = [...calls, ...this.#waiting];
     }
     if (this.#waiting.length > 0)

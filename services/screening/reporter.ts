@@ -59,9 +59,9 @@ export class Reporter {
   }
 
   /** A call was counted. */
-  wantFlush(nowMs: number): void {
+  wantFlush(): void {
     if (this.#countedAtMs === 0) {
-      this.#countedAtMs = nowMs;
+      this.#countedAtMs = performance.now();
       this.#wake.notify();
     } else if (this.#counters.waitingCalls === answeredPerFlushMax) {
       this.#wake.notify();
@@ -69,7 +69,8 @@ export class Reporter {
   }
 
   /** Counted calls that are not in EVENTS, once something has waited so long that a kill would lose more than a flush. */
-  late(nowMs: number): number {
+  late(): number {
+    const nowMs = performance.now();
     const since = [this.#flyingSinceMs, this.#countedAtMs].filter((atMs) => atMs > 0);
     const isLate = since.some((atMs) => nowMs - atMs > lateMs);
     return isLate ? this.#flying + this.#counters.waitingCalls : 0;
@@ -88,13 +89,14 @@ export class Reporter {
    */
   async run(writer: LaneWriter, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const nowMs = Date.now();
-      if (nowMs >= this.#receiptDueMs()) await this.#write(writer, this.#receipt(nowMs), signal);
+      // Spans go by a clock that nobody sets: one set back would keep receipts from going out until it caught up.
+      const nowMs = performance.now();
+      if (nowMs >= this.#receiptDueMs()) await this.#write(writer, this.#receipt(), signal);
       else if (nowMs >= this.#flushDueMs()) await this.#flush(writer, nowMs, signal);
       else if (this.#closing) break;
       else await this.#wake.wait(Math.min(this.#receiptDueMs(), this.#flushDueMs()) - nowMs, signal);
     }
-    await this.#write(writer, this.#receipt(Date.now()), signal);
+    await this.#write(writer, this.#receipt(), signal);
   }
 
   #receiptDueMs(): number {
@@ -110,7 +112,7 @@ export class Reporter {
   }
 
   async #flush(writer: LaneWriter, nowMs: number, signal: AbortSignal): Promise<void> {
-    const value = this.#counters.take(nowMs);
+    const value = this.#counters.take(Date.now());
     this.#countedAtMs = this.#counters.isEmpty ? 0 : nowMs;
     await this.#pairs.write();
     await this.#write(writer, { $case: "counters", value }, signal);
@@ -123,10 +125,10 @@ export class Reporter {
     }
   }
 
-  #receipt(nowMs: number): Event["body"] {
+  #receipt(): Event["body"] {
     const { table, overlay, nationalEpoch, regionEpoch, ready, applied } = this.#enforcement;
     this.#receiptWanted = false;
-    this.#receiptAtMs = nowMs;
+    this.#receiptAtMs = performance.now();
     const value: Receipt = {
       ...this.#replica,
       ready: ready && !this.#closing,
@@ -137,14 +139,14 @@ export class Reporter {
       eventsSequence: overlay.eventsSequence,
       urgentSequence: overlay.urgentSequence,
       applied: applied.take(),
-      atMs: nowMs,
+      atMs: Date.now(),
     };
     return { $case: "receipt", value };
   }
 
   async #write(writer: LaneWriter, body: Event["body"], signal: AbortSignal): Promise<void> {
     this.#flying = body?.$case === "counters" ? body.value.calls.length : 0;
-    this.#flyingSinceMs = Date.now();
+    this.#flyingSinceMs = performance.now();
     try {
       await writer.append({ atMs: Date.now(), body }, signal);
     } catch (error) {

@@ -186,7 +186,7 @@ export class Screener {
       { key, verdict, reason, attributedTo, firstOfPairToday, fallbackKey: fallback },
       nowMs,
     );
-    reporter.wantFlush(nowMs);
+    reporter.wantFlush();
     callLog.add({
       ...{ decisionId, atMs, verdict, decision, reason, directive, mode, enforced, attributedTo },
       callKey: callKey.slice(0, kept.callKey),

@@ -92,8 +92,7 @@ export async function startScreening(
   lifecycle.use("late calls file", lateCalls, (file) => file.write({ calls: 0, counted: 0 }));
   lifecycle.run("late calls", async (signal) => {
     while (await pause(limits.lateLookMs, signal)) {
-      const nowMs = Date.now();
-      await lateCalls.write({ calls: callLog.late(nowMs), counted: reporter.late(nowMs) });
+      await lateCalls.write({ calls: callLog.late(), counted: reporter.late() });
     }
   });
   const connection = await connectNats(config, tlsOf(config), `${config.REPLICA}.${region}`, log);

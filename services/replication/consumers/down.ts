@@ -138,24 +138,25 @@ export class DownCopy {
 
   async #copy(from: number, window: AppendWindow, takesBatches: boolean, ends: AbortSignal): Promise<void> {
     let next = from;
-    let comparedAtMs = Date.now();
-    let heardAtMs = 0;
+    // Spans go by a clock that nobody sets.
+    let comparedAtMs = performance.now();
+    let heardAtMs = Number.NEGATIVE_INFINITY;
     while (!ends.aborted) {
       const messages = this.#live.take(next);
       if (messages.length > 0) {
         if (!(await this.#append(window, next, messages, takesBatches))) return;
         next += messages.length;
-        heardAtMs = Date.now();
-      } else if (this.#live.waiting || Date.now() - heardAtMs >= quietCheckMs) {
+        heardAtMs = performance.now();
+      } else if (this.#live.waiting || performance.now() - heardAtMs >= quietCheckMs) {
         next = await this.#fetch(next, window, takesBatches);
-        heardAtMs = Date.now();
+        heardAtMs = performance.now();
       } else {
         await this.#live.wake.wait(quietCheckMs, ends);
       }
-      if (Date.now() - comparedAtMs >= compareEveryMs) {
+      if (performance.now() - comparedAtMs >= compareEveryMs) {
         await window.drain();
         if (window.failed || (await this.#plan(1)).kind !== "copy") return;
-        comparedAtMs = Date.now();
+        comparedAtMs = performance.now();
       }
     }
   }
