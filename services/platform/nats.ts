@@ -18,17 +18,15 @@ export async function connectNats(
   name: string,
   log: Log,
 ): Promise<NatsConnection> {
+  const servers = config.NATS_URL.replace(/^(tls|nats):\/\//, "").split(",");
   const connection = await connect({
-    servers: config.NATS_URL.replace(/^(tls|nats):\/\//, "").split(","),
+    servers,
     name,
     timeout: connectWaitMs,
     authenticator: nkeyAuthenticator(new TextEncoder().encode(config.NATS_SEED_FILE)),
     tls: { ca: tls.ca, cert: tls.cert, key: tls.key },
     maxReconnectAttempts: -1,
-    reconnectTimeWait: reconnectWaitMs,
-    // Few clients a server: the library's second of jitter under TLS would only delay what waits.
-    reconnectJitter: reconnectJitterMs,
-    reconnectJitterTLS: reconnectJitterMs,
+    reconnectDelayHandler: reconnectDelays(servers.length),
     waitOnFirstConnect: true,
     // It uses the addresses that it was given: other nodes of a cluster are behind them, or none of its business.
     ignoreClusterUpdates: true,
@@ -48,6 +46,28 @@ export async function connectNats(
     }
   })();
   return connection;
+}
+
+/** A clock that was set back by less costs no more than that. */
+const setBackMsMin = 100;
+
+/**
+ * How long the library waits before it dials an address again (ms). It measures
+ * that by the clock on the wall: after one was set back by an hour, it would not
+ * dial for an hour. So every address is then dialled once without a wait. Few
+ * clients a server, hence little jitter.
+ */
+function reconnectDelays(addresses: number): () => number {
+  let wallMs = Date.now() - performance.now();
+  let atOnce = 0;
+  return () => {
+    const before = wallMs;
+    wallMs = Date.now() - performance.now();
+    if (wallMs < before - setBackMsMin) atOnce = addresses;
+    if (atOnce === 0) return reconnectWaitMs + Math.random() * reconnectJitterMs;
+    atOnce -= 1;
+    return Number.NEGATIVE_INFINITY;
+  };
 }
 
 /** Who is to hear that a connection was lost; one listener of the library serves them all. */

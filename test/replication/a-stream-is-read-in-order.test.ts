@@ -1,5 +1,5 @@
 import { createServer, connect as connectTcp, type Server, type Socket } from "node:net";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { appendAt } from "#platform/append.ts";
@@ -149,6 +149,24 @@ test("what was on its way when the connection broke comes soon, though nothing f
   await reader.stop();
   await connection.close();
   relay.close();
+});
+
+test("a connection that broke comes back although the clock was set back by an hour", async () => {
+  const relay = new Relay();
+  const connection = await connectThrough(await relay.open(servers.ports.port("region/client")));
+  const rightNow = Date.now.bind(Date);
+  const clock = vi.spyOn(Date, "now").mockImplementation(() => rightNow() - 3_600_000);
+  try {
+    relay.cut();
+    await until(async () => {
+      const answered = connection.rtt().then(() => true);
+      return Promise.race([answered, new Promise<boolean>((resolve) => setTimeout(resolve, 200, false))]);
+    }, 5_000);
+  } finally {
+    clock.mockRestore();
+    await connection.close();
+    relay.close();
+  }
 });
 
 test("a server that was too busy to answer is asked again within two seconds", async () => {
