@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { parseCount } from "../../durations.ts";
 import { WrongUse } from "../../failure.ts";
 import { faultKinds, usualKinds, type FaultKind } from "../../faults/schedule.ts";
-import { passed, readResults, totalLines, totalsOf } from "../../faults/results.ts";
+import { passed, readResults, totalLines, totalsOf, type RunResult } from "../../faults/results.ts";
 import { dataFolderOf } from "../../login-file.ts";
 import { examples, type GlobalOptions } from "../../options.ts";
 import { answer, note } from "../../output.ts";
@@ -40,11 +40,12 @@ export function define(command: Command): void {
       const dataFolder = dataFolderOf(options);
       const resultsFile =
         given.results === undefined ? join(dataFolder, "faults.jsonl") : resolve(given.results);
-      if (given.summary !== true) await run(given, options, dataFolder, resultsFile);
-      const results = readResults(resultsFile);
-      const totals = totalsOf(results);
+      const own = given.summary === true ? undefined : await run(given, options, dataFolder, resultsFile);
+      const all = readResults(resultsFile);
+      const totals = totalsOf(all);
       answer(options, totals, () => totalLines(totals));
-      if (!results.every(passed)) process.exitCode = 1;
+      // A call fails by its own runs, a summary by any.
+      if (!(own ?? all).every(passed)) process.exitCode = 1;
     });
   examples(
     command,
@@ -59,7 +60,7 @@ async function run(
   options: GlobalOptions,
   dataFolder: string,
   resultsFile: string,
-): Promise<void> {
+): Promise<readonly RunResult[]> {
   const kinds = kindsOf(given.faults);
   const firstSeed = parseCount("seed", given.seed, 0, seedMax);
   const runs = parseCount("runs", given.runs, 1, runsMax);
@@ -73,7 +74,7 @@ async function run(
   for (const { kind, why } of (await control.status()).impossible)
     if (kinds.includes(kind)) note(`skipped: ${kind}: ${why}`);
   const impossible = (await control.status()).impossible.map(({ kind }) => kind);
-  await runChaos({
+  return await runChaos({
     dataFolder,
     control,
     firstSeed,
