@@ -21,6 +21,8 @@ beforeEach(async () => {
 afterEach(() => nation.stop());
 
 async function startReplication(): Promise<Restartable> {
+  // With a hub to compare with, a start need not wait for it before it seals.
+  await nation.createHubStreams(await nation.connect("coordination"));
   const replication = await nation.service("replication");
   replication.start();
   return replication;
@@ -47,7 +49,7 @@ test("through kills of replication and of the region's server each lane has one 
       await pause(5, stop.signal);
     }
   });
-  for (let round = 1; round <= 5; round += 1) {
+  for (let round = 1; round <= 4; round += 1) {
     await until(
       async () => (await verifyLane(centre, nation, "events", firstEpoch)).seals.length >= 2 * round,
     );
