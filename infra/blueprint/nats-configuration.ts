@@ -222,7 +222,11 @@ function accountOfRegion(region: string, keys: readonly string[], epochs: Epochs
   return [
     `  ${regionAccount.of(region)} {`,
     "    users: [",
-    ...keys.map((key) => `      { nkey: ${key}, permissions: ${permissions(leafPermissions(region))} }`),
+    // The key opens a line, and nothing at the port for clients.
+    ...keys.map(
+      (key) =>
+        `      { nkey: ${key}, permissions: ${permissions(leafPermissions(region))}, allowed_connection_types: ["LEAFNODE"] }`,
+    ),
     "    ]",
     "    imports: [",
     ...regionImports(region, epochs).map((item) => `      ${imported(item)}`),

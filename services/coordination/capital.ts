@@ -1,6 +1,6 @@
 import { Refusal } from "#domain/refusal.ts";
 import type { Alarms } from "#platform/alarms.ts";
-import { requirePerson } from "#platform/identity.ts";
+import { requirePerson, type TokenVerifier } from "#platform/identity.ts";
 import { capital, type Person } from "#domain/vocabulary.ts";
 import type { NationStatus, Statistics } from "#proto/qalqan/coordination/v1/coordination.ts";
 import type { Archiver } from "./archive/archiver.ts";
@@ -37,13 +37,35 @@ export class Capital {
     this.alarms = alarms;
   }
 
+  /** The same, but a token that is refused is counted for the audit, by the replica that leads. */
+  watched(verify: TokenVerifier): TokenVerifier {
+    return async (authorization) => {
+      try {
+        return await verify(authorization);
+      } catch (error) {
+        this.#refused("unknown person", "", "token");
+        throw error;
+      }
+    };
+  }
+
+  #refused(actor: string, region: string, reason: string): void {
+    const refused = { actor, region, what: "refused-access", detail: { service: "coordination", reason } };
+    this.leader?.state.refusals.note(`${refused.what} ${actor} ${reason}`, refused, 1, Date.now());
+  }
+
   /**
    * Carries out an order of a central prosecutor.
    *
    * @throws Refusal `forbidden`, `unavailable` where this process does not lead, or what the command throws
    */
   async carryOut<Result>(person: Person, command: Command<Result>): Promise<Result> {
-    requirePerson(person, capital, ["central-prosecutor"]);
+    try {
+      requirePerson(person, capital, ["central-prosecutor"]);
+    } catch (error) {
+      this.#refused(person.id, person.region, `not for ${person.role} of ${person.region}`);
+      throw error;
+    }
     if (this.leader === undefined) {
       throw new Refusal({
         code: "unavailable",

@@ -7,6 +7,7 @@ const lookEveryMs = 1_000;
 /** What an alarm calls a refusal, and what it is about; undefined: it needs nobody to look. */
 function alarmOf({ what, region, detail }: Refused): { code: string; subject: string } | undefined {
   if (what === "refused-at-hub") return { code: what, subject: region === "" ? "hub" : region };
+  if (what === "refused-access") return { code: what, subject: String(detail["service"] ?? "") };
   if (what === "refused") return { code: "refused-events", subject: String(detail["stream"] ?? region) };
   return undefined;
 }

@@ -60,7 +60,7 @@ export async function startCoordination(
   capital.regions = nation;
   const archive = archiverOf(config, connection, log, capital.alarms);
 
-  const verify = createTokenVerifier(config.IDENTITY_KEYS_FILE);
+  const verify = capital.watched(createTokenVerifier(config.IDENTITY_KEYS_FILE));
   const settings = {
     listen: config.HTTP_LISTEN,
     consoleDirectory: config.CONSOLE_DIRECTORY,

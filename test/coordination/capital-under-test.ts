@@ -226,8 +226,10 @@ export class CapitalUnderTest {
     return bearer(await mintToken(this.#identity.privateKey, { id, role, region, name: "Test" }, 600));
   }
 
-  async tokenText(role: Role, region = "capital"): Promise<string> {
-    return mintToken(this.#identity.privateKey, { id: `${role}.${region}`, role, region, name: "Test" }, 600);
+  /** @param seconds until it ends; below 0: it has ended */
+  async tokenText(role: Role, region = "capital", seconds = 600): Promise<string> {
+    const person = { id: `${role}.${region}`, role, region, name: "Test" };
+    return mintToken(this.#identity.privateKey, person, seconds);
   }
 
   async query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]> {
