@@ -19,6 +19,7 @@ export function ordinaryNation(atMs = Date.now()) {
     digest,
     stalenessMs: ((index * 700) % 5_000) as number | null,
     sinceMs: atMs - 3 * 60 * minute,
+    epoch: 1,
     calls: 400 + ((index * 977) % 2_600),
     intercepted: 3 + ((index * 31) % 58),
     forged: 1 + ((index * 17) % 29),
@@ -32,6 +33,7 @@ export function ordinaryNation(atMs = Date.now()) {
     digest,
     stopped: false,
     regions,
+    alarms: [] as GivenAlarm[],
     lastHour: {
       calls: sum("calls") + 4_127,
       intercepted: sum("intercepted") + 41,
@@ -44,6 +46,14 @@ export function ordinaryNation(atMs = Date.now()) {
       regions.map(({ region }) => region),
     ),
   };
+}
+
+interface GivenAlarm {
+  readonly region: string;
+  readonly code: string;
+  readonly subject: string;
+  readonly detail: string;
+  readonly sinceMs: number;
 }
 
 export type GivenNation = ReturnType<typeof ordinaryNation>;
@@ -92,6 +102,33 @@ export function troubledNation(atMs = Date.now()): GivenNation {
   });
   for (const directive of nation.directives.slice(0, 3))
     Object.assign(directive, { enforcedIn: 18, slowestMs: null });
+  return nation;
+}
+
+/** A key is revoked, a region has opened another epoch, a stream is full, and one says what this page does not know. */
+export function alarmedNation(atMs = Date.now()): GivenNation {
+  const nation = troubledNation(atMs);
+  const [first, next] = nation.regions.map(({ region }) => region);
+  const other = nation.regions[1];
+  if (other !== undefined) Object.assign(other, { epoch: 2 });
+  nation.alarms = [
+    {
+      ...{ region: "", code: "key-revoked", subject: first ?? "", sinceMs: atMs - 26 * minute },
+      detail: `The key of its line is revoked. When it is safe again: npx qalqan region rotate ${first}`,
+    },
+    {
+      ...{ region: next ?? "", code: "epoch-opened", subject: "EVENTS", sinceMs: atMs - 9 * minute },
+      detail: "Storage was restored.",
+    },
+    {
+      ...{ region: next ?? "", code: "stream-full", subject: "URGENT_2", sinceMs: atMs - minute },
+      detail: "Run npx something --else now",
+    },
+    {
+      ...{ region: first ?? "", code: "of-a-newer-release", subject: "lane", sinceMs: atMs - 5 * second },
+      detail: "A sentence of the service itself.",
+    },
+  ];
   return nation;
 }
 

@@ -9,6 +9,8 @@ import { readDirectives } from "../store/views.ts";
 const hourMs = 3_600_000;
 const minutesShown = 60;
 const directivesShown = 20;
+/** More than a nation in trouble has; the oldest are shown. */
+const alarmsShown = 100;
 
 /** All that the nation's page shows, at one moment; services/console/page/feed/nation.ts reads it. */
 export async function pageView(capital: Capital) {
@@ -28,6 +30,7 @@ export async function pageView(capital: Capital) {
     digest: status.digest.toString("hex"),
     stopped: status.stopped,
     regions: regionsShown(capital, status, figures),
+    alarms: alarmsOf(status),
     lastHour: { calls, intercepted, forged, warned },
     minutes,
     directives,
@@ -36,19 +39,31 @@ export async function pageView(capital: Capital) {
 
 /** Regions whose names and places are known: the nation's file is read again within a second. */
 function regionsShown(capital: Capital, status: NationStatus, figures: Statistics) {
-  return status.regions.flatMap(({ region, state, sequence, digest, stalenessMs, sinceMs }) => {
+  return status.regions.flatMap(({ region, state, sequence, digest, stalenessMs, sinceMs, epoch }) => {
     const place = capital.regions.find(({ slug }) => slug === region);
     if (place === undefined) return [];
     const { iso, kk, ru, en, lat, lon } = place;
     const counted = figures.byRegion.find((each) => each.region === region);
     const { calls = 0, intercepted = 0, forged = 0 } = counted ?? {};
     return {
-      ...{ region, iso, names: { kk, ru, en }, lat, lon, state, sequence, sinceMs },
+      ...{ region, iso, names: { kk, ru, en }, lat, lon, state, sequence, sinceMs, epoch },
       digest: digest.toString("hex"),
       stalenessMs: stalenessMs < 0 ? null : stalenessMs,
       ...{ calls, intercepted, forged },
     };
   });
+}
+
+/** What somebody should look at, in the capital (no region) and in the regions, the oldest first. */
+function alarmsOf({ alarms, regions }: NationStatus) {
+  const everywhere = [
+    ...alarms.map((alarm) => ({ region: "", ...alarm })),
+    ...regions.flatMap((region) => region.alarms.map((alarm) => ({ region: region.region, ...alarm }))),
+  ];
+  return everywhere
+    .toSorted((left, right) => left.sinceMs - right.sinceMs)
+    .slice(0, alarmsShown)
+    .map(({ region, code, subject, detail, sinceMs }) => ({ region, code, subject, detail, sinceMs }));
 }
 
 async function latestDirectives(capital: Capital) {

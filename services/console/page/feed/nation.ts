@@ -22,10 +22,23 @@ const region = z.object({
   stalenessMs: z.nullable(milliseconds),
   /** When its state began. */
   sinceMs: milliseconds,
+  /** Of its lanes; 0: it has not said yet. */
+  epoch: count,
   /** Of the last hour, by the region of the called person. */
   calls: count,
   intercepted: count,
   forged: count,
+});
+
+const alarm = z.object({
+  /** Slug; empty: the capital's own. */
+  region: z.string(),
+  code: z.string(),
+  /** A stream, a lane, a region, a file. */
+  subject: z.string(),
+  /** A sentence of the service that raised it, in English, with the command to run where there is one. */
+  detail: z.string(),
+  sinceMs: milliseconds,
 });
 
 const directive = z.object({
@@ -51,6 +64,8 @@ const nation = z.object({
   /** The national stop is pulled. */
   stopped: z.boolean(),
   regions: z.array(region),
+  /** What somebody should look at, the oldest first. */
+  alarms: z.array(alarm),
   lastHour: z.object({ calls: count, intercepted: count, forged: count, warned: count }),
   /** The last 60 minutes, oldest first. */
   minutes: z.array(z.object({ minute: milliseconds, calls: count, intercepted: count })),
@@ -61,6 +76,7 @@ const nation = z.object({
 /** What the capital knows of the nation at one moment. */
 export type Nation = z.output<typeof nation>;
 export type Region = z.output<typeof region>;
+export type Alarm = z.output<typeof alarm>;
 export type Directive = z.output<typeof directive>;
 export type Minute = Nation["minutes"][number];
 

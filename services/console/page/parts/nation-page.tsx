@@ -2,6 +2,7 @@ import { lazy, Suspense } from "react";
 import type { Nation } from "../feed/nation.ts";
 import { NationMap } from "../map/nation-map.tsx";
 import { useMedia } from "../view/nation-view.tsx";
+import { Alarms } from "./alarms.tsx";
 import { Directives } from "./directives.tsx";
 import { Figures } from "./figures.tsx";
 import { RegionDetails } from "./region-details.tsx";
@@ -28,6 +29,7 @@ export function NationPage({ nation, chosen, choose }: Given) {
   return (
     <>
       <Figures lastHour={nation.lastHour} />
+      <Alarms alarms={nation.alarms} regions={nation.regions} nowMs={atMs} choose={choose} />
       <div className="overview">
         <NationMap regions={nation.regions} nowMs={atMs} chosen={chosen} choose={choose} />
         <div className="side">

@@ -19,7 +19,7 @@ interface Given {
 export function RegionDetails({ region, atMs, choose }: Given) {
   const { texts, format, language } = useLanguage();
   const nowMs = atMs + useAgeMs();
-  const { names, iso, state, sinceMs, sequence, digest, stalenessMs } = region;
+  const { names, iso, state, sinceMs, sequence, digest, stalenessMs, epoch } = region;
   return (
     <section className="card region" aria-labelledby="region" data-testid="region-details">
       <div className="region-head">
@@ -61,6 +61,12 @@ export function RegionDetails({ region, atMs, choose }: Given) {
             <Digest digest={digest} />
           </dd>
         </div>
+        {epoch > 1 && (
+          <div>
+            <dt>{texts.regions.epoch}</dt>
+            <dd>{format.count(epoch)}</dd>
+          </div>
+        )}
         <div>
           <dt>{texts.regions.heard}</dt>
           <dd>

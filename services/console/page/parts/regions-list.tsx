@@ -32,6 +32,7 @@ export function RegionsList({ nation }: Given) {
           <p className="quiet fine">
             {texts.sync.sequence} {format.count(region.sequence)} · <Digest digest={region.digest} /> ·{" "}
             <Heard stalenessMs={region.stalenessMs} />
+            {region.epoch > 1 && ` · ${texts.regions.inEpoch(format.count(region.epoch))}`}
           </p>
         </li>
       ))}

@@ -65,15 +65,18 @@ function useColumns(
       key: "region",
       rowScope: "row",
       sorter: (one, other) => one.names[language].localeCompare(other.names[language], language),
-      render: (_, { region, names }) => (
-        <button
-          type="button"
-          className="plain"
-          aria-pressed={region === chosen}
-          onClick={() => choose(region)}
-        >
-          {names[language]}
-        </button>
+      render: (_, { region, names, epoch }) => (
+        <>
+          <button
+            type="button"
+            className="plain"
+            aria-pressed={region === chosen}
+            onClick={() => choose(region)}
+          >
+            {names[language]}
+          </button>
+          {epoch > 1 && <span className="quiet"> {texts.regions.inEpoch(format.count(epoch))}</span>}
+        </>
       ),
     },
     {

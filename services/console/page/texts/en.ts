@@ -83,6 +83,8 @@ export const en = {
     state: "State",
     since: "Since",
     heard: "Last heard",
+    epoch: "Epoch of its lanes",
+    inEpoch: (epoch: string) => `epoch ${epoch}`,
     calls: "Calls",
     intercepted: "Intercepted",
     forged: "Forged",
@@ -91,6 +93,73 @@ export const en = {
     unattributedNote: "the carrier did not say where the called person is",
     empty: "No region has been started yet.",
     close: "Back to the nation",
+  },
+  alarms: {
+    heading: "Needs somebody to look at it",
+    count: (count: number) => `${count}`,
+    capital: "the capital",
+    codes: {
+      "waits-for-person": {
+        name: "Waits for a person",
+        todo: "It cannot be healed by itself. Decide, and run the command.",
+      },
+      "lane-forked": {
+        name: "Two histories of one lane",
+        todo: "Region and hub hold different events; a new epoch is being opened. Nothing has to be done unless it stays.",
+      },
+      "epoch-opened": {
+        name: "A new epoch was opened",
+        todo: "Storage had come back older or different; what was missing was fed again. Find out why the storage changed.",
+      },
+      "store-behind": {
+        name: "Storage came back older",
+        todo: "It is being refilled from the other end. Find out why it was older.",
+      },
+      "stream-nearly-full": {
+        name: "A stream is nearly full",
+        todo: "At its limit it refuses what is new. See that the other end takes what waits, or give it more room.",
+      },
+      "stream-full": {
+        name: "A stream is full",
+        todo: "New events are refused before anybody is told that they were accepted. Make room now.",
+      },
+      "lane-refuses": {
+        name: "A lane takes nothing",
+        todo: "What people decide waits in the region's database. See whether its storage is full.",
+      },
+      "database-behind": {
+        name: "A database came back older",
+        todo: "What it lacks is being taken back from the streams. Find out why it was older.",
+      },
+      "seal-broken": {
+        name: "A seal does not fit",
+        todo: "The stream is not what was signed. Keep both ends as they are and look at them before anything is restored.",
+      },
+      "seal-missing": {
+        name: "Seals are missing",
+        todo: "What was said is not signed yet. See whether the region's replication runs.",
+      },
+      "archive-behind": {
+        name: "The archive is behind",
+        todo: "Sealed segments wait to be archived. See whether the object storage takes them.",
+      },
+      "key-revoked": {
+        name: "A key is revoked",
+        todo: "What the region sends is refused until it has a new key. Give it one when its servers are in the right hands again.",
+      },
+      "refused-at-hub": {
+        name: "Refused by the hub",
+        todo: "Somebody tried what his key does not open, or a key that opens nothing. Look into the audit; where a key is in wrong hands, revoke it.",
+      },
+      "refused-events": {
+        name: "Events are refused",
+        todo: "What this region sends is not well formed, speaks for another, or is sent with a revoked key. Look into the audit.",
+      },
+      "refused-access": {
+        name: "Persons are refused",
+        todo: "Tokens that are not valid, or of persons who may not do that. Look into the audit.",
+      },
+    },
   },
   directives: {
     heading: "Latest directives",
