@@ -95,7 +95,7 @@ async function issue(
   entry: LedgerEntry,
   metadata: Metadata,
 ): Promise<void> {
-  await repeated(ledger, async () => {
+  await repeated(ledger, entry, async () => {
     const view = await call(
       access.centre.issueDirective.bind(access.centre),
       {
@@ -129,7 +129,7 @@ async function revoke(
   const { directive } = entry;
   if (directive === undefined) return;
   entry.revocation = "asked";
-  await repeated(ledger, async () => {
+  await repeated(ledger, entry, async () => {
     try {
       await call(
         access.centre.revokeDirective.bind(access.centre),
@@ -153,8 +153,11 @@ async function isRevoked(access: RegionAccess, directive: string, metadata: Meta
   return view.state === "revoked";
 }
 
-/** Sends a request until it is answered; a refusal that is no outage is written down and ends it. */
-async function repeated(ledger: Ledger, send: () => Promise<void>): Promise<void> {
+/**
+ * Sends a request until it is answered; a refusal that is no outage is written
+ * down and ends it. What a lost disk may have taken may be unknown.
+ */
+async function repeated(ledger: Ledger, entry: LedgerEntry, send: () => Promise<void>): Promise<void> {
   const giveUpAtMs = Date.now() + repeatForMs;
   for (;;) {
     try {
@@ -163,7 +166,7 @@ async function repeated(ledger: Ledger, send: () => Promise<void>): Promise<void
     } catch (error) {
       const outage = error instanceof RemoteError && error.isOutage;
       if (!outage || Date.now() > giveUpAtMs) {
-        ledger.refused.push(error instanceof Error ? error.message : String(error));
+        if (!entry.isAtRisk) ledger.refused.push(error instanceof Error ? error.message : String(error));
         return;
       }
       ledger.repeatedRequests++;

@@ -18,7 +18,11 @@ export const faultKinds = [
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
-/** What heals by itself whenever it happens; the others are asked for by name. */
+/**
+ * What heals by itself whenever it happens; the others are asked for by name. A
+ * region's NATS store that comes back older may open a new epoch of its lanes,
+ * of which the hub lists eight: many in a row on one nation would use them up.
+ */
 export const usualKinds: readonly FaultKind[] = faultKinds.filter((kind) => !kind.startsWith("restore-"));
 
 export type Fault =
