@@ -3,7 +3,3 @@ import { firstEpoch } from "#proto/names.ts";
 /** The epoch that the capital writes in; the streams of the next one stand ready. */
 export const capitalEpoch = firstEpoch;
 export const capitalEpochs: readonly number[] = [capitalEpoch, capitalEpoch + 1];
-
-/** The epoch that regions are read in, and the next. */
-export const regionEpoch = firstEpoch;
-export const regionEpochs: readonly number[] = [regionEpoch, regionEpoch + 1];

@@ -2,28 +2,28 @@ import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { ensureStream, hubStreamsOf, nationalStreams } from "#platform/streams.ts";
-import { capitalEpoch, capitalEpochs, regionEpochs } from "./epochs.ts";
+import { capitalEpoch, capitalEpochs } from "./epochs.ts";
 
 const retryWaitMs = 200;
 /** Streams asked for at once. */
 const parallelMax = 8;
 
 /**
- * Creates the hub's streams that are missing: NATIONAL, and the lanes and FOR
- * of each region, in the current epoch and the next. Tries until the hub
- * answers.
+ * Creates the hub's streams that are missing: NATIONAL and FOR of each region
+ * in the capital's epoch and the next, and the regions' lanes in their epochs.
+ * Tries until the hub answers.
  */
 export async function ensureHubStreams(
   connection: NatsConnection,
-  regions: readonly string[],
+  regions: readonly { readonly region: string; readonly epochs: readonly number[] }[],
   replicas: number,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
   const wanted = [
     ...capitalEpochs.flatMap((epoch) => nationalStreams(epoch, replicas)),
-    ...regions.flatMap((region) => [
-      ...hubStreamsOf(region, regionEpochs, capitalEpoch, replicas),
+    ...regions.flatMap(({ region, epochs }) => [
+      ...hubStreamsOf(region, epochs, capitalEpoch, replicas),
       ...capitalEpochs.slice(1).flatMap((epoch) => hubStreamsOf(region, [], epoch, replicas)),
     ]),
   ];

@@ -16,7 +16,7 @@ import type { Intake } from "./domain/intake.ts";
 import type { SnapshotPace } from "./domain/snapshot-chunks.ts";
 import { judgeRegion } from "./domain/nation.ts";
 import { EnforcementTeller } from "./enforcement-teller.ts";
-import { capitalEpoch, regionEpoch } from "./epochs.ts";
+import { capitalEpoch } from "./epochs.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { leadsNoMore } from "./leads-no-more.ts";
 import { LogPublisher } from "./log-publisher.ts";
@@ -28,9 +28,11 @@ import { AuditChain } from "./store/audit.ts";
 import { intelligenceFor } from "./store/intelligence.ts";
 import { expiredPortion, nextExpiry, nextPortion, type Portion } from "./store/jobs.ts";
 import type { Database } from "./store/load.ts";
-import { enrolRegions, loadState, readNationalLog, readRegionLog } from "./store/start.ts";
+import { enrolRegions } from "./store/regions.ts";
+import { loadState, readNationalLog, readRegionLog } from "./store/start.ts";
 import { trimFigures } from "./store/statistics.ts";
 import { confirmLead, writeChanges } from "./store/write.ts";
+import { RegionReaders } from "./region-epochs.ts";
 import { trimNowAndThen, type TrimmerParts } from "./trimmer.ts";
 
 /** Targets folded, and rows taken in, by one step. */
@@ -51,6 +53,8 @@ export interface LeaderParts {
   readonly connection: NatsConnection;
   readonly log: Log;
   readonly lifecycle: Lifecycle;
+  /** Of each stream of the hub. */
+  readonly replicas: number;
   readonly alarms: Alarms;
   readonly snapshots: SnapshotPace;
   readonly trim: Pick<TrimmerParts, "retention" | "everyMs" | "archived">;
@@ -80,6 +84,7 @@ export class Leader {
   readonly #teller: EnforcementTeller;
   readonly #lanes: Lanes;
   readonly #seals: NationalSeals;
+  readonly #readers: RegionReaders;
   readonly #national: LogPublisher;
   readonly snapshots: SnapshotWriter;
   readonly #regional = new Map<string, LogPublisher>();
@@ -114,6 +119,7 @@ export class Leader {
       () => this.#wake.notify(),
       (message) => verifier.saw(message),
     );
+    this.#readers = new RegionReaders({ ...parts, lanes: this.#lanes });
     const source = {
       stream: hubStream.national(capitalEpoch),
       subject: hubSubject.national(capitalEpoch),
@@ -153,15 +159,12 @@ export class Leader {
     const nowMs = Date.now();
     const fresh = regions.filter((region) => !this.#regional.has(region));
     if (fresh.length === 0) return;
-    const watermarks = await enrolRegions(this.#database, fresh, nowMs);
+    await enrolRegions(this.#database, fresh, nowMs);
+    await this.#readers.prepare(fresh);
     const joined = fresh.filter((region) => (this.state.forSequences.get(region) ?? 0) === 0);
     await Promise.all(fresh.map((region) => this.#openRegion(region, nowMs)));
     this.#joined.push(...joined);
-    for (const { region, lane, sequence } of watermarks) {
-      this.#lifecycle.run(`read ${lane} of ${region}`, (signal) =>
-        this.#lanes.read(region, lane, regionEpoch, sequence, signal),
-      );
-    }
+    await Promise.all(fresh.map((region) => this.#readers.read(region)));
     this.#wake.notify();
     this.#log.info({ regions: fresh.length, lanes: fresh.length * laneNames.length }, "regions follow");
   }

@@ -102,19 +102,14 @@ export async function startCoordination(
         throw new Error("the leader lock is lost with its connection: another replica may lead");
     });
     readiness = { ready: false, why: "begins to lead" };
-    await ensureHubStreams(
-      connection,
-      nation.map(({ slug }) => slug),
-      config.HUB_REPLICAS,
-      log,
-      signal,
-    );
+    await ensureHubStreams(connection, [], config.HUB_REPLICAS, log, signal);
     const { alarms } = capital;
     const verifier = await SealVerifier.open({
       ...{ database, connection, log, alarms, keysFile: config.SIGNING_KEYS_FILE },
     });
     const leader = await Leader.open({
       ...{ database, connection, log, lifecycle, alarms, sealingKey, verifier },
+      replicas: config.HUB_REPLICAS,
       snapshots: { rowsMin: config.SNAPSHOT_ROWS_MIN, messagesMin: config.SNAPSHOT_MESSAGES_MIN },
       trim: {
         retention: { keptMessages: config.KEPT_MESSAGES, keptMs: config.KEPT_HOURS * 3_600_000 },
@@ -137,7 +132,6 @@ export async function startCoordination(
       watchNation(config.REGIONS_FILE, log, each, async (regions) => {
         const slugs = regions.map(({ slug }) => slug);
         knowKeys(leader.state, regions, capital.alarms);
-        await ensureHubStreams(connection, slugs, config.HUB_REPLICAS, log, each);
         await leader.enrol(slugs);
         capital.regions = regions;
         await auditKeys(database, leader, regions);

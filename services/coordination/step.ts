@@ -60,6 +60,11 @@ export async function takeIn(
   takeReceipts(intake, state, changes);
   for (const { region, epoch, streams } of intake.reports)
     state.region(region, changes.nowMs).reported(epoch, streams);
+  for (const { region, opened } of intake.openings) {
+    const { epoch, previousEpoch, why, common, hubLast, regionLast } = opened;
+    const detail = JSON.stringify({ epoch, previousEpoch, why, common, hubLast, regionLast });
+    changes.audit.push({ actor: `replication of ${region}`, role: "", region, what: "epoch-opened", detail });
+  }
   for (const { region, said } of intake.alarms) state.region(region, changes.nowMs).alarmed(said);
   takeTrunks(intake, state, changes);
   takeBatchRevocations(intake, state, step);

@@ -21,6 +21,15 @@ export interface LaneMessage {
   readonly heardAtMs: number;
 }
 
+export interface LaneToRead {
+  readonly region: string;
+  readonly lane: Lane;
+  readonly epoch: number;
+  /** Last sequence that was read of it; 0: none. */
+  readonly after: number;
+  readonly heard: () => void;
+}
+
 /** A message with more rows is bulk: it waits while there is urgent work. */
 const smallRowsMax = 64;
 const takenMessagesMax = 64;
@@ -67,16 +76,18 @@ export class Lanes {
   }
 
   /**
-   * Reads one lane of one region from the message after `after`, for ever.
+   * Reads one lane of one region in one epoch from the message after `after`, for ever.
    *
+   * @param heard is called with each message, before it waits to be taken
    * @throws StreamGap when the hub does not hold what comes next any more
    */
-  async read(region: string, lane: Lane, epoch: number, after: number, signal: AbortSignal): Promise<void> {
+  async read({ region, lane, epoch, after, heard }: LaneToRead, signal: AbortSignal): Promise<void> {
     const stream = hubStream.up(lane, region, epoch);
     const queue: Queue = { messages: [], bytes: 0, room: new Wake() };
-    this.#queues[lane].set(region, queue);
+    this.#queues[lane].set(`${region} ${epoch}`, queue);
     for await (const stored of follow(this.#connection, stream, after, signal)) {
       const { sequence, data, storedAtMs } = stored;
+      heard();
       const event = this.#decode(data, stream, sequence);
       this.#witness({ region, lane, epoch, event, ...stored });
       const rows = rowsOf(event);

@@ -11,7 +11,7 @@ import type {
   Receipt,
   TrunkSet,
 } from "#proto/qalqan/events/v1/events.ts";
-import type { RegionAlarms, StreamReport } from "#proto/qalqan/events/v1/sync.ts";
+import type { EpochOpened, RegionAlarms, StreamReport } from "#proto/qalqan/events/v1/sync.ts";
 import { inTime, isPlausibleMinute } from "./plausible.ts";
 
 /** What came up from the regions in one step and is to be applied as one. */
@@ -25,6 +25,8 @@ export interface Intake {
   /** What replications say of their regions' streams. */
   readonly reports: { readonly region: string; readonly epoch: number; readonly streams: StreamReport[] }[];
   readonly alarms: { readonly region: string; readonly said: RegionAlarms }[];
+  /** Epochs that regions have opened. */
+  readonly openings: { readonly region: string; readonly opened: EpochOpened }[];
   /** Pieces shared and withdrawn, in the order in which they came. */
   readonly intelligence: IntelligenceNews[];
   /** What was not accepted, by region and reason. */
@@ -78,6 +80,7 @@ export function emptyIntake(): Intake {
     counters: [],
     reports: [],
     alarms: [],
+    openings: [],
     intelligence: [],
     refused: new Map(),
     unknown: 0,
@@ -141,6 +144,9 @@ export function admit(intake: Intake, event: Event | undefined, place: Place): v
         intake.alarms.push({ region: place.region, said: body.value }),
       );
     case "epochOpened":
+      // Once for both lanes; fed again it is never.
+      if (body.value.lane === "urgent") intake.openings.push({ region: place.region, opened: body.value });
+      return;
     case "seal":
       // The stream keeps them; the national table does not know them.
       return;

@@ -1,10 +1,8 @@
 import { sql } from "#platform/database.ts";
-import type { Lane } from "#proto/names.ts";
-import { lanes } from "#proto/names.ts";
 import { Receipt } from "#proto/qalqan/events/v1/events.ts";
 import { CapitalState } from "../domain/capital-state.ts";
 import type { RegionState } from "../domain/nation.ts";
-import { capitalEpoch, regionEpoch } from "../epochs.ts";
+import { capitalEpoch } from "../epochs.ts";
 import type { Database } from "./load.ts";
 
 /** Digests of so many messages are read at start, to compare receipts with. */
@@ -81,27 +79,6 @@ export async function loadState(database: Database): Promise<CapitalState> {
     state.region(region, heard_at_ms).book.apply(Receipt.decode(receipt), heard_at_ms);
   }
   return state;
-}
-
-/** Makes rows for regions that are new, and returns how far each lane of these regions was read. */
-export async function enrolRegions(
-  database: Database,
-  regions: readonly string[],
-  nowMs: number,
-): Promise<{ region: string; lane: Lane; sequence: number }[]> {
-  await sql`
-    insert into region_state (region, for_sequence, told_sequence, state, since_ms)
-    select slug, 0, 0, 'cut-off', ${nowMs} from unnest(${regions}::text[]) slug on conflict do nothing
-  `.execute(database);
-  await sql`
-    insert into inbox (region, lane, epoch, sequence, moved_at_ms)
-    select slug, lane, ${regionEpoch}, 0, 0 from unnest(${regions}::text[]) slug, unnest(${[...lanes]}::text[]) lane
-    on conflict do nothing
-  `.execute(database);
-  const { rows } = await sql<{ region: string; lane: Lane; sequence: number }>`
-    select region, lane, sequence from inbox where epoch = ${regionEpoch} and region = any(${regions}::text[])
-  `.execute(database);
-  return rows;
 }
 
 /** Bytes of messages of NATIONAL as they were committed, from a sequence on. */

@@ -1,0 +1,65 @@
+import { sql } from "#platform/database.ts";
+import { lanes, type Lane } from "#proto/names.ts";
+import type { Database } from "./load.ts";
+
+/** How far a lane of a region was read in an epoch. */
+export interface Watermark {
+  readonly region: string;
+  readonly lane: Lane;
+  readonly epoch: number;
+  readonly sequence: number;
+}
+
+/** Makes rows for regions that are new. */
+export async function enrolRegions(
+  database: Database,
+  regions: readonly string[],
+  nowMs: number,
+): Promise<void> {
+  await sql`
+    insert into region_state (region, for_sequence, told_sequence, state, since_ms)
+    select slug, 0, 0, 'cut-off', ${nowMs} from unnest(${regions}::text[]) slug on conflict do nothing
+  `.execute(database);
+}
+
+/** The epochs of each region of which something was read, in order. */
+export async function usedEpochs(
+  database: Database,
+  regions: readonly string[],
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const { rows } = await sql<{ region: string; epochs: number[] }>`
+    select region, array_agg(distinct epoch order by epoch) as epochs from inbox
+    where sequence > 0 and region = any(${regions}::text[]) group by region
+  `.execute(database);
+  return new Map(rows.map(({ region, epochs }) => [region, epochs]));
+}
+
+/** Makes rows for epochs that are new, and returns how far each lane was read in these epochs. */
+export async function enrolEpochs(
+  database: Database,
+  region: string,
+  epochs: readonly number[],
+): Promise<Watermark[]> {
+  await sql`
+    insert into inbox (region, lane, epoch, sequence, moved_at_ms)
+    select ${region}, lane, epoch, 0, 0
+    from unnest(${[...epochs]}::integer[]) epoch, unnest(${[...lanes]}::text[]) lane
+    on conflict do nothing
+  `.execute(database);
+  const { rows } = await sql<Watermark>`
+    select region, lane, epoch, sequence from inbox
+    where region = ${region} and epoch = any(${[...epochs]}::integer[])
+    order by epoch, lane desc
+  `.execute(database);
+  return rows;
+}
+
+/** A lane is to be read again from a sequence on. */
+export async function resetWatermark(
+  database: Database,
+  { region, lane, epoch, sequence }: Watermark,
+): Promise<void> {
+  await sql`
+    update inbox set sequence = ${sequence} where region = ${region} and lane = ${lane} and epoch = ${epoch}
+  `.execute(database);
+}

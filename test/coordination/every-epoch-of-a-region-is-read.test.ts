@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { appendAt } from "#platform/append.ts";
+import { ensureStream, hubStreamsOf } from "#platform/streams.ts";
+import { firstEpoch, hubStream, hubSubject, type Lane } from "#proto/names.ts";
+import { Event } from "#proto/qalqan/events/v1/events.ts";
+import { EpochOpened } from "#proto/qalqan/events/v1/sync.ts";
+import { lastOf } from "#test/replication/servers.ts";
+import { CapitalUnderTest, until } from "./capital-under-test.ts";
+import { directiveOf, directives } from "./directives.ts";
+
+const region = "astana";
+const second = firstEpoch + 1;
+const third = firstEpoch + 2;
+let capital: CapitalUnderTest;
+beforeAll(async () => {
+  capital = await CapitalUnderTest.start([region, "almaty"]);
+});
+afterAll(async () => {
+  await capital.stop();
+});
+
+/** One event as the next message of a lane in an epoch. */
+async function send(
+  lane: Lane,
+  epoch: number,
+  producer: string,
+  body: NonNullable<Event["body"]>,
+): Promise<void> {
+  await until(async () => {
+    const last = await lastOf(capital.nats, hubStream.up(lane, region, epoch));
+    const bytes = Event.encode({ outbox: last + 1, atMs: Date.now(), body }).finish();
+    await appendAt(
+      capital.nats,
+      hubSubject.up(lane, region, epoch, `${producer}.${body.$case}`),
+      last + 1,
+      bytes,
+    );
+    return true;
+  });
+}
+
+async function decided(): Promise<string[]> {
+  const { batches } = await capital.national();
+  return batches.flatMap(({ decisions }) => decisions.map(({ directive }) => directive)).toSorted();
+}
+
+const idsOf = (...numbers: number[]): string[] =>
+  numbers.map((number) => directiveOf(region, number).id).toSorted();
+
+test("a region that goes on in another epoch is heard there and in the old one, and what is fed again counts once", async () => {
+  await send("urgent", firstEpoch, "centre", directives(directiveOf(region, 1)));
+  await until(async () => (await decided()).length === 1);
+  await send("urgent", second, "refeed.centre", directives(directiveOf(region, 1)));
+  await send("urgent", second, "refeed.centre", directives(directiveOf(region, 2)));
+  const value = EpochOpened.create({
+    lane: "urgent",
+    epoch: second,
+    previousEpoch: firstEpoch,
+    why: "store-lost",
+  });
+  await send("urgent", second, "replication", { $case: "epochOpened", value });
+  await send("events", second, "centre", directives(directiveOf(region, 3)));
+  await send("urgent", firstEpoch, "centre", directives(directiveOf(region, 4)));
+  await until(async () => (await decided()).length === 4);
+  expect(await decided()).toEqual(idsOf(1, 2, 3, 4));
+  const audit = await capital.query<{ what: string }>("select what from audit where what = 'epoch-opened'");
+  expect(audit).toHaveLength(1);
+});
+
+test("the epoch after it stands ready, and is read by a coordination that starts again", async () => {
+  await until(async () => (await lastOf(capital.nats, hubStream.up("events", region, third))) === 0);
+  await capital.coordination.killAndRestart();
+  await send("urgent", third, "centre", directives(directiveOf(region, 5)));
+  await send("urgent", second, "centre", directives(directiveOf(region, 6)));
+  await until(async () => (await decided()).length === 6);
+  expect(await decided()).toEqual(idsOf(1, 2, 3, 4, 5, 6));
+});
+
+test("a lane that came back older at the hub is read from there, whatever is fed again into it", async () => {
+  await capital.coordination.stop("SIGKILL");
+  const manager = await capital.nats.jetstreamManager();
+  await manager.streams.delete(hubStream.up("urgent", region, third));
+  for (const stream of hubStreamsOf(region, [third], firstEpoch, 1)) await ensureStream(manager, stream);
+  capital.coordination.start();
+  await until(() => capital.log().includes("hub-behind"));
+  await send("urgent", third, "centre", directives(directiveOf(region, 7)));
+  await until(async () => (await decided()).length === 7);
+  expect(await decided()).toEqual(idsOf(1, 2, 3, 4, 5, 6, 7));
+});
