@@ -5,10 +5,8 @@ import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubStream, hubSubject, lanes as laneNames } from "#proto/names.ts";
-import type { Receipt } from "#proto/qalqan/events/v1/events.ts";
+import { BulkPace } from "./bulk-pace.ts";
 import { Lanes } from "./consumers/lanes.ts";
-import { hearReceipts } from "./consumers/live-receipts.ts";
-import { BulkFlow } from "./domain/bulk-flow.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
 import { hasChanges, type AuditLine } from "./domain/changes.ts";
 import type { Command } from "./domain/commands.ts";
@@ -23,6 +21,7 @@ import { LogPublisher } from "./log-publisher.ts";
 import { NationalSeals } from "./national-seals.ts";
 import type { SealVerifier } from "./seal-verifier.ts";
 import { SnapshotWriter } from "./snapshot-writer.ts";
+import { takeHistoryBack, takeRegionBack } from "./history.ts";
 import { beginStep, takeIn, type StepDraft } from "./step.ts";
 import { AuditChain } from "./store/audit.ts";
 import { intelligenceFor } from "./store/intelligence.ts";
@@ -41,8 +40,6 @@ const stepRowsMax = 1_000;
 const backlogMax = 8;
 /** Of so many steps one takes bulk also while urgent work waits, so that bulk never starves. */
 const bulkEverySteps = 4;
-/** A message that changes more rows is bulk: regions need a moment for it. */
-const bulkRowsMin = 64;
 const idleWaitMs = 1_000;
 const judgeIntervalMs = 250;
 const trimIntervalMs = 60_000;
@@ -76,6 +73,7 @@ interface WaitingCommand {
  */
 export class Leader {
   readonly state: CapitalState;
+  readonly #parts: LeaderParts;
   readonly #database: Database;
   readonly #connection: NatsConnection;
   readonly #log: Log;
@@ -89,10 +87,7 @@ export class Leader {
   readonly snapshots: SnapshotWriter;
   readonly #regional = new Map<string, LogPublisher>();
   readonly #wake = new Wake();
-  readonly #flow = new BulkFlow();
-  /** Regions that bulk does not wait for, as they were named last. */
-  #behind = "";
-  #isBulkHeld = false;
+  readonly #pace: BulkPace;
   readonly #commands: WaitingCommand[] = [];
   /** Regions that were told nothing yet: who belongs to the nation, and intelligence that names them. */
   readonly #joined: string[] = [];
@@ -105,6 +100,7 @@ export class Leader {
 
   private constructor(parts: LeaderParts, state: CapitalState, audit: AuditChain, seals: NationalSeals) {
     const { database, connection, log, lifecycle, verifier } = parts;
+    this.#parts = parts;
     this.#database = database;
     this.#connection = connection;
     this.#log = log;
@@ -113,6 +109,7 @@ export class Leader {
     this.#audit = audit;
     this.#teller = new EnforcementTeller(database, state);
     this.#seals = seals;
+    this.#pace = new BulkPace(log, () => this.#wake.notify());
     this.#lanes = new Lanes(
       connection,
       log,
@@ -130,12 +127,14 @@ export class Leader {
   }
 
   /**
-   * Reads the state, compares NATIONAL with the log, and begins to lead.
+   * Reads the state, takes back what the hub has of our history and PostgreSQL
+   * has not, and begins to lead.
    *
    * @throws StreamForked
    */
   static async open(parts: LeaderParts): Promise<Leader> {
     const { database, lifecycle, verifier } = parts;
+    await takeHistoryBack(parts, lifecycle.signal);
     const [state, audit] = await Promise.all([loadState(database), AuditChain.open(database)]);
     const seals = await NationalSeals.open(parts, state.sequence);
     const leader = new Leader(parts, state, audit, seals);
@@ -145,9 +144,7 @@ export class Leader {
     lifecycle.run("append to NATIONAL", (signal) => leader.#national.run(signal));
     lifecycle.run("snapshots", (signal) => leader.snapshots.run(state.sequence, signal));
     lifecycle.run("heartbeat", (signal) => sendHeartbeats(parts.connection, leader, signal));
-    lifecycle.run("pace", (signal) =>
-      hearReceipts(parts.connection, (...said) => leader.#heard(...said), signal),
-    );
+    lifecycle.run("pace", (signal) => leader.#pace.run(parts.connection, signal));
     lifecycle.run("trim", (signal) =>
       trimNowAndThen({ ...parts, ...parts.trim, state, snapshots: () => leader.snapshots.written }, signal),
     );
@@ -176,7 +173,9 @@ export class Leader {
       subject: hubSubject.forRegion(region, capitalEpoch),
       read: (from: number, limit: number) => readRegionLog(this.#database, region, from, limit),
     };
-    const committed = this.state.forSequences.get(region) ?? 0;
+    const known = this.state.forSequences.get(region) ?? 0;
+    const committed = await takeRegionBack(this.#parts, region, known, this.#lifecycle.signal);
+    this.state.forSequences.set(region, committed);
     const publisher = new LogPublisher(this.#connection, this.#log, source, committed, () => undefined);
     await publisher.align(this.#lifecycle.signal);
     this.#regional.set(region, publisher);
@@ -239,7 +238,7 @@ export class Leader {
     this.#steps += 1;
     const step = beginStep(this.state, nowMs);
     const isBulkTurn = !this.#lanes.hasUrgent || this.#steps % bulkEverySteps === 0;
-    const withBulk = isBulkTurn && this.#national.backlog < backlogMax && this.#mayGoOn(nowMs);
+    const withBulk = isBulkTurn && this.#national.backlog < backlogMax && this.#pace.mayGoOn(nowMs);
     const messages = this.#lanes.take(withBulk);
     const rows = messages.reduce((sum, message) => sum + message.rows, 0);
     const portion =
@@ -324,7 +323,7 @@ export class Leader {
       this.#national.committed(batch.sequence, batch.bytes);
       this.#seals.committed(batch.bytes, changes.nationalSeal);
       this.snapshots.committed(batch.sequence, batch.rows);
-      if (batch.rows > bulkRowsMin) this.#flow.published(batch.sequence, changes.nowMs);
+      this.#pace.published(batch.sequence, batch.rows, changes.nowMs);
       if (changes.decisions.length > 0) this.#teller.decided(changes.nowMs);
     }
     for (const { region, sequence, bytes } of changes.regionMessages) {
@@ -339,22 +338,6 @@ export class Leader {
       this.#expiryAtMs = Math.min(this.#expiryAtMs ?? Infinity, expiresAtMs);
     }
     return true;
-  }
-
-  /** A region says how far it is: bulk that waits for it may go on. */
-  #heard(region: string, { replica, nationalSequence, ready }: Receipt): void {
-    this.#flow.heard(region, replica, nationalSequence, ready, this.#nowMs());
-    if (this.#isBulkHeld) this.#wake.notify();
-  }
-
-  #mayGoOn(nowMs: number): boolean {
-    const goesOn = this.#flow.mayGoOn(nowMs);
-    const behind = this.#flow.behind.join();
-    if (behind !== this.#behind)
-      this.#log.warn({ regions: behind, before: this.#behind }, "regions are behind, and not waited for");
-    this.#behind = behind;
-    this.#isBulkHeld = !goesOn;
-    return goesOn;
   }
 
   /** Looks a few times a second whether a region's state has changed. */

@@ -1,5 +1,14 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  cpSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nkeys } from "nats";
@@ -240,6 +249,28 @@ export class CapitalUnderTest {
     } finally {
       await client.end();
     }
+  }
+
+  /** A copy of PostgreSQL as it is now, to come back to; coordination must not run. */
+  async keepDatabase(): Promise<void> {
+    await this.#withoutPostgres((storage) => cpSync(storage, `${storage}.kept`, { recursive: true }));
+  }
+
+  /** PostgreSQL is the kept copy again; coordination must not run. */
+  async restoreDatabase(): Promise<void> {
+    await this.#withoutPostgres((storage) => {
+      rmSync(storage, { recursive: true });
+      cpSync(`${storage}.kept`, storage, { recursive: true });
+      // PostgreSQL refuses a folder that others may read.
+      chmodSync(storage, 0o700);
+    });
+  }
+
+  async #withoutPostgres(work: (storage: string) => void): Promise<void> {
+    await this.postgres.stop("SIGINT");
+    work(join(this.#folder.root, "database"));
+    this.postgres.start();
+    await until(async () => (await this.query("select 1")).length === 1);
   }
 
   get #databaseAddress() {

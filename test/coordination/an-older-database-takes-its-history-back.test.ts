@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { appendAt } from "#platform/append.ts";
+import { call } from "#platform/grpc-client.ts";
+import { firstEpoch, hubSubject } from "#proto/names.ts";
+import { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
+import { CapitalUnderTest, until } from "./capital-under-test.ts";
+import { approvalOf, directiveOf, directives, idOf, memberOf, numberOf, revokedOf } from "./directives.ts";
+
+let capital: CapitalUnderTest;
+beforeEach(async () => {
+  capital = await CapitalUnderTest.start(["astana", "almaty"]);
+});
+afterEach(async () => {
+  await capital.stop();
+});
+
+const bank = "+77272000000";
+
+async function decided(directive: string, decision: string): Promise<boolean> {
+  const { batches } = await capital.national();
+  return batches.some(({ decisions }) =>
+    decisions.some((each) => each.directive === directive && each.decision === decision),
+  );
+}
+
+/** The table that PostgreSQL has, as the digests of its rows say. */
+async function positions() {
+  const [state] = await capital.query<{ sequence: number; digest: Buffer }>(
+    "select sequence::int as sequence, digest from national_state",
+  );
+  const { batches, table } = await capital.national();
+  return { state, published: batches.length, digest: Buffer.from(table.digest) };
+}
+
+test("a capital restored from an older copy takes back what the hub has of it, and loses nothing that it decided", async () => {
+  const kept = directiveOf("astana", 1);
+  const revoked = directiveOf("astana", 2);
+  await capital.send("astana", "urgent", directives(kept), directives(revoked));
+  await until(() => decided(revoked.id, "accepted"));
+  await capital.coordination.stop("SIGTERM");
+  await capital.keepDatabase();
+  capital.coordination.start();
+  await capital.ready();
+
+  const batch = idOf("almaty", 50);
+  const members = [51, 52, 53].map((index) => memberOf("almaty", batch, index));
+  const late = directiveOf("almaty", 3);
+  const override = directiveOf("almaty", 4, {
+    ...{ target: kept.target, action: "warn", authorRole: "regional-prosecutor" },
+    overrideRevision: (await capital.national()).table.entriesOf(kept.target).measure?.revision ?? 0,
+  });
+  await capital.send("astana", "urgent", directives(revokedOf(revoked)));
+  await capital.send("almaty", "events", directives(...members));
+  await capital.send("almaty", "urgent", { $case: "approval", value: approvalOf("almaty", { batch }) });
+  await capital.send("almaty", "urgent", directives(late), directives(override));
+  const metadata = await capital.token("central-prosecutor");
+  const number = { number: bank, originatesFrom: ["bank-trunk"], holder: "Bank" };
+  await call(capital.client.addProtectedNumber.bind(capital.client), number, { metadata });
+  await until(async () => {
+    const { table } = await capital.national();
+    const isWhole = [51, 52, 53].every((index) => table.entriesOf(numberOf(index)).measure !== undefined);
+    return isWhole && (await decided(override.id, "accepted")) && (await decided(revoked.id, "revoked"));
+  });
+  const before = await capital.national();
+
+  await capital.coordination.stop("SIGKILL");
+  await capital.restoreDatabase();
+  capital.coordination.start();
+  await capital.ready();
+  await until(() => capital.log().includes('"event":"recovered"'));
+  const { state, published, digest } = await positions();
+  expect(state?.sequence).toBeGreaterThanOrEqual(before.batches.length);
+  // Lanes are read again; whatever that repeats changes nothing of what is enforced.
+  const fresh = directiveOf("astana", 60);
+  await capital.send("astana", "urgent", directives(fresh));
+  await until(() => decided(fresh.id, "accepted"));
+  await until(async () => {
+    const opinions = await capital.query<{ directive: string }>("select directive from opinion");
+    return opinions.length === 2 + members.length + 3;
+  });
+  const { table } = await capital.national();
+  for (const { target } of [kept, revoked, late, ...members]) {
+    const [then, now] = [before.table.entriesOf(target).measure, table.entriesOf(target).measure];
+    expect(now?.action).toBe(then?.action);
+    expect(now?.directive).toBe(then?.directive);
+  }
+  expect(table.protectedNumber(bank)?.holder).toBe("Bank");
+  expect(digest).toHaveLength(32);
+  expect(published).toBeGreaterThanOrEqual(before.batches.length);
+  const audit = await capital.query<{ what: string }>("select what from audit where what = 'recovered'");
+  expect(audit).toHaveLength(1);
+}, 120_000);
+
+test("where the hub goes on with another history, nothing is written and a person is called", async () => {
+  await capital.send("astana", "urgent", directives(directiveOf("astana", 1)));
+  await until(async () => (await capital.national()).batches.length === 1);
+  await capital.coordination.stop("SIGTERM");
+  const alien = NationalBatch.fromPartial({ sequence: 2, atMs: 1, digestAfter: Buffer.alloc(32, 7) });
+  await appendAt(capital.nats, hubSubject.national(firstEpoch), 2, NationalBatch.encode(alien).finish());
+  await capital.send("astana", "urgent", directives(directiveOf("astana", 2)));
+  capital.coordination.start();
+  await until(() => capital.log().includes('"code":"waits-for-person"'));
+  const metadata = await capital.token("central-prosecutor");
+  const status = await call(capital.client.getStatus.bind(capital.client), {}, { metadata });
+  expect(status.leader).toBe(false);
+  expect(status.alarms).toMatchObject([{ code: "waits-for-person", subject: "NATIONAL_1" }]);
+  expect(status.alarms[0]?.detail).toContain("npx qalqan restore");
+  const rows = await capital.query("select * from opinion");
+  expect(rows).toHaveLength(1);
+}, 60_000);
