@@ -168,16 +168,20 @@ export class NationalTable {
 
   #putEntry(given: Entry): void {
     const entry = compact(given);
-    this.#remove(entryRowKey(entry.slot, entry.target));
     if (isSlot(entry.slot)) {
+      // A million of these come at once: one look-up each, and no key is put together.
       let bucket = this.#entries.get(entry.target);
       if (bucket === undefined) {
         bucket = { measure: undefined, allow: undefined, observe: undefined };
         this.#entries.set(entry.target, bucket);
       }
+      const before = bucket[entry.slot];
+      if (before !== undefined) this.#removed(entryText(before));
       bucket[entry.slot] = entry;
     } else {
-      this.#unknownEntries.set(entryRowKey(entry.slot, entry.target), entry);
+      const key = entryRowKey(entry.slot, entry.target);
+      this.#remove(key);
+      this.#unknownEntries.set(key, entry);
     }
     this.#added(entryText(entry));
   }

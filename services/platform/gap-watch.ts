@@ -4,7 +4,7 @@ import { pause } from "./lifecycle.ts";
 import type { NatsConnection } from "./nats.ts";
 
 /** How often the beginning of a stream is looked at (ms). */
-const lookEveryMs = 2_000;
+const lookEveryMs = 1_000;
 
 /**
  * Looks now and then whether a stream still reaches back to what its reader

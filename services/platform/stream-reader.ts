@@ -27,11 +27,13 @@ export class ReaderLost extends Error {
 }
 
 /** One request to the server: so much is sent unasked for at most, and waits here in memory. */
-const pulledMessagesMax = 500;
+const pulledMessagesMax = 1_000;
 /** More than the largest message of a server (1 MiB), or that message would never come. */
 const pulledBytesMax = 2 * 1024 * 1024;
 /** With so few messages left here, more are asked for. */
 const lowMessages = 100;
+/** While the server says that more is on its way, a list waits for it so long (ms): a batch costs as much as some messages. */
+const gatherMs = 50;
 const pullExpiresMs = 10_000;
 const heartbeatMs = 2_000;
 /** A server that is alive says so every two seconds. */
@@ -82,6 +84,8 @@ export class StreamReader {
   #pulls = 0;
   /** Messages that the running request may still bring; 0: none runs. */
   #awaited = 0;
+  /** Messages that the stream had after the one that arrived last, when that was sent. */
+  #pending = 0;
   /** Messages that have arrived, as the server counts them. */
   #arrived = 0;
   #lost: ReaderLost | undefined;
@@ -142,6 +146,7 @@ export class StreamReader {
     while (!signal.aborted) {
       if (this.#lost === undefined && this.#awaited === 0 && this.#messages.length <= lowMessages)
         this.#pull();
+      if (most.messagesMax > 1 && this.#messages.length > 0) await this.#gather(signal);
       const messages = this.#taken(most);
       if (messages.length > 0) return messages;
       if (this.#lost !== undefined) throw this.#lost;
@@ -149,6 +154,16 @@ export class StreamReader {
         this.#lose("the server is silent");
     }
     return [];
+  }
+
+  /** Waits for the rest of what was asked for, as long as there is more in the stream; one that comes alone waits for nothing. */
+  async #gather(signal: AbortSignal): Promise<void> {
+    const endMs = performance.now() + gatherMs;
+    while (this.#pending > 0 && this.#awaited > 0 && this.#lost === undefined && !signal.aborted) {
+      const leftMs = endMs - performance.now();
+      if (leftMs <= 0) return;
+      await this.#wake.wait(leftMs, signal);
+    }
   }
 
   #taken({ messagesMax, bytesMax }: ReadLimits): StoredMessage[] {
@@ -196,7 +211,8 @@ export class StreamReader {
 
   #takeMessage({ subject, data, reply = "" }: Msg): void {
     if (this.#lost !== undefined) return;
-    const { sequence, consumerSequence, storedAtMs } = placeOf(reply);
+    const { sequence, consumerSequence, storedAtMs, pending } = placeOf(reply);
+    this.#pending = pending;
     this.#arrived += 1;
     this.#awaited = Math.max(0, this.#awaited - 1);
     if (consumerSequence === this.#arrived) this.#messages.push({ sequence, subject, data, storedAtMs });
@@ -228,10 +244,11 @@ const plainReplyTokens = 9;
  * Where a message stands, as its reply subject says (ADR-15):
  * `$JS.ACK[.domain.account].stream.consumer.delivered.sequence.consumer sequence.nanoseconds.pending`.
  */
-function placeOf(reply: string): { sequence: number; consumerSequence: number; storedAtMs: number } {
+function placeOf(reply: string) {
   const tokens = reply.split(".");
   const from = (tokens.length > plainReplyTokens ? 4 : 2) + 3;
-  const numbers = tokens.slice(from, from + 3).map(Number);
-  const [sequence = Number.NaN, consumerSequence = Number.NaN, nanoseconds = Number.NaN] = numbers;
-  return { sequence, consumerSequence, storedAtMs: nanoseconds / 1e6 };
+  const numbers = tokens.slice(from, from + 4).map(Number);
+  const [sequence = Number.NaN, consumerSequence = Number.NaN, nanoseconds = Number.NaN, pending = 0] =
+    numbers;
+  return { sequence, consumerSequence, storedAtMs: nanoseconds / 1e6, pending };
 }

@@ -1,4 +1,5 @@
-import { batchGet, streamRange } from "#platform/batch-get.ts";
+import { batchLimits } from "#platform/append.ts";
+import { batchGet, streamRange, type CopiedMessage } from "#platform/batch-get.ts";
 import { pause, Wake } from "#platform/lifecycle.ts";
 import { newestSnapshot, type StoredSnapshot } from "#platform/snapshots.ts";
 import { ensureStream, regionSnapshotStream } from "#platform/streams.ts";
@@ -11,6 +12,10 @@ import { compareAt, Forked } from "../fork.ts";
 import type { LaneStates } from "../lane-states.ts";
 
 const name = "down snapshot";
+/** Of one request to the hub, and of one append in the region. */
+const groupBytes = 3 * 1024 * 1024;
+/** Requests on their way while earlier answers are stored. */
+const groupsAhead = 2;
 
 /**
  * Keeps the last complete snapshot of the hub in the region's own SNAPSHOT,
@@ -87,7 +92,8 @@ export class SnapshotCopy {
       default:
         return plan satisfies never;
     }
-    if (found === undefined || !(await this.#copy(plan.from, found.message, signal))) return;
+    const takesBatches = plan.kind === "anew" || here.takesBatches;
+    if (found === undefined || !(await this.#copy(plan.from, found, takesBatches, signal))) return;
     this.#newest = found;
     this.arrived.notify();
     await manager.streams.purge(this.#stream, { seq: found.manifest.firstMessage });
@@ -105,27 +111,63 @@ export class SnapshotCopy {
   }
 
   /** @returns whether everything up to the last message is there. */
-  async #copy(from: number, to: number, signal: AbortSignal): Promise<boolean> {
+  async #copy(from: number, found: StoredSnapshot, takesBatches: boolean, signal: AbortSignal) {
     const failed = new AbortController();
     const window = new AppendWindow(flight, from - 1, () => failed.abort());
+    const ends = AbortSignal.any([signal, failed.signal]);
     try {
-      for (let next = from; next <= to && !signal.aborted && !window.failed;) {
-        const messages = await batchGet(this.#ends.line, hubAsk.getSnapshot(this.#epoch), next);
-        if (messages[0]?.sequence !== next) throw new Error(`the hub has no message ${next} any more`);
-        for (const { sequence, data } of messages) {
-          if (sequence !== next || sequence > to) break;
-          // A manifest on the way there is of an older snapshot, and of no use any more.
-          const kind = sequence === to ? "snapshotManifest" : "snapshotChunk";
-          const subject = regionSubject[kind](this.#epoch);
-          if (!(await window.sendAll(this.#ends.region, sequence, [{ subject, data }], false))) break;
-          next += 1;
-        }
+      for await (const messages of this.#groups(from, found, ends)) {
+        const [{ sequence } = { sequence: 0 }] = messages;
+        const renamed = messages.map((message) => ({
+          subject: this.#subjectOf(message.sequence, found.message),
+          data: message.data,
+        }));
+        if (!(await window.sendAll(this.#ends.region, sequence, renamed, takesBatches))) break;
       }
     } finally {
       await window.drain();
     }
     if (window.failed) throw window.failure;
     return !signal.aborted;
+  }
+
+  /** A manifest on the way there is of an older snapshot, and of no use any more. */
+  #subjectOf(sequence: number, last: number): string {
+    return regionSubject[sequence === last ? "snapshotManifest" : "snapshotChunk"](this.#epoch);
+  }
+
+  /** The hub's messages in order, as many at once as one batch takes; the next ones are asked for meanwhile. */
+  async *#groups(from: number, { manifest, message: to }: StoredSnapshot, signal: AbortSignal) {
+    const average = Math.max(1, manifest.bytes / Math.max(1, manifest.chunkHashes.length));
+    const size = Math.min(batchLimits.messagesMax, Math.max(1, Math.floor(groupBytes / average)));
+    const asked: Promise<CopiedMessage[]>[] = [];
+    let next = from;
+    const ask = () => {
+      const reading = this.#range(next, Math.min(to, next + size - 1));
+      // It is awaited in its turn, perhaps after it has failed.
+      reading.catch(() => undefined);
+      asked.push(reading);
+      next += size;
+    };
+    while (next <= to && asked.length < groupsAhead) ask();
+    for (let group = asked.shift(); group !== undefined && !signal.aborted; group = asked.shift()) {
+      const messages = await group;
+      if (next <= to) ask();
+      yield messages;
+    }
+  }
+
+  async #range(from: number, to: number): Promise<CopiedMessage[]> {
+    const messages: CopiedMessage[] = [];
+    for (let next = from; next <= to;) {
+      const got = await batchGet(this.#ends.line, hubAsk.getSnapshot(this.#epoch), next, to - next + 1);
+      for (const [index, { sequence }] of got.entries())
+        if (sequence !== next + index) throw new Error(`the hub has no message ${next + index} any more`);
+      if (got.length === 0) throw new Error(`the hub has no message ${next} any more`);
+      messages.push(...got);
+      next += got.length;
+    }
+    return messages;
   }
 
   async #beginAt(first: number): Promise<void> {

@@ -12,7 +12,7 @@ import type { Enforcement } from "../enforcement.ts";
 import { SnapshotSource } from "../snapshot-table.ts";
 
 /** A region whose copy has moved to a snapshot gets that snapshot within so long. */
-const gapWaitMs = 1_000;
+const gapWaitMs = 300;
 /** How often it is looked whether a table that differs can be mended (ms). */
 const mendEveryMs = 5_000;
 

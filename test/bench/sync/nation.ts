@@ -149,6 +149,12 @@ async function issueAndRevoke(access: Access, over: Promise<unknown>, place: num
   let isOver = false;
   void over.finally(() => (isOver = true)).catch(() => undefined);
   const client = async (region: RegionAccess, regionPlace: number) => {
+    // The first call opens the connection, which people have before they need it.
+    await call(
+      region.centre.listTrunks.bind(region.centre),
+      {},
+      { metadata: await region.operator(1) },
+    ).catch(() => undefined);
     for (let index = 0; !isOver; index += 1) {
       const metadata = await region.operator(1 + 100 * place + Math.floor(index / perOperator));
       const number = `+4479${regionPlace}${place}${String(index).padStart(6, "0")}`;
