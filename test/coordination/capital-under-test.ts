@@ -1,29 +1,16 @@
-import { spawn } from "node:child_process";
-import {
-  chmodSync,
-  closeSync,
-  cpSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nkeys } from "nats";
 import pg from "pg";
 import { NationalTable } from "#domain/national-table.ts";
 import type { Role } from "#domain/vocabulary.ts";
-import { capitalStack } from "#infra/blueprint/capital-stack.ts";
 import { hubAccounts, hubConfiguration } from "#infra/blueprint/nats-configuration.ts";
 import type { KeyChange } from "#infra/blueprint/region-lists.ts";
-import type { NatsServer, PostgresServer } from "#infra/blueprint/stack.ts";
 import { Authority } from "#infra/local/authority.ts";
 import { DataFolder } from "#infra/local/data-folder.ts";
 import { mintToken, prepareIdentity, type IdentityFiles } from "#infra/local/identity.ts";
 import { Ports } from "#infra/local/ports.ts";
-import { askDatabase, initialise, postgresCommand } from "#infra/local/postgres.ts";
 import { findTool } from "#infra/toolchain/tools.ts";
 import { appendAt } from "#platform/append.ts";
 import { bearer, channelCredentials, channelOptions } from "#platform/grpc-client.ts";
@@ -31,12 +18,12 @@ import { connectNats, type NatsConnection } from "#platform/nats.ts";
 import { firstEpoch, hubStream, hubSubject, type Lane } from "#proto/names.ts";
 import { CoordinationClient } from "#proto/qalqan/coordination/v1/coordination.ts";
 import { Event, NationalBatch, RegionBatch, type Enforcement } from "#proto/qalqan/events/v1/events.ts";
+import { password, programs, runLogged, startPostgres } from "./capital-processes.ts";
 import { lastOf, readAll, readiness, Restartable, testLog, until } from "#test/replication/servers.ts";
 import { TestKeys } from "./signing-keys.ts";
 
 export { until } from "#test/replication/servers.ts";
 
-const password = "test-password";
 const checkout = join(import.meta.dirname, "..", "..");
 
 /** Hub, PostgreSQL and coordination as they really run; the regions are played by the test. */
@@ -385,45 +372,4 @@ async function prepare(more: Record<string, string>): Promise<CapitalParts> {
     ...more,
   };
   return { folder, ports, identity, environment, hub, postgres, nats, client, keys };
-}
-
-async function startPostgres(folder: DataFolder, ports: Ports): Promise<Restartable> {
-  const { postgres } = programs();
-  writeFileSync(join(folder.root, "password"), password);
-  const storage = join(folder.root, "database");
-  await initialise(storage, postgres, join(folder.root, "password"));
-  const port = ports.port("postgres");
-  const [file = "", ...parameters] = postgresCommand(storage, postgres, port);
-  const running = new Restartable(() => runLogged(folder, "postgres", file, parameters));
-  running.start();
-  await until(async () => {
-    await askDatabase(postgres, port, password);
-    return true;
-  });
-  return running;
-}
-
-function programs(): { nats: NatsServer; postgres: PostgresServer } {
-  const all = capitalStack().workloads.map(({ program }) => program);
-  const nats = all.find((program) => program.kind === "nats");
-  const postgres = all.find((program) => program.kind === "postgres");
-  if (nats === undefined || postgres === undefined) throw new Error("the capital's blueprint lacks a server");
-  return { nats: nats.server, postgres: postgres.server };
-}
-
-function runLogged(
-  folder: DataFolder,
-  name: string,
-  file: string,
-  parameters: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-) {
-  // The file is handed over: it takes what the process and its children say until the last of them ends.
-  const output = openSync(join(folder.logs, `${name}.log`), "a");
-  const child = spawn(file, parameters, {
-    env: { PATH: process.env["PATH"] ?? "", ...environment },
-    stdio: ["ignore", output, output],
-  });
-  closeSync(output);
-  return child;
 }

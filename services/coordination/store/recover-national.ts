@@ -72,9 +72,7 @@ async function takeBack(
   sequence: number,
   data: Uint8Array,
 ): Promise<void> {
-  const batch = NationalBatch.decode(data);
-  if (batch.sequence !== sequence)
-    throw new HistoriesDiffer(`message ${sequence} of NATIONAL is another one`);
+  const batch = decoded(sequence, data);
   const pieces = await loadIntelligence(
     database,
     batch.intelligenceWithdrawn.map(({ id }) => id),
@@ -98,6 +96,16 @@ async function takeBack(
   for (const number of changes.unprotectedNumbers) state.protectedNumbers.delete(number);
   state.stop = changes.stop ?? state.stop;
   state.moved(sequence, batch.digestAfter);
+}
+
+function decoded(sequence: number, data: Uint8Array): NationalBatch {
+  try {
+    const batch = NationalBatch.decode(data);
+    if (batch.sequence === sequence) return batch;
+  } catch {
+    // Bytes that no coordination has written.
+  }
+  throw new HistoriesDiffer(`message ${sequence} of NATIONAL cannot be read as one of ours`);
 }
 
 /**
