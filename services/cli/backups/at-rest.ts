@@ -4,11 +4,14 @@ import type { LocalSite } from "./site.ts";
  * Does something with a site's storage while nothing of the site that needs it
  * runs; afterwards what ran goes on, also where it failed. Of a nation that
  * does not run nobody can start anything meanwhile.
+ *
+ * @param between done when the servers run again, and nothing that speaks to them: what it throws leaves it so
  */
 export async function atRest<Result>(
   site: LocalSite,
   names: readonly string[],
   work: () => Promise<Result>,
+  between: () => Promise<void> = async () => undefined,
 ): Promise<Result> {
   if (!site.isRunning) {
     const lock = site.folder.lock();
@@ -31,6 +34,9 @@ export async function atRest<Result>(
     await goOn().catch(() => undefined);
     throw error;
   }
-  await goOn();
+  const [servers = [], ...services] = steps;
+  await site.start(servers);
+  await between();
+  for (const step of services) await site.start(step);
   return result;
 }

@@ -26,20 +26,16 @@ export interface Rebuilt {
  * from the other end of the line. What is still there is set aside.
  *
  * @param backups undefined: there are none, and none are wanted
- * @param between what else is to be put in place, while the site is at rest
+ * @param between done when the servers run again, before any service does
  */
 export async function rebuild(
   site: LocalSite,
   backups: SiteBackups | undefined,
   onSegment: (segment: string) => void,
-  between: () => Promise<void> = async () => undefined,
+  between?: () => Promise<void>,
 ): Promise<Rebuilt> {
   const names = site.stack.workloads.map(({ name }) => name);
-  return atRest(site, names, async () => {
-    const rebuilt = await makeAnew(site, backups, onSegment);
-    await between();
-    return rebuilt;
-  });
+  return atRest(site, names, () => makeAnew(site, backups, onSegment), between);
 }
 
 async function makeAnew(

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { capitalSite } from "#infra/blueprint/stack.ts";
 import { noteSegment, rebuiltDocument, shownRebuilt } from "../../backups/answers.ts";
+import { fillHub, type Filled } from "../../backups/fill-hub.ts";
 import { rebuild, untilInSync } from "../../backups/rebuild.ts";
 import { LocalSite } from "../../backups/site.ts";
 import { WrongUse } from "../../failure.ts";
@@ -46,11 +47,20 @@ async function run(_given: unknown, command: Command): Promise<void> {
     });
   }
   const beganMs = performance.now();
-  const rebuilt = await rebuild(site, backups, (segment) => noteSegment(options, segment));
+  const filled: Filled[] = [];
+  const rebuilt = await rebuild(
+    site,
+    backups,
+    (segment) => noteSegment(options, segment),
+    async () => void filled.push(...(await fillHub(site))),
+  );
   const runsMs = Math.round(performance.now() - beganMs);
   if (site.isRunning) await untilInSync(options, site.run?.regions ?? []);
   const inSyncMs = site.isRunning ? Math.round(performance.now() - beganMs) : null;
-  answer(options, { site: capitalSite, ...rebuiltDocument(rebuilt), runsMs, inSyncMs }, () =>
-    shownRebuilt(capitalSite, rebuilt, runsMs, inSyncMs),
-  );
+  answer(options, { site: capitalSite, ...rebuiltDocument(rebuilt), filled, runsMs, inSyncMs }, () => [
+    ...filled.map(
+      ({ stream, region, first, last }) => `${stream}: messages ${first} to ${last} from ${region}`,
+    ),
+    ...shownRebuilt(capitalSite, rebuilt, runsMs, inSyncMs),
+  ]);
 }
