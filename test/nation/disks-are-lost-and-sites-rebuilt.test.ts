@@ -37,14 +37,13 @@ afterAll(async () => {
   rmSync(backups, { recursive: true, force: true });
 });
 
-const issue = (region: string, number: string) =>
-  nation.json<DirectiveDocument>(
-    ...["directive", "issue", "--region", region, "--number", number, "--action", "block"],
-    ...["--basis", "communications-law-41-1", "--reason", "fraud", "--expires", "6d", "--wait"],
-  );
-
 /** Something of everything that is kept. */
 async function fill(): Promise<void> {
+  const issue = (region: string, number: string) =>
+    nation.json<DirectiveDocument>(
+      ...["directive", "issue", "--region", region, "--number", number, "--action", "block"],
+      ...["--basis", "communications-law-41-1", "--reason", "fraud", "--expires", "6d", "--wait"],
+    );
   await issue("astana", "+447911300001");
   const revoked = await issue("almaty", "+447911300002");
   await nation.json("directive", "revoke", revoked.id, "--reason", "mistake", "--wait");
@@ -220,21 +219,3 @@ test.each([["the capital", ["rebuild", "capital"], capitalSite]])(
     expectAudits(await auditsOf(), audits);
   },
 );
-
-test("what the capital had not archived yet comes back from the regions", async () => {
-  await archiveNow(capitalSite);
-  const decided = await issue("almaty", "+447911300010");
-  await nation.json("protect", "add", "+77272590002", "--from", "dom-1", "--holder", "Another Clinic");
-  await nation.json("resume", "--region", "astana");
-  await nation.json("traffic", "--seconds", "3", "--calls-per-second", "60", "--seed", "6");
-  const before = await picture();
-  await destroy(capitalSite);
-  const { filled } = await nation.json<{ filled: { stream: string }[] }>("rebuild", "capital", "--yes");
-  expect(filled.map(({ stream }) => stream)).toContain("NATIONAL_1");
-  expect(await picture()).toEqual(before);
-  await auditsOf();
-  // It goes on from there.
-  await issue("astana", "+447911300011");
-  const { state } = await nation.json<DirectiveDocument>("directive", "show", decided.id);
-  expect(state).toBe("national");
-});

@@ -59,20 +59,27 @@ export interface Judged {
 }
 
 /**
- * Waits until the capital finds all of these regions in sync: table and digest
- * are those of the capital, and their replicas are heard.
+ * Waits until the capital has heard all of these regions since it was called,
+ * and finds them in sync: table and digest are those of the capital.
  *
  * @throws CommandFailed naming those that are not
  */
 export async function untilInSync(options: GlobalOptions, regions: readonly string[]): Promise<void> {
   using session = await openSampleSession(options);
-  const endMs = Date.now() + syncWaitMs;
+  const sinceMs = Date.now();
+  const endMs = sinceMs + syncWaitMs;
   let waited: readonly Judged[] = [];
   while (Date.now() < endMs) {
     try {
       const coordination = await session.coordination(first("central-prosecutor", ""), "quiet");
       const status = await coordination.call("getStatus", {}, askWaitMs);
-      waited = status.regions.filter(({ region, state }) => regions.includes(region) && state !== "in-sync");
+      waited = status.regions
+        .filter(({ region }) => regions.includes(region))
+        // A region that was in sync before its disks were lost is judged so for a while after.
+        .map((each) =>
+          status.atMs - each.stalenessMs < sinceMs ? { ...each, state: "not heard yet" } : each,
+        )
+        .filter(({ state, stalenessMs }) => state !== "in-sync" || stalenessMs < 0);
       if (waited.length === 0 && status.regions.length > 0) return;
     } catch {
       // Not there yet; in the end it is said.
