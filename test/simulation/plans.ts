@@ -1,5 +1,15 @@
+import { hubDiskFaults, leaderFaults, processFaults, regionDiskFaults } from "./nation/faults.ts";
 import type { Plan } from "./nation/simulate.ts";
-import { processFaults } from "./nation/faults.ts";
 
-/** Processes die, stop and are replaced, lines are cut and bad, clocks lie; disks keep what they said they have. */
-export const processPlan: Plan = { weights: processFaults, faultyMs: 25_000, gapMsMax: 2_500 };
+const common = { faultyMs: 25_000, gapMsMax: 2_500 };
+
+/** What happens to a nation, by what is said of it. */
+export const plans = {
+  /** Processes die, stop and are replaced, lines are cut and bad, clocks lie; disks keep what they said they have. */
+  processes: { ...common, weights: processFaults },
+  leaders: { ...common, weights: leaderFaults },
+  /** Beside what happens to processes, disks of regions come back older: a store, a database, or both. */
+  "disks of regions": { ...common, weights: regionDiskFaults },
+  /** Beside that, the hub's disk comes back older, and databases of regions. */
+  "disk of the hub": { ...common, weights: hubDiskFaults },
+} satisfies Record<string, Plan>;

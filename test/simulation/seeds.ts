@@ -25,6 +25,8 @@ export class Totals {
   kills = 0;
   acknowledged = 0;
   excused = 0;
+  epochs = 0;
+  reconciled = 0;
   readonly faults = new Map<string, number>();
 
   add(outcome: Outcome): void {
@@ -33,13 +35,15 @@ export class Totals {
     this.kills += outcome.kills;
     this.acknowledged += outcome.acknowledged;
     this.excused += outcome.excused;
+    this.epochs += outcome.epochs;
+    this.reconciled += outcome.reconciled;
     for (const [kind, times] of outcome.faults) this.faults.set(kind, (this.faults.get(kind) ?? 0) + times);
   }
 
   describe(): string {
     const faults = [...this.faults].map(([kind, times]) => `${kind} ${times}`).join(", ");
-    const { runs, steps, kills, acknowledged, excused } = this;
-    return `${runs} seeds, ${steps} steps, ${kills} processes ended, ${acknowledged} acknowledged (${excused} of them lost with every copy); faults: ${faults}; lost 0, doubled 0, diverged 0`;
+    const { runs, steps, kills, acknowledged, excused, epochs, reconciled } = this;
+    return `${runs} seeds, ${steps} steps, ${kills} processes ended, ${acknowledged} acknowledged (${excused} of them lost with every copy), ${epochs} epochs opened, ${reconciled} times outbox and lane brought together; faults: ${faults}; lost 0, doubled 0, diverged 0`;
   }
 }
 

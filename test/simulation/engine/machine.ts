@@ -1,4 +1,4 @@
-import { Ends, type Scheduler, type Work } from "./scheduler.ts";
+import { Ends, Wake, type Scheduler, type Work } from "./scheduler.ts";
 
 /** A supervisor waits so long before it starts what has ended (ms). */
 const restartMsMin = 50;
@@ -18,9 +18,9 @@ export class Machine {
   /** Counts its starts: what belongs to an earlier one never goes on. */
   incarnation = 0;
   kills = 0;
-  /** Stays down when it ends, until somebody starts it. */
-  isHeldDown = false;
   clockErrorMs = 0;
+  /** Whoever is connected to it hears that it has ended. */
+  readonly ended = new Wake();
   #stoppedUntilMs = 0;
 
   /** @param start makes its parts anew, from what is on disks alone */
@@ -43,15 +43,21 @@ export class Machine {
     this.#start(this);
   }
 
-  /** kill -9; the supervisor starts it again after a while. */
-  kill(why: string): void {
+  /**
+   * kill -9; the supervisor starts it again after a while.
+   *
+   * @param downMs how long it stays away; undefined: as long as a supervisor takes
+   */
+  kill(why: string, downMs?: number): void {
     if (!this.isUp) return;
     this.isUp = false;
     this.incarnation += 1;
     this.kills += 1;
     this.#scheduler.note(this.name, `ends: ${why}`);
-    this.#scheduler.at(this.#scheduler.between(restartMsMin, restartMsMax), () => {
-      if (!this.isHeldDown) this.start();
+    this.ended.notify();
+    const { incarnation } = this;
+    this.#scheduler.at(downMs ?? this.#scheduler.between(restartMsMin, restartMsMax), () => {
+      if (this.incarnation === incarnation) this.start();
     });
   }
 

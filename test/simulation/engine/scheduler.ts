@@ -122,8 +122,8 @@ export class Wake {
   }
 }
 
-/** Waits until woken, and at most so long. */
-export function wait(scheduler: Scheduler, wake: Wake, atMostMs: number): Pause {
+/** Waits until woken by any of them, and at most so long. */
+export function wait(scheduler: Scheduler, wakes: Wake | readonly Wake[], atMostMs: number): Pause {
   return (resume) => {
     let isOver = false;
     const end = () => {
@@ -132,7 +132,7 @@ export function wait(scheduler: Scheduler, wake: Wake, atMostMs: number): Pause 
       resume(undefined);
     };
     // Whoever wakes goes on first: nothing happens inside of another's effect.
-    wake.add(() => scheduler.at(0, end));
+    for (const wake of wakes instanceof Wake ? [wakes] : wakes) wake.add(() => scheduler.at(0, end));
     scheduler.at(atMostMs, end);
   };
 }

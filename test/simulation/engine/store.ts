@@ -26,7 +26,8 @@ export interface Expectation {
  */
 export class Stream {
   readonly name: string;
-  readonly bytesMax: number;
+  /** Refuses what does not fit, and drops nothing. */
+  bytesMax: number;
   first = 1;
   #messages: Stored[] = [];
   #bytes = 0;

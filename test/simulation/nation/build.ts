@@ -82,6 +82,7 @@ export function buildWorld(
       centreToStore: link(ownStore.machine, near()),
       centreToPostgres: link(ownPostgres.machine, near()),
       people: link(centre, near()),
+      agreedEpoch: undefined,
       outbox: new Wake(),
       replication,
       replicating: undefined,

@@ -235,7 +235,7 @@ function approved(tables: CentreTables, approval: Approval): Decided {
   };
 }
 
-function newRow(opinion: Opinion): DirectiveRow {
+export function newRow(opinion: Opinion): DirectiveRow {
   const missing = opinion.missing as DirectiveRow["missing"];
   return { opinion, missing, refused: false, isEffective: missing.length === 0, decision: undefined };
 }
@@ -263,7 +263,7 @@ function knownBatch(tables: CentreTables, id: string) {
   return { batch: id, author: batch.author, needs: batch.needs, approvals, revoked: batch.revokedAtMs > 0 };
 }
 
-function changeBatch(tables: CentreTables, id: string, change: Partial<BatchRow>): void {
+export function changeBatch(tables: CentreTables, id: string, change: Partial<BatchRow>): void {
   const batch = tables.batches.get(id);
   if (batch !== undefined) tables.batches.set(id, { ...batch, ...change });
 }
@@ -299,5 +299,5 @@ export function send(
 ): void {
   tables.counters[lane] += 1;
   const bytes = Event.encode({ outbox: 0, atMs: nowMs, body }).finish();
-  tables.outbox[lane].push({ number: tables.counters[lane], type: body.$case, bytes });
+  tables.outbox[lane].push({ number: tables.counters[lane], type: body.$case, bytes, place: undefined });
 }

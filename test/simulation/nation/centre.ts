@@ -1,5 +1,5 @@
 import { regionOfId } from "#domain/vocabulary.ts";
-import { lanes, regionStream, type Lane } from "#proto/names.ts";
+import { regionStream, type Lane } from "#proto/names.ts";
 import type { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { withOutboxNumber } from "../../../services/centre/store/outbox.ts";
 import { asked } from "../engine/link.ts";
@@ -9,31 +9,96 @@ import { carryOut, type Reply, type Request } from "./centre-commands.ts";
 import { decodeNational, decodeRegionBatch } from "./decoded.ts";
 import { laneStream, numberBefore, openedEpoch } from "./epochs.ts";
 import { Producer } from "./producer.ts";
-import type { CentreTables } from "./tables.ts";
+import { reconcile } from "./reconciling.ts";
+import type { CentreTables, OutboxRow } from "./tables.ts";
 import type { Region, World } from "./world.ts";
 
 const askWaitMs = 1_000;
 const retryMs = 300;
 const pollMs = 1_000;
 const rowsMax = 20;
-const epochLookMs = 2_000;
+const sessionLookMs = 1_000;
+const agreementEveryMs = 60_000;
+const appendWaitMs = 8_000;
 const personWaitMs = 3_000;
 
-/** services/centre: two pumps, two watermarked readers; people's requests are answered by `request`. */
+/** services/centre: people's requests are answered by `request`; what goes through the streams runs in sessions. */
 export function startCentre(world: World, region: Region): void {
-  for (const lane of lanes) region.centre.run(pump(world, region, lane));
-  region.centre.run(
-    followCopy(world, region, regionStream.national(1), (tables, message) =>
-      applyNational(tables, region.name, decodeNational(message.data)),
-    ),
-  );
-  region.centre.run(
-    followCopy(world, region, regionStream.forRegion(1), (tables, message) => {
-      for (const each of decodeRegionBatch(message.data).enforcements) {
-        tables.enforcements.set(`${each.nationalSequence} ${each.region}`, each);
-      }
-    }),
-  );
+  region.agreedEpoch = undefined;
+  region.centre.run(sessions(world, region));
+}
+
+/** One stretch of time in which epoch, server and database stay the same (services/centre/session.ts). */
+interface Session {
+  readonly epoch: number;
+  isOver: boolean;
+}
+
+/** Outbox and lanes are brought together before anything else happens. */
+function* sessions(world: World, region: Region): Work {
+  const { scheduler } = world;
+  const { centre, centreToStore: toStore, store, postgres } = region;
+  for (;;) {
+    const connections = `${store.machine.incarnation} ${postgres.machine.incarnation}`;
+    const epoch = yield* asked(toStore, () => openedEpoch(store.streams), askWaitMs);
+    if (epoch === undefined) {
+      yield sleep(scheduler, retryMs);
+      continue;
+    }
+    const untilMs = scheduler.nowMs + agreementEveryMs;
+    const urgent = yield* openLane(world, region, "urgent", epoch);
+    const events = yield* openLane(world, region, "events", epoch);
+    if (urgent === undefined || events === undefined) continue;
+    const numbers = { urgent: urgent.lastOutbox, events: events.lastOutbox };
+    if (!(yield* reconcile(world, region, epoch, numbers))) {
+      yield sleep(scheduler, retryMs);
+      continue;
+    }
+    region.agreedEpoch = epoch;
+    const session: Session = { epoch, isOver: false };
+    centre.run(pump(world, region, "urgent", urgent, session));
+    centre.run(pump(world, region, "events", events, session));
+    for (const copy of copiesOf(region)) centre.run(followCopy(world, region, copy, session));
+    while (!session.isOver && scheduler.nowMs < untilMs) {
+      yield wait(scheduler, [store.machine.ended, postgres.machine.ended], sessionLookMs);
+      if (connections !== `${store.machine.incarnation} ${postgres.machine.incarnation}`) break;
+      const opened = yield* asked(toStore, () => openedEpoch(store.streams), askWaitMs);
+      if (opened !== epoch || region.agreedEpoch === undefined) break;
+    }
+    session.isOver = true;
+    region.agreedEpoch = undefined;
+  }
+}
+
+function* openLane(world: World, region: Region, lane: Lane, epoch: number): Work<Producer | undefined> {
+  return yield* Producer.open({
+    ...{ scheduler: world.scheduler, link: region.centreToStore, name: "centre" },
+    expects: !world.cores.flaws.appendsBlindly,
+    stream: () => laneStream(region.store.streams, lane, epoch),
+    numberBefore: numberBefore("centre"),
+  });
+}
+
+interface Copy {
+  readonly name: string;
+  readonly apply: (tables: CentreTables, message: Stored) => void;
+}
+
+function copiesOf(region: Region): Copy[] {
+  return [
+    {
+      name: regionStream.national(1),
+      apply: (tables, message) => applyNational(tables, region.name, decodeNational(message.data)),
+    },
+    {
+      name: regionStream.forRegion(1),
+      apply: (tables, message) => {
+        for (const each of decodeRegionBatch(message.data).enforcements) {
+          tables.enforcements.set(`${each.nationalSequence} ${each.region}`, each);
+        }
+      },
+    },
+  ];
 }
 
 /** A person asks a centre, and has an answer or none; the same request may be asked again. */
@@ -76,31 +141,42 @@ function* answer(world: World, region: Region, asking: Request, reply: (reply: R
 }
 
 /** Carries one lane's outbox into its stream, in order, each row once (services/centre/pump.ts). */
-function* pump(world: World, region: Region, lane: Lane): Work {
+function* pump(world: World, region: Region, lane: Lane, producer: Producer, session: Session): Work {
   const { scheduler } = world;
-  const { centreToStore: toStore, centreToPostgres: toPostgres, postgres, store } = region;
-  for (;;) {
-    const epoch = yield* asked(toStore, () => openedEpoch(store.streams), askWaitMs);
-    if (epoch === undefined) {
-      yield sleep(scheduler, retryMs);
-      continue;
-    }
-    const untilMs = scheduler.nowMs + epochLookMs;
-    const producer = yield* Producer.open({
-      ...{ scheduler, link: toStore, name: "centre", expects: !world.cores.flaws.appendsBlindly },
-      stream: () => laneStream(store.streams, lane, epoch),
-      numberBefore: numberBefore("centre"),
-    });
-    while (scheduler.nowMs < untilMs) {
-      const read = () => rowsAfter(postgres.database.state, lane, producer.lastOutbox);
-      const rows = yield* asked(toPostgres, read, askWaitMs);
-      for (const { number, type, bytes } of rows ?? []) {
-        const numbered = withOutboxNumber(bytes, number);
-        if (!(yield* producer.appendBytes(type, number, numbered, untilMs))) break;
+  const { centreToPostgres: toPostgres, postgres } = region;
+  while (!session.isOver) {
+    const read = () => rowsAfter(postgres.database.state, lane, producer.lastOutbox);
+    const rows = yield* asked(toPostgres, read, askWaitMs);
+    const stored: { number: number; place: OutboxRow["place"] }[] = [];
+    for (const { number, type, bytes } of rows ?? []) {
+      if (session.isOver) return;
+      const numbered = withOutboxNumber(bytes, number);
+      const appended = yield* producer.appendBytes(type, number, numbered, scheduler.nowMs + appendWaitMs);
+      if (appended !== "stored") {
+        session.isOver = true;
+        return;
       }
-      if (rows === undefined) yield sleep(scheduler, retryMs);
-      else if (rows.length === 0) yield wait(scheduler, region.outbox, pollMs);
+      stored.push({ number, place: { epoch: session.epoch, sequence: producer.lastSequence } });
     }
+    if (stored.length > 0) {
+      const record = () => postgres.database.commit((tables) => (recordPlaces(tables, lane, stored), true));
+      yield* asked(toPostgres, record, askWaitMs);
+    }
+    if (rows === undefined) yield sleep(scheduler, retryMs);
+    else if (rows.length === 0) yield wait(scheduler, region.outbox, pollMs);
+  }
+}
+
+/** Notes where rows stand, where that is not known. */
+function recordPlaces(
+  tables: CentreTables,
+  lane: Lane,
+  stored: readonly { readonly number: number; readonly place: OutboxRow["place"] }[],
+): void {
+  for (const { number, place } of stored) {
+    const index = tables.outbox[lane].findIndex((row) => row.number === number);
+    const row = tables.outbox[lane][index];
+    if (row !== undefined && row.place === undefined) tables.outbox[lane][index] = { ...row, place };
   }
 }
 
@@ -109,15 +185,10 @@ function rowsAfter({ outbox }: CentreTables, lane: Lane, number: number) {
 }
 
 /** Applies a copy to the database: effect and watermark are one transaction (services/centre/consumers/inbox.ts). */
-function* followCopy(
-  world: World,
-  region: Region,
-  name: string,
-  apply: (tables: CentreTables, message: Stored) => void,
-): Work {
+function* followCopy(world: World, region: Region, { name, apply }: Copy, session: Session): Work {
   const { scheduler } = world;
   const { centreToStore: toStore, centreToPostgres: toPostgres, postgres, store } = region;
-  for (;;) {
+  while (!session.isOver) {
     const last = yield* asked(toPostgres, () => postgres.database.state.inbox.get(name) ?? 0, askWaitMs);
     if (last === undefined) {
       yield sleep(scheduler, retryMs);

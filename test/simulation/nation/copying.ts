@@ -1,4 +1,5 @@
 import { asked, type Link } from "../engine/link.ts";
+import type { Machine } from "../engine/machine.ts";
 import { sleep, Wake, wait, type Scheduler, type Work } from "../engine/scheduler.ts";
 import type { Stored, Stream } from "../engine/store.ts";
 import type { Agreement, CopyPlan, Direction } from "../../../services/replication/domain/copy.ts";
@@ -15,8 +16,13 @@ const comparedMax = 256;
 /** One end of a copied stream. */
 export interface End {
   readonly link: Link;
+  readonly machine: Machine;
   readonly stream: () => Stream | undefined;
 }
+
+/** What was compared is true for these connections alone: a server that was started again may hold less. */
+export const connectionsOf = ({ region, hub }: Copied): string =>
+  `${region.machine.incarnation} ${hub.machine.incarnation}`;
 
 /** A stream that is kept at two ends. */
 export interface Copied {

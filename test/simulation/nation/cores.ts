@@ -3,7 +3,10 @@ import type { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { acceptApprovals, acceptDirectives } from "../../../services/coordination/domain/accept.ts";
 import type { Changes } from "../../../services/coordination/domain/changes.ts";
 import { refold } from "../../../services/coordination/domain/refold.ts";
+import { planReconcile } from "../../../services/centre/domain/reconcile.ts";
+import { liftRevisions } from "../../../services/centre/domain/lift.ts";
 import { planCopy } from "../../../services/replication/domain/copy.ts";
+import { planBlock, planEpoch } from "../../../services/replication/domain/epoch.ts";
 import type { CapitalTables } from "./tables.ts";
 
 /** What a shell can do wrong; only tests set one. */
@@ -22,6 +25,14 @@ export interface Flaws {
   readonly appliesWithGaps: boolean;
   /** A leader answers what changes nothing without looking whether it still leads. */
   readonly answersUnfenced: boolean;
+  /** After its server came back a replica goes on from its sequences, whatever stands there now. */
+  readonly trustsSequences: boolean;
+  /** A copy goes on after a server was started again, without comparing. */
+  readonly comparesOnce: boolean;
+  /** A leader does not look whether a hub that was started again holds less. */
+  readonly publishesOnce: boolean;
+  /** Centre gives its overlay without looking whether the lanes hold more than its database. */
+  readonly answersUnchecked: boolean;
   /** A receipt names the next sequence, not the one applied. */
   readonly claimsTooMuch: boolean;
 }
@@ -32,6 +43,10 @@ export interface Flaws {
  */
 export interface Cores {
   readonly planCopy: typeof planCopy;
+  readonly planEpoch: typeof planEpoch;
+  readonly planBlock: typeof planBlock;
+  readonly planReconcile: typeof planReconcile;
+  readonly liftRevisions: typeof liftRevisions;
   readonly acceptDirectives: typeof acceptDirectives;
   readonly acceptApprovals: typeof acceptApprovals;
   readonly refold: typeof refold;
@@ -53,11 +68,19 @@ export const noFlaws: Flaws = {
   answersBeforeCommit: false,
   appliesWithGaps: false,
   answersUnfenced: false,
+  trustsSequences: false,
+  comparesOnce: false,
+  publishesOnce: false,
+  answersUnchecked: false,
   claimsTooMuch: false,
 };
 
 export const realCores: Cores = {
   planCopy,
+  planEpoch,
+  planBlock,
+  planReconcile,
+  liftRevisions,
   acceptDirectives,
   acceptApprovals,
   refold,

@@ -1,14 +1,32 @@
 import type { Link } from "../engine/link.ts";
 import type { Machine } from "../engine/machine.ts";
 import type { Scheduler } from "../engine/scheduler.ts";
+import { Backups } from "./backups.ts";
+import { streamBytesMax } from "./streams.ts";
 import { machinesOf, type Region, type World } from "./world.ts";
 
 const hourMs = 3_600_000;
+/** Chance that the last kind of fault is also the last that happens. */
+const lastChance = 0.3;
+/** Chance that everything is copied before a fault. */
+const copyChance = 0.5;
 const calm = { lost: 0, answerLost: 0, twice: 0, breaks: 0 };
 
 /** What can happen to a nation. */
 export type FaultKind =
-  "kill" | "kills between effects" | "stop" | "leader replaced while stopped" | "cut" | "bad line" | "clock";
+  | "kill"
+  | "kills between effects"
+  | "stop"
+  | "leader replaced while stopped"
+  | "cut"
+  | "bad line"
+  | "clock"
+  | "full stream"
+  | "lost tail"
+  | "older store"
+  | "older database"
+  | "older store and database"
+  | "older hub";
 
 /** How often each happens, relative to the others. */
 export type Weights = Readonly<Partial<Record<FaultKind, number>>>;
@@ -21,16 +39,34 @@ export const processFaults: Weights = {
   cut: 3,
   "bad line": 3,
   clock: 1,
+  "full stream": 1,
 };
+
+/** Leaders that stop and wake, again and again. */
+export const leaderFaults: Weights = { kill: 1, "leader replaced while stopped": 5 };
+
+/** Beside all that, disks of regions that come back older than they were. */
+export const regionDiskFaults: Weights = {
+  ...processFaults,
+  "lost tail": 2,
+  "older store": 2,
+  "older database": 2,
+  "older store and database": 1,
+};
+
+/** Beside all that, a hub whose disk comes back older than it was. */
+export const hubDiskFaults: Weights = { ...processFaults, "older database": 1, "older hub": 2 };
 
 /** Does things to a nation until a time, chosen by the seed; then `heal` ends them all. */
 export class Faults {
   readonly #world: World;
   readonly #weights: readonly (readonly [FaultKind, number])[];
+  readonly #backups: Backups;
   readonly counts = new Map<string, number>();
 
   constructor(world: World, weights: Weights) {
     this.#world = world;
+    this.#backups = new Backups(world);
     this.#weights = Object.entries(weights) as [FaultKind, number][];
   }
 
@@ -38,10 +74,16 @@ export class Faults {
     const { scheduler } = this.#world;
     const next = () => {
       if (scheduler.nowMs >= untilMs) return;
+      if (scheduler.chance(copyChance)) this.#backups.take();
       this.#happens(this.#pickKind());
       scheduler.at(scheduler.between(0.1 * gapMsMax, gapMsMax), next);
     };
     scheduler.at(scheduler.between(0, gapMsMax), next);
+    // The last thing that happens, so that nothing else mends it by chance.
+    const [lastKind] = this.#weights.at(-1) ?? [];
+    if (lastKind !== undefined && scheduler.chance(lastChance)) {
+      scheduler.at(untilMs, () => this.#happens(lastKind));
+    }
   }
 
   /** Everything is whole again, as far as a fault was not for good. */
@@ -51,6 +93,9 @@ export class Faults {
       machine.clockErrorMs = 0;
       machine.continueNow();
       machine.start();
+    }
+    for (const { streams } of [this.#world.capital.hub, ...this.#world.regions.map(({ store }) => store)]) {
+      for (const stream of streams.all()) stream.bytesMax = streamBytesMax;
     }
     for (const region of this.#world.regions) {
       for (const link of linksOf(region)) {
@@ -126,6 +171,25 @@ export class Faults {
         scheduler.at(scheduler.between(500, 9_000), () => (machine.clockErrorMs = 0));
         return machine.name;
       }
+      case "full stream": {
+        const { capital, regions } = this.#world;
+        const streams = scheduler.pick([capital.hub, ...regions.map(({ store }) => store)]).streams.all();
+        if (streams.length === 0) return "no stream yet";
+        const stream = scheduler.pick(streams);
+        stream.bytesMax = stream.bytes;
+        scheduler.at(scheduler.between(500, 9_000), () => (stream.bytesMax = streamBytesMax));
+        return stream.name;
+      }
+      case "lost tail":
+        return this.#backups.loseTails(this.#pickRegion());
+      case "older store":
+        return this.#backups.restore(this.#pickRegion(), { store: true, database: false });
+      case "older database":
+        return this.#backups.restore(this.#pickRegion(), { store: false, database: true });
+      case "older store and database":
+        return this.#backups.restore(this.#pickRegion(), { store: true, database: true });
+      case "older hub":
+        return this.#backups.restoreHub();
       default:
         return kind satisfies never;
     }

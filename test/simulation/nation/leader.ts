@@ -26,6 +26,7 @@ const askWaitMs = 2_000;
 const retryMs = 200;
 const lockEveryMs = 700;
 const idleMs = 1_000;
+const streamsEveryMs = 1_500;
 const takenMax = 12;
 const readMax = 16;
 const backlogMax = 8;
@@ -94,7 +95,7 @@ class Leader {
     );
     if (opened === undefined) throw new Ends("PostgreSQL went away");
     const { state, watermarks } = opened;
-    if ((yield* asked(toHub, () => (makeHubStreams(this.#world, 1), true), askWaitMs)) === undefined) {
+    if ((yield* asked(toHub, () => (makeHubStreams(this.#world), true), askWaitMs)) === undefined) {
       throw new Ends("the hub does not answer");
     }
     const national = this.#publisher(
@@ -144,8 +145,13 @@ class Leader {
     const { scheduler, capital, cores } = this.#world;
     const { toHub, toPostgres } = this.#own;
     const find = () => capital.hub.streams.find(stream);
+    const hub = capital.hub.machine;
+    const looksAgain = !cores.flaws.publishesOnce;
     return new Publisher(
-      { scheduler, name, toHub, toPostgres, stream: find, read, expects: !cores.flaws.publishesBlindly },
+      {
+        ...{ scheduler, name, hub, toHub, toPostgres, stream: find, read, looksAgain },
+        expects: !cores.flaws.publishesBlindly,
+      },
       committed,
     );
   }
@@ -154,8 +160,13 @@ class Leader {
   *#readLanes(): Work {
     const { scheduler, capital } = this.#world;
     const { streams } = capital.hub;
+    let lookAtMs = 0;
     for (;;) {
       let read = 0;
+      if (scheduler.nowMs >= lookAtMs) {
+        lookAtMs = scheduler.nowMs + streamsEveryMs;
+        yield* asked(this.#own.toHub, () => (makeHubStreams(this.#world), true), askWaitMs);
+      }
       for (const queue of this.#queues) {
         if ((streams.find(queue.stream)?.last ?? 0) <= queue.read || queue.messages.length > readMax)
           continue;
@@ -209,11 +220,9 @@ class Leader {
     yield* teller.tell(changes, regional, (read) => this.#ask(read));
     if (!draft.isEmpty) changes.batch = draft.finish(nowMs);
     changes.regionMessages.push(...regional.finish(nowMs, (region) => state.forSequences.get(region) ?? 0));
+    const confirmed = order === undefined || changes.batch !== undefined || cores.flaws.answersUnfenced;
     if (!hasChanges(changes)) {
-      // What changes nothing is answered from memory, which a leader that was replaced holds for true.
-      const last = order === undefined ? state.sequence : yield* this.#ask(() => database.state.log.length);
-      if (last !== state.sequence && !cores.flaws.answersUnfenced)
-        throw new Ends(`NATIONAL is not at ${state.sequence}`);
+      if (!confirmed) yield* this.#confirmLead(state);
       order?.answer();
       return messages.length > 0;
     }
@@ -233,8 +242,16 @@ class Leader {
     if (outcome !== "written") throw new Ends(outcome ?? "PostgreSQL did not say whether it was written");
     for (const { stream, sequence } of messages) truth.watermark(stream, sequence, capital);
     this.#written(changes, state, national, teller);
+    if (!confirmed) yield* this.#confirmLead(state);
     order?.answer();
     return true;
+  }
+
+  /** What changes nothing is answered from memory, which a leader that was replaced holds for true. */
+  *#confirmLead({ sequence }: CapitalState): Work {
+    const { database } = this.#world.capital.postgres;
+    const last = yield* this.#ask(() => database.state.log.length);
+    if (last !== sequence) throw new Ends(`NATIONAL is not at ${sequence}`);
   }
 
   #written(changes: Changes, state: CapitalState, national: Publisher, teller: Teller): void {

@@ -1,3 +1,4 @@
+import type { plans } from "../plans.ts";
 import { realCores, type Cores, type Flaws } from "./cores.ts";
 
 const flawed = (flaw: keyof Flaws): Cores => ({ ...realCores, flaws: { ...realCores.flaws, [flaw]: true } });
@@ -6,6 +7,8 @@ const flawed = (flaw: keyof Flaws): Cores => ({ ...realCores, flaws: { ...realCo
 export const mutants: readonly {
   readonly what: string;
   readonly cores: Cores;
+  /** Under which faults it is looked for. */
+  readonly under: keyof typeof plans;
   /** Seeds that are enough to find it. */
   readonly within: number;
   /** Any of these is seen. */
@@ -14,36 +17,42 @@ export const mutants: readonly {
   {
     what: "a producer that does not name its last message",
     cores: flawed("appendsBlindly"),
+    under: "processes",
     within: 20,
     breaks: ["SYNC-2"],
   },
   {
     what: "a copy without the sequence that is meant",
     cores: flawed("copiesBlindly"),
+    under: "processes",
     within: 20,
     breaks: ["SYNC-3"],
   },
   {
     what: "a leader that appends without the sequence that is meant",
     cores: flawed("publishesBlindly"),
-    within: 150,
+    under: "leaders",
+    within: 50,
     breaks: ["SYNC-1", "SYNC-3", "SYNC-4"],
   },
   {
     what: "a leader that appends before its step is committed",
     cores: flawed("publishesBeforeCommit"),
-    within: 60,
+    under: "leaders",
+    within: 20,
     breaks: ["SYNC-4", "SYNC-1"],
   },
   {
     what: "a leader that answers what changes nothing without looking whether it still leads",
     cores: flawed("answersUnfenced"),
-    within: 150,
+    under: "leaders",
+    within: 100,
     breaks: ["SYNC-1"],
   },
   {
     what: "a centre that answers before its transaction is committed",
     cores: flawed("answersBeforeCommit"),
+    under: "processes",
     within: 20,
     breaks: ["SYNC-1"],
   },
@@ -54,12 +63,14 @@ export const mutants: readonly {
       applyNational: (table, batch) => table.apply({ ...batch, sequence: table.sequence + 1 }),
       flaws: { ...realCores.flaws, appliesWithGaps: true },
     },
+    under: "processes",
     within: 20,
     breaks: ["SYNC-4"],
   },
   {
     what: "a receipt that names what was not applied",
     cores: flawed("claimsTooMuch"),
+    under: "processes",
     within: 20,
     breaks: ["SYNC-7"],
   },
@@ -73,6 +84,7 @@ export const mutants: readonly {
         return realCores.acceptDirectives({ ...intake, directives: first }, stored, changes);
       },
     },
+    under: "processes",
     within: 20,
     breaks: ["SYNC-1", "SYNC-5", "SYNC-6"],
   },
@@ -86,7 +98,8 @@ export const mutants: readonly {
         return realCores.refold(targets, known, { ...context, approvalsOf }, draft);
       },
     },
-    within: 40,
+    under: "processes",
+    within: 60,
     breaks: ["SYNC-5"],
   },
   {
@@ -99,7 +112,81 @@ export const mutants: readonly {
         return write(tables, { ...changes, lanes: [] });
       },
     },
+    under: "processes",
     within: 40,
     breaks: ["SYNC-1", "SYNC-6"],
+  },
+  {
+    what: "a copy that never compares",
+    cores: {
+      ...realCores,
+      planCopy: (direction, source, target, agree) =>
+        realCores.planCopy(direction, source, target, agree === "differ" ? "same" : agree),
+    },
+    under: "disks of regions",
+    within: 20,
+    breaks: ["SYNC-3"],
+  },
+  {
+    what: "a copy that goes on after a restart without comparing",
+    cores: flawed("comparesOnce"),
+    under: "disks of regions",
+    within: 100,
+    breaks: ["SYNC-3"],
+  },
+  {
+    what: "a new epoch that forgets what only the hub has",
+    cores: {
+      ...realCores,
+      planBlock: (epochs) => realCores.planBlock(epochs).filter(({ end }) => end === "region"),
+    },
+    under: "disks of regions",
+    within: 60,
+    breaks: ["SYNC-1"],
+  },
+  {
+    what: "a new epoch that forgets what only the region has",
+    cores: {
+      ...realCores,
+      planBlock: (epochs) => realCores.planBlock(epochs).filter(({ end }) => end === "hub"),
+    },
+    under: "disks of regions",
+    within: 60,
+    breaks: ["SYNC-1", "SYNC-5"],
+  },
+  {
+    what: "a centre that takes nothing back",
+    cores: { ...realCores, planReconcile: (known) => ({ ...realCores.planReconcile(known), takeBack: [] }) },
+    under: "disks of regions",
+    within: 20,
+    breaks: ["SYNC-1"],
+  },
+  {
+    what: "a centre that sends nothing again",
+    cores: { ...realCores, planReconcile: (known) => ({ ...realCores.planReconcile(known), waiting: [] }) },
+    under: "disks of regions",
+    within: 60,
+    breaks: ["SYNC-1", "SYNC-5"],
+  },
+  {
+    what: "a replica that trusts its sequences after its server came back",
+    cores: flawed("trustsSequences"),
+    under: "disks of regions",
+    within: 200,
+    breaks: ["SYNC-8"],
+  },
+  {
+    what: "a leader that does not look whether the hub came back older",
+    cores: flawed("publishesOnce"),
+    under: "disk of the hub",
+    within: 100,
+    breaks: ["SYNC-3", "SYNC-4"],
+  },
+  {
+    what: "a centre that gives its overlay though the lanes hold more",
+    cores: flawed("answersUnchecked"),
+    under: "disks of regions",
+    within: 200,
+    breaks: ["SYNC-8"],
   },
 ];

@@ -1,7 +1,9 @@
 import type { Overlay } from "#domain/overlay.ts";
+import type { Lane } from "#proto/names.ts";
 import { asked } from "../engine/link.ts";
 import { sleep, type Work } from "../engine/scheduler.ts";
-import { openedEpoch, laneStream } from "./epochs.ts";
+import { laneStream } from "./epochs.ts";
+import { contentOf, newestOwn } from "./reconciling.ts";
 import { overlayEvents, overlayOf } from "./overlay-source.ts";
 import type { Region, Replica, World } from "./world.ts";
 
@@ -9,9 +11,11 @@ const askWaitMs = 1_000;
 const retryMs = 300;
 const answerWaitMs = 4_000;
 
-interface Whole {
+export interface Whole {
   readonly epoch: number;
   readonly overlay: Overlay;
+  /** The last message of each lane that it is true for. */
+  readonly lastOfLanes: Readonly<Record<Lane, Uint8Array | undefined>>;
 }
 
 /** A replica asks centre for the whole overlay; undefined: no answer in time. */
@@ -37,19 +41,45 @@ export function* loadWhole(world: World, region: Region, replica: Replica): Work
 }
 
 /** First the ends of the lanes, then the database: what is beyond the ends comes again by the lanes. */
-function* answer(_: World, region: Region, reply: (whole: Whole) => void): Work {
+function* answer(world: World, region: Region, reply: (whole: Whole) => void): Work {
   const { streams } = region.store;
+  const epoch = region.agreedEpoch;
+  // The lanes may hold more than the database: nothing is answered.
+  if (epoch === undefined) return;
   const readEnds = () => {
-    const epoch = openedEpoch(streams);
     const eventsSequence = laneStream(streams, "events", epoch)?.last ?? 0;
     const urgentSequence = laneStream(streams, "urgent", epoch)?.last ?? 0;
-    return { epoch, eventsSequence, urgentSequence };
+    const lastOf = (lane: Lane, sequence: number) => laneStream(streams, lane, epoch)?.get(sequence)?.data;
+    const lastOfLanes = {
+      events: lastOf("events", eventsSequence),
+      urgent: lastOf("urgent", urgentSequence),
+    };
+    const newest = { events: newestOwn(region, "events", epoch), urgent: newestOwn(region, "urgent", epoch) };
+    return { epoch, eventsSequence, urgentSequence, lastOfLanes, newest };
   };
   const ends = yield* asked(region.centreToStore, readEnds, askWaitMs);
   if (ends === undefined) return;
   const nowMs = region.centre.clockMs;
   const read = () => overlayEvents(region.postgres.database.state, nowMs);
-  const events = yield* asked(region.centreToPostgres, read, askWaitMs);
-  if (events === undefined) return;
-  reply({ epoch: ends.epoch, overlay: overlayOf(region.name, { ...ends, events }) });
+  const readBoth = () => {
+    const { outbox } = region.postgres.database.state;
+    const isKnown = (lane: Lane) => {
+      const content = ends.newest[lane];
+      return content === undefined || outbox[lane].some(({ bytes }) => contentOf(bytes) === content);
+    };
+    return { isWhole: isKnown("events") && isKnown("urgent"), events: read() };
+  };
+  const found = yield* asked(region.centreToPostgres, readBoth, askWaitMs);
+  if (found === undefined) return;
+  if (!found.isWhole && !world.cores.flaws.answersUnchecked) {
+    // A lane was filled up since they were compared: they are compared again before anything is answered.
+    region.agreedEpoch = undefined;
+    return;
+  }
+  const { events } = found;
+  reply({
+    epoch: ends.epoch,
+    overlay: overlayOf(region.name, { ...ends, events }),
+    lastOfLanes: ends.lastOfLanes,
+  });
 }

@@ -4,6 +4,7 @@ import { protectNumber, setStop, unprotectNumber } from "../../../services/coord
 import { sleep, type Work } from "../engine/scheduler.ts";
 import { request } from "./centre.ts";
 import type { Reply, Wish } from "./centre-commands.ts";
+import { excuseWhatIsGone } from "./survival.ts";
 import type { Region, World } from "./world.ts";
 
 const secondMs = 1_000;
@@ -15,6 +16,8 @@ const trunks = ["intl-1", "intl-2"];
 const protectable = ["+77172551111", "+77012345678"];
 const pauseMsMax = 2_500;
 const retryMs = 400;
+/** An answer takes no longer. */
+const answerMsMax = 5_000;
 
 /** What the people of a nation do until a time, and what they were told. */
 export class People {
@@ -67,6 +70,9 @@ export class People {
       if (reply.kind !== "accepted") continue;
       scheduler.note(person.id, `was told that ${key} ${wish.kind} ${wish.id} is accepted`);
       truth.acknowledged.push({ region: region.name, wish, revision: reply.revision });
+      // The answer was on its way while a disk was replaced.
+      if (scheduler.nowMs - (truth.olderDisks.get(region.name) ?? -Infinity) < answerMsMax)
+        excuseWhatIsGone(this.#world, region);
       if (wish.kind === "issue") listOf(this.#directives, region.name).push(wish.id);
       if (wish.kind === "import") listOf(this.#batches, region.name).push(wish.id);
     }

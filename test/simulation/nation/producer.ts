@@ -1,11 +1,12 @@
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { asked, type Link } from "../engine/link.ts";
-import { Ends, sleep, type Scheduler, type Work } from "../engine/scheduler.ts";
+import { sleep, type Scheduler, type Work } from "../engine/scheduler.ts";
 import type { Stored, Stream } from "../engine/store.ts";
 import { decodeEvent } from "./decoded.ts";
 
 const acknowledgeWaitMs = 1_000;
 const retryWaitMs = 100;
+const openWaitMs = 3_000;
 
 /** Where a producer writes. */
 export interface Lane {
@@ -19,10 +20,14 @@ export interface Lane {
   readonly expects: boolean;
 }
 
+/** What became of an append: `late`: it is not known by then; `replaced`: another process writes under this name. */
+export type Appended = "stored" | "late" | "replaced";
+
 /** services/platform/producer.ts: each append names the producer's own last message. */
 export class Producer {
   readonly #lane: Lane;
   lastOutbox = 0;
+  /** Sequence of the last event in the lane. */
   #lastSequence = 0;
   #last: Stored | undefined;
 
@@ -30,13 +35,22 @@ export class Producer {
     this.#lane = lane;
   }
 
-  static *open(lane: Lane): Work<Producer> {
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
+  /** @returns undefined: the lane was not there for a while, perhaps because its epoch is not any more */
+  static *open(lane: Lane): Work<Producer | undefined> {
     const producer = new Producer(lane);
-    while (!(yield* producer.#readLast())) yield sleep(lane.scheduler, retryWaitMs);
+    const untilMs = lane.scheduler.nowMs + openWaitMs;
+    while (!(yield* producer.#readLast())) {
+      if (lane.scheduler.nowMs >= untilMs) return undefined;
+      yield sleep(lane.scheduler, retryWaitMs);
+    }
     return producer;
   }
 
-  *append(body: NonNullable<Event["body"]>, atMs: number, untilMs: number): Work<boolean> {
+  *append(body: NonNullable<Event["body"]>, atMs: number, untilMs: number): Work<Appended> {
     const outbox = this.lastOutbox + 1;
     return yield* this.appendBytes(
       body.$case,
@@ -46,8 +60,8 @@ export class Producer {
     );
   }
 
-  /** @returns false: not stored by then; whoever wants to may open the lane anew and try again */
-  *appendBytes(type: string, outbox: number, bytes: Uint8Array, untilMs: number): Work<boolean> {
+  *appendBytes(type: string, outbox: number, bytes: Uint8Array, untilMs: number): Work<Appended> {
+    if (outbox <= this.lastOutbox) throw new RangeError(`outbox ${outbox} is stored already`);
     const { scheduler, link, stream, name } = this.#lane;
     while (scheduler.nowMs < untilMs) {
       const last = this.#lastSequence;
@@ -57,15 +71,15 @@ export class Producer {
       if (typeof stored === "number") {
         this.#lastSequence = stored;
         this.lastOutbox = outbox;
-        return true;
+        return "stored";
       }
       if (stored !== "wrong-last") yield sleep(scheduler, retryWaitMs);
       if (!(yield* this.#readLast())) continue;
       const isOther = this.lastOutbox === outbox && Buffer.compare(this.#last?.data ?? bytes, bytes) !== 0;
-      if (this.lastOutbox > outbox || isOther) throw new Ends(`${name} was replaced at outbox ${outbox}`);
-      if (this.lastOutbox === outbox) return true;
+      if (this.lastOutbox > outbox || isOther) return "replaced";
+      if (this.lastOutbox === outbox) return "stored";
     }
-    return false;
+    return "late";
   }
 
   *#readLast(): Work<boolean> {

@@ -1,4 +1,5 @@
 import { asked, type Link } from "../engine/link.ts";
+import type { Machine } from "../engine/machine.ts";
 import { Ends, sleep, Wake, wait, type Scheduler, type Work } from "../engine/scheduler.ts";
 import type { Stream } from "../engine/store.ts";
 import { sameBytes } from "./decoded.ts";
@@ -11,11 +12,13 @@ const quietMs = 1_000;
 export interface PublishedLog {
   readonly scheduler: Scheduler;
   readonly name: string;
+  readonly hub: Machine;
   readonly toHub: Link;
   readonly toPostgres: Link;
   readonly stream: () => Stream | undefined;
   readonly read: (sequence: number) => Uint8Array | undefined;
   readonly expects: boolean;
+  readonly looksAgain: boolean;
 }
 
 /** services/coordination/log-publisher.ts */
@@ -51,7 +54,8 @@ export class Publisher {
   }
 
   *run(): Work {
-    const { scheduler, toHub, toPostgres, stream, read, expects } = this.#log;
+    const { scheduler, hub, toHub, toPostgres, stream, read, expects, looksAgain } = this.#log;
+    let connection = hub.incarnation;
     for (;;) {
       while (this.published < this.committed) {
         const sequence = this.published + 1;
@@ -70,7 +74,11 @@ export class Publisher {
         yield sleep(scheduler, retryWaitMs);
         yield* this.align();
       }
-      yield wait(scheduler, this.#wake, quietMs);
+      yield wait(scheduler, [this.#wake, hub.ended], quietMs);
+      // A hub that was started again may have come back older.
+      if (connection === hub.incarnation || !looksAgain) continue;
+      connection = hub.incarnation;
+      yield* this.align();
     }
   }
 

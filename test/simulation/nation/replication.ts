@@ -2,8 +2,10 @@ import { hubStream, lanes, regionStream, type Lane } from "#proto/names.ts";
 import { asked } from "../engine/link.ts";
 import { sleep, wait, Wake, type Work } from "../engine/scheduler.ts";
 import type { Stored } from "../engine/store.ts";
-import { askWaitMs, away, compareEnds, Window, type Copied } from "./copying.ts";
+import type { ForkWhy } from "../../../services/replication/domain/copy.ts";
+import { askWaitMs, away, awayPollMs, compareEnds, connectionsOf, Window, type Copied } from "./copying.ts";
 import { laneStream, numberBefore, openedEpoch, openerName } from "./epochs.ts";
+import { feedLate, openEpoch, readEpochs } from "./opening.ts";
 import { Producer } from "./producer.ts";
 import type { Region, World } from "./world.ts";
 
@@ -11,6 +13,7 @@ const compareEveryMs = 20_000;
 const quietCheckMs = 2_000;
 const pollMs = 1_000;
 const heartbeatMs = 5_000;
+const feedLateEveryMs = 2_000;
 const readMax = 50;
 const liveMax = 100;
 
@@ -34,6 +37,13 @@ class Live {
   }
 }
 
+/** A time in one epoch; whoever finds a fork ends it. */
+interface Shift {
+  readonly epoch: number;
+  isOver: boolean;
+  fork: ForkWhy | undefined;
+}
+
 /** services/replication: both lanes up, NATIONAL and FOR down, a heartbeat. */
 export class Replication {
   readonly #world: World;
@@ -48,7 +58,7 @@ export class Replication {
 
   run(): void {
     const { replication, name } = this.#region;
-    for (const lane of lanes) replication.run(this.#copyUp(lane));
+    replication.run(this.#copyLanes());
     replication.run(this.#copyDown(regionStream.national(1), hubStream.national(1), this.#national));
     replication.run(this.#copyDown(regionStream.forRegion(1), hubStream.forRegion(name, 1), this.#forRegion));
     replication.run(this.#beat());
@@ -68,37 +78,81 @@ export class Replication {
     const { store, replicationToStore, line } = this.#region;
     return {
       ...{ scheduler, cores, direction },
-      region: { link: replicationToStore, stream: () => store.streams.find(regionName) },
-      hub: { link: line, stream: () => capital.hub.streams.find(hubName) },
+      region: {
+        link: replicationToStore,
+        machine: store.machine,
+        stream: () => store.streams.find(regionName),
+      },
+      hub: { link: line, machine: capital.hub.machine, stream: () => capital.hub.streams.find(hubName) },
     };
   }
 
-  *#copyUp(lane: Lane): Work {
+  /** Which epoch the lanes are in, and both of them up to the hub in it; a fork opens another one. */
+  *#copyLanes(): Work {
+    const { scheduler, cores } = this.#world;
+    const { replication } = this.#region;
+    let fork: ForkWhy | undefined;
+    for (;;) {
+      const known = yield* readEpochs(this.#world, this.#region);
+      if (known === undefined) {
+        yield sleep(scheduler, awayPollMs);
+        continue;
+      }
+      const plan = cores.planEpoch(known, fork);
+      if (plan.kind === "open") {
+        if (yield* openEpoch(this.#world, this.#region, plan)) fork = undefined;
+        else yield sleep(scheduler, awayPollMs);
+        continue;
+      }
+      const shift: Shift = { epoch: plan.epoch, isOver: false, fork: undefined };
+      for (const lane of lanes) replication.run(this.#copyUp(lane, shift));
+      const untilMs = scheduler.nowMs + compareEveryMs;
+      while (!shift.isOver && scheduler.nowMs < untilMs) {
+        if (shift.epoch > 1) yield* feedLate(this.#world, this.#region, shift.epoch);
+        yield sleep(scheduler, feedLateEveryMs);
+      }
+      shift.isOver = true;
+      fork = shift.fork;
+    }
+  }
+
+  *#copyUp(lane: Lane, shift: Shift): Work {
     const { scheduler, cores, truth } = this.#world;
     const { store, name, replication } = this.#region;
-    const copied = this.#copied("up", regionStream.lane(lane, 1), hubStream.up(lane, name, 1));
-    for (;;) {
+    const { epoch } = shift;
+    const copied = this.#copied("up", regionStream.lane(lane, epoch), hubStream.up(lane, name, epoch));
+    const who = `${replication.name} ${lane}`;
+    while (!shift.isOver) {
+      const connections = connectionsOf(copied);
+      const isStill = () => connections === connectionsOf(copied) || cores.flaws.comparesOnce;
       const plan = yield* compareEnds(copied);
-      if (plan === undefined) {
+      if (plan === undefined || plan.kind === "wait") {
         yield* away(copied);
         continue;
       }
+      if (plan.kind === "fork") {
+        scheduler.note(who, `is forked: ${plan.detail}`);
+        shift.fork ??= plan.why;
+        shift.isOver = true;
+        return;
+      }
+      if (plan.kind === "refill") {
+        yield* this.#refill(copied, plan.from, plan.to);
+        continue;
+      }
       if (plan.kind !== "copy") {
-        truth.stops(`${replication.name} ${lane}`, plan.kind);
+        truth.stops(who, plan.kind);
         yield sleep(scheduler, compareEveryMs);
         continue;
       }
+      truth.goesOn(who);
       const window = new Window(scheduler);
-      const untilMs = scheduler.nowMs + compareEveryMs;
       let next = plan.from;
-      while (scheduler.nowMs < untilMs && !window.hasFailed) {
-        const messages = yield* asked(
-          copied.region.link,
-          () => copied.region.stream()?.read(next, readMax) ?? [],
-          askWaitMs,
-        );
+      while (!shift.isOver && !window.hasFailed && isStill()) {
+        const read = () => (isStill() ? copied.region.stream()?.read(next, readMax) : undefined);
+        const messages = yield* asked(copied.region.link, read, askWaitMs);
         const [first] = messages ?? [];
-        if (first !== undefined && first.sequence !== next) break;
+        if (!isStill() || (first !== undefined && first.sequence !== next)) break;
         for (const part of this.#parts(messages ?? [])) {
           if (!(yield* window.send(copied.hub, part, ({ subject }) => subject, !cores.flaws.copiesBlindly)))
             break;
@@ -110,6 +164,20 @@ export class Replication {
       yield* window.drain();
       if (window.hasFailed) yield* away(copied);
     }
+  }
+
+  /** The region's lane lost its end: the hub's messages are appended to it, under their own subjects. */
+  *#refill(copied: Copied, from: number, to: number): Work {
+    const { scheduler } = this.#world;
+    const { hub, region } = copied;
+    const messages = yield* asked(hub.link, () => hub.stream()?.read(from, to - from + 1), askWaitMs);
+    for (const { sequence, subject, data } of messages ?? []) {
+      const append = () =>
+        region.stream()?.append(subject, data, { last: sequence - 1 }, scheduler.nowMs) ?? "no-stream";
+      if ((yield* asked(region.link, append, askWaitMs)) !== sequence) break;
+    }
+    if (messages === undefined) yield* away(copied);
+    else scheduler.note(this.#region.replication.name, `refills ${from} to ${to}`);
   }
 
   /** Alone, or in batches where more than one waits. */
@@ -128,6 +196,7 @@ export class Replication {
     const { scheduler, cores, truth } = this.#world;
     const copied = this.#copied("down", regionName, hubName);
     for (;;) {
+      const connections = connectionsOf(copied);
       const plan = yield* compareEnds(copied);
       if (plan === undefined || plan.kind === "wait") {
         yield* away(copied);
@@ -142,7 +211,7 @@ export class Replication {
       const untilMs = scheduler.nowMs + compareEveryMs;
       let next = plan.from;
       let heardAtMs = 0;
-      while (scheduler.nowMs < untilMs && !window.hasFailed) {
+      while (scheduler.nowMs < untilMs && !window.hasFailed && connections === connectionsOf(copied)) {
         const data = live.take(next);
         if (data !== undefined) {
           const message = { sequence: next, subject: "batch", data, storedAtMs: 0 };
@@ -197,6 +266,7 @@ export class Replication {
         ...{ scheduler, link, name: openerName, expects: true, numberBefore: numberBefore(openerName) },
         stream: () => laneStream(store.streams, "events", epoch),
       });
+      if (producer === undefined) continue;
       const atMs = replication.clockMs;
       const value = { region: name, regionEpoch: epoch, atMs, release: "", streams: [] };
       yield* producer.append({ $case: "heartbeat", value }, atMs, scheduler.nowMs + heartbeatMs);

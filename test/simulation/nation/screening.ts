@@ -9,7 +9,7 @@ import { asked } from "../engine/link.ts";
 import { sleep, Wake, wait, type Work } from "../engine/scheduler.ts";
 import { decodeEvent, decodeNational, sameBytes } from "./decoded.ts";
 import { laneStream, numberBefore, openedEpoch } from "./epochs.ts";
-import { loadWhole } from "./overlay-loading.ts";
+import { loadWhole, type Whole } from "./overlay-loading.ts";
 import { Producer } from "./producer.ts";
 import type { Region, Replica, World } from "./world.ts";
 
@@ -28,6 +28,8 @@ interface Snapshot {
   readonly epoch: number;
   readonly national: readonly string[];
   readonly overlay: OverlayState;
+  /** Base64; empty: none. */
+  readonly lastOfLanes: Readonly<Record<Lane, string>>;
 }
 
 /**
@@ -45,6 +47,8 @@ export class Screening {
   table: NationalTable;
   overlay: Overlay;
   #epoch = 1;
+  /** The message that was applied last of each lane. */
+  #lastOfLanes: Record<Lane, Uint8Array | undefined> = { urgent: undefined, events: undefined };
   #ends: { readonly national: number; readonly events: number; readonly urgent: number } | undefined;
   #isOverlayLoaded = false;
   isReady = false;
@@ -73,7 +77,11 @@ export class Screening {
   #restore(): void {
     const { disk } = this.#replica;
     if (disk === undefined) return;
-    const { epoch, national, overlay } = JSON.parse(disk.text) as Snapshot;
+    const { epoch, national, overlay, lastOfLanes } = JSON.parse(disk.text) as Snapshot;
+    for (const lane of lanes) {
+      this.#lastOfLanes[lane] =
+        lastOfLanes[lane] === "" ? undefined : Buffer.from(lastOfLanes[lane], "base64");
+    }
     this.table = nationalFromLines(national);
     this.overlay = Overlay.restore(overlay);
     this.#epoch = epoch;
@@ -93,6 +101,10 @@ export class Screening {
         epoch: this.#epoch,
         national: [...nationalLines(this.table)],
         overlay: this.overlay.serialise(),
+        lastOfLanes: {
+          urgent: Buffer.from(this.#lastOfLanes.urgent ?? []).toString("base64"),
+          events: Buffer.from(this.#lastOfLanes.events ?? []).toString("base64"),
+        },
       };
       // The file is replaced in one step, and is of one moment.
       this.#replica.disk = { text: JSON.stringify(snapshot) };
@@ -168,8 +180,15 @@ export class Screening {
       this.#region.store.streams.find(regionStream.national(1))?.read(1, Number.MAX_SAFE_INTEGER) ?? [];
     const messages = yield* asked(this.#replica.toStore, read, askWaitMs);
     const table = new NationalTable(this.#region.name);
-    for (const each of messages ?? [])
-      if (each.sequence <= this.table.sequence) table.apply(decodeNational(each.data));
+    for (const { sequence, data: bytes } of messages ?? []) {
+      const batch = decodeNational(bytes);
+      if (sequence > this.table.sequence) break;
+      if (batch.sequence !== sequence) {
+        this.#world.truth.broken("SYNC-3", `message ${batch.sequence} of NATIONAL stands under ${sequence}`);
+        return;
+      }
+      table.apply(batch);
+    }
     if (table.sequence === this.table.sequence) this.table = table;
     this.#noteChange();
   }
@@ -179,21 +198,25 @@ export class Screening {
     const { scheduler } = this.#world;
     const { store } = this.#region;
     const { toStore } = this.#replica;
-    const streams = () => store.streams;
+    let connection = 0;
     for (;;) {
       const ends = yield* asked(toStore, () => endsOf(this.#region), askWaitMs);
       if (ends === undefined) {
         yield sleep(scheduler, retryMs);
         continue;
       }
-      const { eventsSequence, urgentSequence } = this.overlay;
-      const isBehind = ends.events < eventsSequence || ends.urgent < urgentSequence;
-      if (!this.#isOverlayLoaded || ends.epoch !== this.#epoch || isBehind) {
+      if (connection !== store.machine.incarnation) {
+        const isSameHistory = yield* this.#holdsWhatWasApplied(ends.epoch);
+        if (isSameHistory === undefined) continue;
+        connection = isSameHistory.connection;
+        this.#isOverlayLoaded &&= isSameHistory.holds || this.#world.cores.flaws.trustsSequences;
+      }
+      if (!this.#isOverlayLoaded || ends.epoch !== this.#epoch) {
         const whole = yield* loadWhole(this.#world, this.#region, this.#replica);
         if (whole === undefined || whole.epoch !== ends.epoch) continue;
-        this.#replaceOverlay(whole.overlay, whole.epoch);
+        this.#replaceOverlay(whole);
       }
-      this.#ends ??= ends;
+      if (!this.isReady) this.#ends = ends;
       this.#readyPerhaps();
       const lookAgainMs = scheduler.nowMs + epochLookMs;
       let isSame = true;
@@ -202,22 +225,43 @@ export class Screening {
         for (const lane of lanes) {
           const after = lane === "events" ? this.overlay.eventsSequence : this.overlay.urgentSequence;
           const epoch = this.#epoch;
-          const messages = yield* asked(
-            toStore,
-            () => laneStream(streams(), lane, epoch)?.read(after + 1, readMax),
-            askWaitMs,
-          );
+          const readOn = () =>
+            store.machine.incarnation === connection
+              ? laneStream(store.streams, lane, epoch)?.read(after + 1, readMax)
+              : undefined;
+          const messages = yield* asked(toStore, readOn, askWaitMs);
           const [first] = messages ?? [];
           isSame &&= messages !== undefined && (first === undefined || first.sequence === after + 1);
           if (!isSame) break;
-          for (const { sequence, data } of messages ?? [])
+          for (const { sequence, data } of messages ?? []) {
             this.#applyEvent(lane, sequence, decodeEvent(data));
+            this.#lastOfLanes[lane] = data;
+          }
           read += messages?.length ?? 0;
         }
         if (!isSame) yield sleep(scheduler, retryMs);
         else if (read === 0) yield wait(scheduler, store.streams.changed, pollMs);
       }
     }
+  }
+
+  /**
+   * After every loss of the server: the lanes still hold what was applied last.
+   * Its store may have come back older, and have grown again since.
+   */
+  *#holdsWhatWasApplied(epoch: number): Work<{ connection: number; holds: boolean } | undefined> {
+    const { store } = this.#region;
+    const { eventsSequence, urgentSequence } = this.overlay;
+    const look = () => {
+      const holds = lanes.every((lane) => {
+        const sequence = lane === "events" ? eventsSequence : urgentSequence;
+        const known = this.#lastOfLanes[lane];
+        const found = laneStream(store.streams, lane, epoch)?.get(sequence);
+        return sequence === 0 || (found !== undefined && known !== undefined && sameBytes(found.data, known));
+      });
+      return { connection: store.machine.incarnation, holds };
+    };
+    return yield* asked(this.#replica.toStore, look, askWaitMs);
   }
 
   #applyEvent(lane: Lane, sequence: number, event: Event): void {
@@ -238,10 +282,11 @@ export class Screening {
     overlay.applyDecisions({ sequence, atMs: 0, decisions: [], revokedBatches: this.table.revokedBatches() });
   }
 
-  #replaceOverlay(overlay: Overlay, epoch: number): void {
+  #replaceOverlay({ overlay, epoch, lastOfLanes }: Whole): void {
     this.foldDecisionsInto(overlay);
     this.overlay = overlay;
     this.#epoch = epoch;
+    this.#lastOfLanes = { ...lastOfLanes };
     this.#isOverlayLoaded = true;
     this.#readyPerhaps();
     this.#noteChange();
@@ -277,11 +322,12 @@ export class Screening {
         ...{ scheduler, link: toStore, name, expects: true, numberBefore: numberBefore(name) },
         stream: () => laneStream(streams, "events", epoch),
       });
+      if (producer === undefined) continue;
       const untilMs = scheduler.nowMs + epochLookMs;
       while (scheduler.nowMs < untilMs) {
         this.#isReceiptWanted = false;
         const body = { $case: "receipt", value: this.#receipt() } as const;
-        if (!(yield* producer.append(body, machine.clockMs, untilMs + epochLookMs))) break;
+        if ((yield* producer.append(body, machine.clockMs, untilMs + epochLookMs)) !== "stored") break;
         yield sleep(scheduler, receiptGapMs);
         if (!this.#isReceiptWanted) yield wait(scheduler, this.#changed, receiptEveryMs);
       }

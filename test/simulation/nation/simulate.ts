@@ -27,6 +27,9 @@ export interface Outcome {
   readonly excused: number;
   readonly faults: ReadonlyMap<string, number>;
   readonly kills: number;
+  /** New epochs of regions, and how often an outbox and its lane were brought together. */
+  readonly epochs: number;
+  readonly reconciled: number;
   /** Virtual time from the last heal until everything agreed (ms). */
   readonly settledAfterMs: number;
   readonly traceHash: string;
@@ -68,6 +71,8 @@ export function simulate(seed: number, plan: Plan): Outcome {
     excused: truth.excused.size,
     faults: faults.counts,
     kills: machinesOf(world).reduce((sum, machine) => sum + machine.kills, 0),
+    epochs: truth.opened,
+    reconciled: truth.reconciled,
     settledAfterMs: scheduler.nowMs - healedMs,
     traceHash: trace.hash,
     trace: trace.lines,

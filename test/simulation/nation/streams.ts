@@ -1,5 +1,7 @@
 import { hubStream, lanes, regionStream } from "#proto/names.ts";
-import type { Region, World } from "./world.ts";
+import { epochsMax } from "./epochs.ts";
+import type { Truth } from "./truth.ts";
+import type { Capital, Region, World } from "./world.ts";
 
 /** Streams are as large as a run needs, but for those that are made small on purpose. */
 export const streamBytesMax = 4 * 1024 * 1024;
@@ -12,7 +14,8 @@ export function makeStreams({ store }: Region): void {
 }
 
 /** The hub's streams, as coordination keeps them; NATIONAL and FOR are told live. */
-export function makeHubStreams({ capital: { hub }, regions }: World, epochs: number): void {
+export function makeHubStreams({ capital, regions, truth }: World): void {
+  const { hub } = capital;
   const national = hub.streams.create(hubStream.national(1), streamBytesMax);
   national.republish ??= ({ sequence, data }) => {
     for (const region of regions) {
@@ -28,8 +31,22 @@ export function makeHubStreams({ capital: { hub }, regions }: World, epochs: num
     forRegion.republish ??= ({ sequence, data }) => {
       if (!region.line.isCut) region.fromHub.tell(() => region.replicating?.offerFor(sequence, data));
     };
-    for (let epoch = 1; epoch <= epochs; epoch += 1) {
-      for (const lane of lanes) hub.streams.create(hubStream.up(lane, name, epoch), streamBytesMax);
+    makeUpStreams(capital, region, truth);
+  }
+}
+
+/** The lanes of the highest epoch that a region uses, of those before it, and of the next. */
+export function makeUpStreams({ hub }: Capital, { name: region, store }: Region, truth: Truth): void {
+  let used = 1;
+  for (let epoch = 1; epoch <= epochsMax; epoch += 1) {
+    if (lanes.some((lane) => (hub.streams.find(hubStream.up(lane, region, epoch))?.last ?? 0) > 0))
+      used = epoch;
+  }
+  for (let epoch = 1; epoch <= used + 1; epoch += 1) {
+    for (const lane of lanes) {
+      const copy = hub.streams.create(hubStream.up(lane, region, epoch), streamBytesMax);
+      copy.republish ??= (message) =>
+        truth.copied(copy, store.streams.find(regionStream.lane(lane, epoch)), message);
     }
   }
 }

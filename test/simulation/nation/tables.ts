@@ -34,6 +34,8 @@ export interface OutboxRow {
   readonly number: number;
   readonly type: string;
   readonly bytes: Uint8Array;
+  /** Where it stands in the lane; undefined: nowhere, as far as is known. */
+  readonly place: { readonly epoch: number; readonly sequence: number } | undefined;
 }
 
 export interface StopRow {

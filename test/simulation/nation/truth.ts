@@ -1,7 +1,8 @@
 import type { Receipt } from "#proto/qalqan/events/v1/events.ts";
 import type { RegionKnowledge } from "../../../services/coordination/domain/nation.ts";
 import type { Scheduler } from "../engine/scheduler.ts";
-import { decodeEvent } from "./decoded.ts";
+import type { Stored, Stream } from "../engine/store.ts";
+import { decodeEvent, sameBytes } from "./decoded.ts";
 import type { Wish } from "./centre-commands.ts";
 import type { Capital } from "./world.ts";
 
@@ -28,6 +29,13 @@ export class Truth {
   readonly #applied = new Map<string, number>();
   readonly #performed = new Map<string, number>();
   readonly stopped = new Map<string, string>();
+  /** How often outbox and lane were brought together, and epochs were opened. */
+  /** Regions of which a disk came back older than it was, and when last (virtual ms). */
+  readonly olderDisks = new Map<string, number>();
+  /** Regions in which something was lost with every copy of it; a replica may still remember it. */
+  readonly lostWork = new Set<string>();
+  reconciled = 0;
+  opened = 0;
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler;
@@ -111,6 +119,16 @@ export class Truth {
           `${stream} is taken in up to ${sequence}, and the capital lacks ${id} revision ${revision}`,
         );
       }
+    }
+  }
+
+  /** The hub took a message of a lane: what stands before it must be of the same history. */
+  copied(copy: Stream, lane: Stream | undefined, { sequence, data }: Stored): void {
+    const [here, before] = [lane?.get(sequence)?.data, lane?.get(sequence - 1)?.data];
+    const there = copy.get(sequence - 1)?.data;
+    if (here === undefined || before === undefined || there === undefined) return;
+    if (sameBytes(here, data) && !sameBytes(before, there)) {
+      this.broken("SYNC-3", `${copy.name} goes on at ${sequence} with another history than it has`);
     }
   }
 

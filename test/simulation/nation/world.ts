@@ -43,6 +43,8 @@ export interface Region {
   readonly centreToStore: Link;
   readonly centreToPostgres: Link;
   readonly people: Link;
+  /** The epoch in which centre's outbox and lanes were brought together; undefined: they are being compared. */
+  agreedEpoch: number | undefined;
   /** Something was committed to the outbox. */
   readonly outbox: Wake;
   readonly replication: Machine;

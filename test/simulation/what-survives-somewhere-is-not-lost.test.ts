@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { plans } from "./plans.ts";
+import { runSeeds, seedsOf } from "./seeds.ts";
+
+const file = "test/simulation/what-survives-somewhere-is-not-lost.test.ts";
+const timeoutMs = 3_600_000;
+const regionSeeds = 700;
+const hubSeeds = 300;
+
+test(
+  "a region whose store or database comes back older loses nothing that is anywhere, and its forks heal",
+  async () => {
+    const totals = await runSeeds(file, seedsOf(regionSeeds), plans["disks of regions"]);
+    console.log(`simulation of older disks in regions: ${totals.describe()}`);
+    expect(totals.runs).toBeGreaterThan(0);
+  },
+  timeoutMs,
+);
+
+test(
+  "a hub that comes back older is filled up by the regions and the capital",
+  async () => {
+    const totals = await runSeeds(file, seedsOf(hubSeeds), plans["disk of the hub"]);
+    console.log(`simulation of an older hub: ${totals.describe()}`);
+    expect(totals.runs).toBeGreaterThan(0);
+  },
+  timeoutMs,
+);
