@@ -1,7 +1,7 @@
 import { appendAt, WrongSequence } from "#platform/append.ts";
 import { pause, Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
-import type { NatsConnection } from "#platform/nats.ts";
+import { onDisconnect, type NatsConnection } from "#platform/nats.ts";
 
 /**
  * The hub's stream holds something that PostgreSQL does not know: another
@@ -101,12 +101,25 @@ export class LogPublisher {
    * @throws StreamForked
    */
   async run(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      while (this.#published < this.#committed) {
-        if (!(await this.#appendNext(signal))) return;
+    let mayBeOlder = false;
+    // A hub that was away may have come back older, and perhaps nothing follows that would show it.
+    const forget = onDisconnect(this.#connection, () => {
+      mayBeOlder = true;
+      this.#wake.notify();
+    });
+    try {
+      for (;;) {
+        while (this.#published < this.#committed) {
+          if (!(await this.#appendNext(signal))) return;
+        }
+        if (signal.aborted) return;
+        await this.#wake.wait(1_000, signal);
+        if (!mayBeOlder || signal.aborted) continue;
+        mayBeOlder = false;
+        await this.align(signal);
       }
-      if (signal.aborted) return;
-      await this.#wake.wait(1_000, signal);
+    } finally {
+      forget();
     }
   }
 

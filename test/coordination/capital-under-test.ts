@@ -28,7 +28,7 @@ const checkout = join(import.meta.dirname, "..", "..");
 
 /** Hub, PostgreSQL and coordination as they really run; the regions are played by the test. */
 export class CapitalUnderTest {
-  readonly #folder: DataFolder;
+  readonly folder: DataFolder;
   readonly #ports: Ports;
   readonly #identity: IdentityFiles;
   readonly #environment: Readonly<Record<string, string>>;
@@ -43,7 +43,7 @@ export class CapitalUnderTest {
   readonly keys: TestKeys;
 
   private constructor(parts: CapitalParts) {
-    this.#folder = parts.folder;
+    this.folder = parts.folder;
     this.#ports = parts.ports;
     this.#identity = parts.identity;
     this.#environment = parts.environment;
@@ -73,7 +73,7 @@ export class CapitalUnderTest {
   }
 
   #run(name: string, file: string, parameters: readonly string[], environment: Record<string, string> = {}) {
-    return runLogged(this.#folder, name, file, parameters, environment);
+    return runLogged(this.folder, name, file, parameters, environment);
   }
 
   /** A second process of the service beside the first, on ports of its own. */
@@ -271,7 +271,7 @@ export class CapitalUnderTest {
   }
 
   log(name = "coordination"): string {
-    return readFileSync(join(this.#folder.logs, `${name}.log`), "utf8");
+    return readFileSync(join(this.folder.logs, `${name}.log`), "utf8");
   }
 
   async stop(): Promise<void> {
@@ -281,7 +281,7 @@ export class CapitalUnderTest {
     await this.nats.close();
     await this.hub.stop("SIGKILL");
     await this.postgres.stop("SIGKILL");
-    rmSync(this.#folder.root, { recursive: true, force: true });
+    rmSync(this.folder.root, { recursive: true, force: true });
   }
 }
 
