@@ -25,8 +25,6 @@ export interface Flaws {
   readonly appliesWithGaps: boolean;
   /** A leader answers what changes nothing without looking whether it still leads. */
   readonly answersUnfenced: boolean;
-  /** After its server came back a replica goes on from its sequences, whatever stands there now. */
-  readonly trustsSequences: boolean;
   /** A copy goes on after a server was started again, without comparing. */
   readonly comparesOnce: boolean;
   /** A leader does not look whether a hub that was started again holds less. */
@@ -68,7 +66,6 @@ export const noFlaws: Flaws = {
   answersBeforeCommit: false,
   appliesWithGaps: false,
   answersUnfenced: false,
-  trustsSequences: false,
   comparesOnce: false,
   publishesOnce: false,
   answersUnchecked: false,

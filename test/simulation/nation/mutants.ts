@@ -169,13 +169,6 @@ export const mutants: readonly {
     breaks: ["SYNC-1", "SYNC-5"],
   },
   {
-    what: "a replica that trusts its sequences after its server came back",
-    cores: flawed("trustsSequences"),
-    under: "disks of regions",
-    within: 200,
-    breaks: ["SYNC-8"],
-  },
-  {
     what: "a leader that does not look whether the hub came back older",
     cores: flawed("publishesOnce"),
     under: "disk of the hub",

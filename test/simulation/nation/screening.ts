@@ -209,7 +209,7 @@ export class Screening {
         const isSameHistory = yield* this.#holdsWhatWasApplied(ends.epoch);
         if (isSameHistory === undefined) continue;
         connection = isSameHistory.connection;
-        this.#isOverlayLoaded &&= isSameHistory.holds || this.#world.cores.flaws.trustsSequences;
+        this.#isOverlayLoaded &&= isSameHistory.holds;
       }
       if (!this.#isOverlayLoaded || ends.epoch !== this.#epoch) {
         const whole = yield* loadWhole(this.#world, this.#region, this.#replica);
