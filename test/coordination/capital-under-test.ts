@@ -255,7 +255,7 @@ export class CapitalUnderTest {
 
   async #withoutPostgres(work: (storage: string) => void): Promise<void> {
     await this.postgres.stop("SIGINT");
-    work(join(this.#folder.root, "database"));
+    work(join(this.folder.root, "database"));
     this.postgres.start();
     await until(async () => (await this.query("select 1")).length === 1);
   }
