@@ -25,8 +25,8 @@ export function define(command: Command): void {
         "  PostgreSQL    from its base backup and all archived WAL (as `qalqan restore`)",
         "  NATIONAL, FOR from the log in PostgreSQL, byte for byte; what it lacks of their ends, from the",
         "                regions that have it",
-        "  UP_, UPU_     from the regions, which feed again what they hold; what they have trimmed, from the",
-        "                archive of sealed segments, where there is one",
+        "  UP_, UPU_     from the regions, which feed again what they still hold. What they have trimmed does",
+        "                not come back into them: it was applied, and stays in the archive as evidence",
         "The command ends when the capital finds every region in sync. Repeating it is harmless.",
       ].join("\n"),
     )
