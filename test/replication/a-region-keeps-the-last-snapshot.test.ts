@@ -71,9 +71,13 @@ test("a new region has the snapshot, and NATIONAL from the message after it, wit
   await until(async () => (await lastOf(centre, national)) === 20);
   expect((await readAll(centre, national)).map(({ sequence }) => sequence)).toEqual([16, 17, 18, 19, 20]);
   expect(await ownSnapshot()).toBe(15);
-  expect(await readAll(centre, snapshot)).toEqual(
-    await readAll(coordination, hubStream.snapshot(firstEpoch)),
-  );
+  const bytesOf = async (connection: NatsConnection, stream: string) =>
+    (await readAll(connection, stream)).map(({ sequence, data }) => [
+      sequence,
+      Buffer.from(data).toString("hex"),
+    ]);
+  const atHub = await bytesOf(coordination, hubStream.snapshot(firstEpoch));
+  expect(await bytesOf(centre, snapshot)).toEqual(atHub);
   await publish(21, 21);
   await until(async () => (await lastOf(centre, national)) === 21);
 }, 60_000);
@@ -116,7 +120,11 @@ test("where region and hub do not agree, the region's copy is made anew", async 
   await storeSnapshot(coordination, { sequence: 3, rows: rows(1) });
   await start();
   await until(async () => (await ownSnapshot()) === 3);
-  expect(await readAll(centre, snapshot)).toEqual(
-    await readAll(coordination, hubStream.snapshot(firstEpoch)),
-  );
+  const bytesOf = async (connection: NatsConnection, stream: string) =>
+    (await readAll(connection, stream)).map(({ sequence, data }) => [
+      sequence,
+      Buffer.from(data).toString("hex"),
+    ]);
+  const atHub = await bytesOf(coordination, hubStream.snapshot(firstEpoch));
+  expect(await bytesOf(centre, snapshot)).toEqual(atHub);
 }, 60_000);
