@@ -1,4 +1,5 @@
 import { createHash, createHmac } from "node:crypto";
+import type { DayKeys } from "./day-keys.ts";
 import { emergencyCodes } from "./kazakh-codes.ts";
 import type { Dialled } from "./number.ts";
 import { dialledText, numberClass, parseDialled } from "./number.ts";
@@ -90,24 +91,28 @@ const fallbackBucketMs = 10_000;
 
 /**
  * The key that joins the questions of several switches about one call: the
- * charging id, else the Call-ID, else a hash of both numbers and ten seconds,
- * keyed with the region's own key (`fallback`), which other regions cannot join.
+ * charging id, else the Call-ID, else a hash of both numbers and ten seconds
+ * (`fallback`), keyed with the region's key of that day, which other regions
+ * cannot join. Ten seconds never lie in two days.
  */
-export function callKeyOf(call: CallTrace, regionKey: Uint8Array): { callKey: string; fallback: boolean } {
+export function callKeyOf(call: CallTrace, keys: DayKeys): { callKey: string; fallback: boolean } {
   const given = call.chargingId === "" ? call.callId : call.chargingId;
   if (given !== "") {
     return { callKey: given, fallback: false };
   }
   const bucket = String(Math.floor(call.atMs / fallbackBucketMs));
-  return { callKey: keyedHash(regionKey, "call", call.calling, call.called, bucket), fallback: true };
+  return {
+    callKey: keyedHash(keys.at(call.atMs), "call", call.calling, call.called, bucket),
+    fallback: true,
+  };
 }
 
 /**
  * Key of a pair of numbers, for redials of one region: the same for every
- * call of these two. Keyed with the region's own key; for memory alone.
+ * call of these two on one day, as redials are counted. It stays in the region.
  */
-export function pairKey(calling: Dialled, called: Dialled, regionKey: Uint8Array): string {
-  return keyedHash(regionKey, "pair", calling, called, "");
+export function pairKey(calling: Dialled, called: Dialled, keys: DayKeys, atMs: number): string {
+  return keyedHash(keys.at(atMs), "pair", calling, called, "");
 }
 
 function keyedHash(key: Uint8Array, use: string, calling: Dialled, called: Dialled, more: string): string {

@@ -1,4 +1,5 @@
 import { answeredKey, attributedRegion, callBucket, callKeyOf, callQuestion, pairKey } from "#domain/call.ts";
+import type { DayKeys } from "#domain/day-keys.ts";
 import { collect, type Match } from "#domain/collect.ts";
 import { decide, isDirectiveReason } from "#domain/decision.ts";
 import { InvalidInput } from "#domain/invalid-input.ts";
@@ -21,7 +22,7 @@ type OwnReason = "failed-open" | "overloaded" | "invalid-question";
 
 export interface ScreenerParts {
   readonly replica: Replica;
-  readonly regionKey: Uint8Array;
+  readonly dayKeys: DayKeys;
   readonly appealLines: ReadonlySet<string>;
   readonly regions: RegionDirectory;
   readonly enforcement: Enforcement;
@@ -162,7 +163,7 @@ export class Screener {
   #callKey(request: ScreenRequest, atMs: number): { callKey: string; fallback: boolean } {
     const { chargingId, callId } = request;
     const [calling, called] = [parseDialled(request.callingNumber), parseDialled(request.calledNumber)];
-    return callKeyOf({ chargingId, callId, calling, called, atMs }, this.#parts.regionKey);
+    return callKeyOf({ chargingId, callId, calling, called, atMs }, this.#parts.dayKeys);
   }
 
   /** Hands the answered call to counters and LOCAL; the answer does not wait for either. */
@@ -208,9 +209,9 @@ export class Screener {
     const warned = verdict === "warn";
     const intercepted = (verdict === "block" || verdict === "divert") && isDirectiveReason(reason);
     if (!warned && !intercepted) return false;
-    const { pairs, regionKey } = this.#parts;
+    const { pairs, dayKeys } = this.#parts;
     const happened = warned ? "warned" : "intercepted";
-    return pairs.isFirst(`${happened}:${pairKey(calling, called, regionKey)}`, call, nowMs);
+    return pairs.isFirst(`${happened}:${pairKey(calling, called, dayKeys, nowMs)}`, call, nowMs);
   }
 
   /** Named in the log at most once a second; nothing of the call is in it. */

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { DayKeys } from "#domain/day-keys.ts";
 import { tlsOf } from "#platform/config.ts";
 import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
 import { createTokenVerifier } from "#platform/identity.ts";
@@ -59,7 +60,7 @@ export async function startScreening(
   const loop = lifecycle.use("loop watch", new LoopWatch(), (watch) => watch.close());
   const screener = new Screener({
     ...{ replica, enforcement, counters, pairs, callLog, reporter, loop, log },
-    regionKey: config.REGION_KEY_FILE,
+    dayKeys: new DayKeys(config.REGION_KEY_FILE),
     appealLines: config.APPEAL_LINES,
     regions: readRegions(config.REGIONS_FILE),
   });

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { answeredKey, attributedRegion, callBucket, callKeyOf, pairKey } from "#domain/call.ts";
+import { DayKeys } from "#domain/day-keys.ts";
 import { parseDialled } from "#domain/number.ts";
 
-const astanaKey = Buffer.alloc(32, 1);
-const almatyKey = Buffer.alloc(32, 2);
+const astanaKey = new DayKeys(Buffer.alloc(32, 1));
+const almatyKey = new DayKeys(Buffer.alloc(32, 2));
 const trace = {
   chargingId: "",
   callId: "",
@@ -50,13 +51,33 @@ describe("the key of a call", () => {
     expect(Math.max(...counts)).toBeLessThan(290);
   });
 
-  test("a pair of numbers has one key a region, and direction matters", () => {
+  test("a pair of numbers has one key a region and day, and direction matters", () => {
+    const { calling, called, atMs } = trace;
+    const key = pairKey(calling, called, astanaKey, atMs);
+    expect(pairKey(calling, parseDialled("87012345678"), astanaKey, atMs)).toBe(key);
+    expect(pairKey(called, calling, astanaKey, atMs)).not.toBe(key);
+    expect(pairKey(calling, called, almatyKey, atMs)).not.toBe(key);
+  });
+
+  test("changes at midnight in Kazakhstan, and says nothing about the same numbers on another day", () => {
     const { calling, called } = trace;
-    expect(pairKey(calling, called, astanaKey)).toBe(
-      pairKey(calling, parseDialled("87012345678"), astanaKey),
+    // 2027-01-15 00:00 UTC+5
+    const midnightMs = Date.UTC(2027, 0, 14, 19);
+    const pairAt = (atMs: number) => pairKey(calling, called, astanaKey, atMs);
+    const hourMs = 3_600_000;
+    expect(pairAt(midnightMs - 1)).toBe(pairAt(midnightMs - 24 * hourMs));
+    expect(pairAt(midnightMs)).not.toBe(pairAt(midnightMs - 1));
+    expect(pairAt(midnightMs)).toBe(pairAt(midnightMs + 24 * hourMs - 1));
+    const callAt = (atMs: number) => callKeyOf({ ...trace, atMs }, astanaKey).callKey;
+    expect(callAt(midnightMs - 10_000)).toBe(callAt(midnightMs - 1));
+    expect(callAt(midnightMs)).toBe(callAt(midnightMs + 9_999));
+  });
+
+  test("is keyed as RFC 5869 says", () => {
+    // HKDF-SHA256 of 32 bytes 0x01, no salt, info "qalqan called numbers 0", as openssl kdf gives it.
+    expect(Buffer.from(astanaKey.at(0)).toString("hex")).toBe(
+      "cbd27a631dd456fc6e206086c6ffe34f487ae8dce6e25ca082157c8c1b403550",
     );
-    expect(pairKey(called, calling, astanaKey)).not.toBe(pairKey(calling, called, astanaKey));
-    expect(pairKey(calling, called, almatyKey)).not.toBe(pairKey(calling, called, astanaKey));
   });
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { DayKeys, localDay } from "#domain/day-keys.ts";
 import { createLog } from "#platform/log.ts";
 import type { Counters } from "#proto/qalqan/events/v1/events.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
@@ -10,7 +11,7 @@ import { ScreenRequest } from "#proto/qalqan/screening/v1/screening.ts";
 import { CallLog } from "../../services/screening/call-log.ts";
 import { AppliedLog } from "../../services/screening/domain/applied-log.ts";
 import { CallCounters } from "../../services/screening/domain/call-counters.ts";
-import { FirstPairs, localDay } from "../../services/screening/domain/first-pairs.ts";
+import { FirstPairs } from "../../services/screening/domain/first-pairs.ts";
 import { PairsFile } from "../../services/screening/store/pairs-file.ts";
 import { Enforcement } from "../../services/screening/enforcement.ts";
 import { LoopWatch } from "../../services/screening/loop-watch.ts";
@@ -37,7 +38,7 @@ function screener() {
       pairs: new FirstPairs(10),
       loop,
       log,
-      regionKey: Buffer.alloc(32),
+      dayKeys: new DayKeys(Buffer.alloc(32)),
       appealLines: new Set<string>(),
     },
     callLog: new CallLog("screening-0", log),

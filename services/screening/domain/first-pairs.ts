@@ -1,6 +1,4 @@
-/** Kazakhstan has one time, UTC+5, since March 2024. */
-const localOffsetMs = 5 * 3_600_000;
-const dayMs = 24 * 3_600_000;
+import { localDay } from "#domain/day-keys.ts";
 
 /** A pair of numbers that was warned or stopped on a day, and the call that was the first. */
 export interface FirstPair {
@@ -8,11 +6,6 @@ export interface FirstPair {
   readonly pair: string;
   /** What statistics count the call by. */
   readonly call: string;
-}
-
-/** Days since 1970 as Kazakhstan counts them. */
-export function localDay(atMs: number): number {
-  return Math.floor((atMs + localOffsetMs) / dayMs);
 }
 
 /**

@@ -1,7 +1,8 @@
 import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { localDay } from "#domain/day-keys.ts";
 import type { Log } from "#platform/log.ts";
-import { localDay, type FirstPair, type FirstPairs } from "../domain/first-pairs.ts";
+import type { FirstPair, FirstPairs } from "../domain/first-pairs.ts";
 
 const fileName = (day: number) => `pairs-${day}`;
 const filePattern = /^pairs-\d+$/;
