@@ -7,6 +7,7 @@ import { sql } from "#platform/database.ts";
 import { untilAborted } from "#platform/lifecycle.ts";
 import type { Readiness } from "#platform/probes.ts";
 import type { NatsConnection } from "#platform/nats.ts";
+import type { LaneRoom } from "./lane-room.ts";
 import type { CentreDatabase, CentreTransaction } from "./store/schema.ts";
 import { writeAudit, type AuditEntry } from "./store/audit.ts";
 import { writeOutbox, type Outgoing } from "./store/outbox.ts";
@@ -35,6 +36,7 @@ export class Centre {
   readonly config: CentreConfig;
   readonly database: CentreDatabase;
   readonly changes: Changes;
+  readonly room: LaneRoom;
   readonly #hearing: CapitalHearing;
   readonly #wake: (lane: Lane) => void;
   #lanes: OpenLanes | undefined;
@@ -43,12 +45,14 @@ export class Centre {
     config: CentreConfig,
     database: CentreDatabase,
     changes: Changes,
+    room: LaneRoom,
     hearing: CapitalHearing,
     wake: (lane: Lane) => void,
   ) {
     this.config = config;
     this.database = database;
     this.changes = changes;
+    this.room = room;
     this.#hearing = hearing;
     this.#wake = wake;
   }
@@ -88,16 +92,19 @@ export class Centre {
    * Carries out a command: its rows, audit and outbox are one transaction, and
    * after it the pumps are woken. What is returned has been committed.
    *
-   * @throws Refusal `unavailable` when the outcome of the commit is unknown
+   * @throws Refusal `exhausted` when a lane has no room for it, `unavailable` when the outcome of the commit
+   *   is unknown
    */
   async accept<Result>(work: (transaction: CentreTransaction) => Promise<Effects<Result>>): Promise<Result> {
     const effects = await inTransaction(this.database, async (transaction) => {
       const decided = await work(transaction);
+      this.room.require(decided.events);
       // Audit head before lane counters, in every command: locks are taken in one order.
       for (const entry of decided.audit) await writeAudit(transaction, entry);
       await writeOutbox(transaction, decided.events);
       return decided;
     });
+    this.room.took(effects.events);
     for (const lane of new Set(effects.events.map((event) => event.lane))) this.#wake(lane);
     this.changes.notify();
     return effects.result;

@@ -40,6 +40,12 @@ export const refillLookMs = 500;
 /** A recovery is over in a moment; its alarm stays so long, that somebody sees it (ms). */
 export const behindShownMs = 10 * 60_000;
 
+/** Accepted events of a lane that its stream has not taken: beyond that more is refused (bytes). */
+export const outboxWaitingBytesMax = 512 * 1024 * 1024;
+
+/** How often it is looked how full the lanes are (ms). */
+export const roomLookMs = 2_000;
+
 /** Directives in one EVENTS message (events.proto, Directives). */
 export const directivesPerMessageMax = 1_000;
 

@@ -208,7 +208,8 @@ async function prepare(
   const stored = plan.stored.map(({ number, message: { epoch, sequence } }) => ({ number, epoch, sequence }));
   await recordSequences(transaction, lane, stored);
   const sentAnew = await moveWaiting(transaction, lane, plan.waiting);
-  await sql`update outbox_counters set last = greatest(last, ${plan.counter}::bigint) where lane = ${lane}`.execute(
+  // Nothing is written where nothing changed: a disk that is full does not keep the lanes from going on.
+  await sql`update outbox_counters set last = ${plan.counter} where lane = ${lane} and last < ${plan.counter}`.execute(
     transaction,
   );
   if (taken.length > 0 && plan.waiting.length > 0) {

@@ -21,6 +21,7 @@ import { applyStream } from "./consumers/inbox.ts";
 import { nationalSource } from "./consumers/national.ts";
 import { readReceipts } from "./consumers/receipts.ts";
 import { serveHttp } from "./http/server.ts";
+import { LaneRoom } from "./lane-room.ts";
 import { EnforcementLedger } from "./ledger.ts";
 import { OutboxPump } from "./pump.ts";
 import { Recovery } from "./recovery.ts";
@@ -45,9 +46,10 @@ export async function startCentre(config: CentreConfig, log: Log, lifecycle: Lif
     urgent: new OutboxPump(database, "urgent", ledger, log),
     events: new OutboxPump(database, "events", ledger, log),
   };
-  const centre = new Centre(config, database, changes, hearing, (lane) => pumps[lane].wake());
-
   const alarms = new Alarms(log);
+  const room = new LaneRoom(database, alarms);
+  const centre = new Centre(config, database, changes, room, hearing, (lane) => pumps[lane].wake());
+
   const recovery = new Recovery(database, config.QALQAN_REGION, alarms, log);
   lifecycle.run("nats", async () => {
     const connection = await connectWhileRunning(config, log, signal);
@@ -66,6 +68,7 @@ export async function startCentre(config: CentreConfig, log: Log, lifecycle: Lif
       readReceipts(connection, region, epoch, ledger, ends),
       ledger.load().then(() => ledger.run(ends)),
       sendOwnAlarms(connection, alarms, { region, epoch }, ends),
+      room.watch(connection, epoch, ends),
       centre.serveLanes({ connection, epoch }, ends),
     ];
     await Promise.all([

@@ -56,6 +56,9 @@ const httpStatusOf: Readonly<Record<number, number>> = {
 const temporary =
   /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|Connection terminated|connection timeout|terminating connection|not queryable|timeout exceeded when trying to connect|Query read timeout|the database system is|57014|25P03|53100|53300|57P0[123]|08006|40P01|40001/i;
 
+/** PostgreSQL: disk_full. What was to be written is not, and everything else goes on. */
+const diskFull = "53100";
+
 /** PostgreSQL takes no NUL in a text: whoever sent one is told so, wherever in the request it stood. */
 const noCharacter = "22021";
 
@@ -85,6 +88,19 @@ export function translateError(error: unknown): Translated {
         remedy: "send texts without it",
       },
       false,
+    );
+  }
+  if (error instanceof Error && "code" in error && error.code === diskFull) {
+    return translated(
+      status.UNAVAILABLE,
+      {
+        code: "unavailable",
+        field: "",
+        value: "",
+        message: "the disk of the database is full; nothing was written",
+        remedy: "make room on it, then repeat the same request; what was accepted before is safe",
+      },
+      true,
     );
   }
   const text =

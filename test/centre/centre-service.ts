@@ -13,7 +13,6 @@ import { bearer, call, channelCredentials, channelOptions, read } from "#platfor
 import { appendAt } from "#platform/append.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { LaneProducer } from "#platform/producer.ts";
-import { ensureStream, regionStreams } from "#platform/streams.ts";
 import { firstEpoch, regionStream, regionSubject, type Lane } from "#proto/names.ts";
 import {
   CentreClient,
@@ -40,6 +39,7 @@ import {
   until,
   type Restartable,
 } from "#test/replication/servers.ts";
+import { createStreams, type LaneLimits } from "./region-streams.ts";
 
 export const hourMs = 3_600_000;
 export const dayMs = 24 * hourMs;
@@ -99,10 +99,18 @@ export class CentreService {
     this.#identityKey = prepareIdentity(join(parts.servers.folder, "identity")).privateKey;
   }
 
-  static async start(): Promise<CentreService> {
+  /**
+   * @param limits sizes of the lanes, where they are other than a region's
+   * @param prepare may move the database's folder before its server starts
+   */
+  static async start(
+    limits: LaneLimits = {},
+    prepare: (databaseFolder: string) => void = () => undefined,
+  ): Promise<CentreService> {
     const servers = await HubAndRegion.start();
     await servers.ports.prepare(["centre/http", "postgres/sql"]);
     const { server, passwordFile } = await prepareDatabase(servers);
+    prepare(join(servers.folder, "postgres"));
     const port = servers.ports.port("postgres/sql");
     const [file = "", ...parameters] = postgresCommand(join(servers.folder, "postgres"), server, port);
     const running = servers.process("postgres", () => spawn(file, parameters));
@@ -121,7 +129,7 @@ export class CentreService {
     });
     centre.start();
     const line = await servers.connect("replication");
-    await createStreams(line);
+    await createStreams(line, limits);
     await until(async () => (await readiness(servers.ports.address("centre/http"))).ready);
     const database = await openDatabase<Schema>(
       { DATABASE_URL: url, DATABASE_PASSWORD_FILE: password },
@@ -345,14 +353,6 @@ export class CentreService {
     await this.database.destroy();
     await this.servers.stop();
   }
-}
-
-async function createStreams(line: NatsConnection): Promise<void> {
-  await until(async () => {
-    const manager = await line.jetstreamManager({ checkAPI: false });
-    for (const stream of regionStreams(firstEpoch, firstEpoch)) await ensureStream(manager, stream);
-    return true;
-  });
 }
 
 /** With modes and owners: PostgreSQL looks at them. */

@@ -22,7 +22,7 @@ const refusedPerMessageMax = 5_000;
  * transaction, and only after its commit the last message says `done`. An
  * import that breaks off has therefore left nothing.
  *
- * @throws InvalidInput for the header, or too many entries; Refusal `forbidden`, `unavailable`
+ * @throws InvalidInput for the header, or too many entries; Refusal `forbidden`, `exhausted`, `unavailable`
  */
 export async function* importDirectives(
   centre: Centre,
@@ -31,6 +31,8 @@ export async function* importDirectives(
   signal: AbortSignal,
 ): AsyncGenerator<ImportProgress> {
   requireHere(person, centre.region, writers);
+  // Said before the file is sent, and again before it is written.
+  centre.room.requireFor("events", "bulk");
   const collector = new EntryCollector(importEntriesMax);
   let wish: ImportWish | undefined;
   let first: BatchRow | undefined;

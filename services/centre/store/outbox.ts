@@ -2,6 +2,7 @@ import { ulid } from "ulid";
 import { sql } from "#platform/database.ts";
 import type { Lane } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
+import { weightOf, type Weight } from "../domain/room.ts";
 import type { CentreTransaction, Reader } from "./schema.ts";
 
 /** An event that a command causes. */
@@ -10,6 +11,8 @@ export interface Outgoing {
   readonly event: string;
   readonly lane: Lane;
   readonly type: string;
+  /** How much of its lane's room it may take. */
+  readonly weight: Weight;
   /** The encoded Event; its outbox number is not known yet (withOutboxNumber). */
   readonly bytes: Uint8Array;
   readonly atMs: number;
@@ -18,7 +21,7 @@ export interface Outgoing {
 /** Makes an event for the outbox. */
 export function outgoing(lane: Lane, body: NonNullable<Event["body"]>, atMs: number): Outgoing {
   const bytes = Event.encode({ outbox: 0, atMs, body }).finish();
-  return { event: ulid(), lane, type: body.$case, bytes, atMs };
+  return { event: ulid(), lane, type: body.$case, weight: weightOf(body), bytes, atMs };
 }
 
 /** The key of the one event that a command causes. */
