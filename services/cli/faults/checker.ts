@@ -123,6 +123,8 @@ const expectedOf = ({ revocation }: LedgerEntry): "allow" | "block" =>
   revocation === "none" ? "block" : "allow";
 
 function isRight(entry: LedgerEntry, decision: string, directive: string): boolean {
+  // Whoever was refused was told so, and it counts there: nothing was promised about the outcome.
+  if (entry.revocation === "refused") return decision === "allow" || directive === entry.directive;
   const expected = expectedOf(entry);
   return decision === expected && (expected === "allow" || directive === entry.directive);
 }

@@ -10,8 +10,8 @@ export interface LedgerEntry {
   /** Once acknowledged. */
   directive: string | undefined;
   acknowledgedAtMs: number | undefined;
-  /** asked: sent, outcome not known yet; acknowledged: promised to us. */
-  revocation: "none" | "asked" | "acknowledged";
+  /** asked: sent, outcome not known yet; acknowledged: promised to us; refused: counted as such, so either outcome is right. */
+  revocation: "none" | "asked" | "acknowledged" | "refused";
   /** The region lost the disk that knew it before anybody else did: it may be there or not. */
   isAtRisk: boolean;
 }

@@ -129,7 +129,7 @@ async function revoke(
   const { directive } = entry;
   if (directive === undefined) return;
   entry.revocation = "asked";
-  await repeated(ledger, entry, async () => {
+  const isAnswered = await repeated(ledger, entry, async () => {
     try {
       await call(
         access.centre.revokeDirective.bind(access.centre),
@@ -142,6 +142,7 @@ async function revoke(
     }
     entry.revocation = "acknowledged";
   });
+  if (!isAnswered) entry.revocation = "refused";
 }
 
 async function isRevoked(access: RegionAccess, directive: string, metadata: Metadata): Promise<boolean> {
@@ -156,18 +157,20 @@ async function isRevoked(access: RegionAccess, directive: string, metadata: Meta
 /**
  * Sends a request until it is answered; a refusal that is no outage is written
  * down and ends it. What a lost disk may have taken may be unknown.
+ *
+ * @returns whether it was carried out
  */
-async function repeated(ledger: Ledger, entry: LedgerEntry, send: () => Promise<void>): Promise<void> {
+async function repeated(ledger: Ledger, entry: LedgerEntry, send: () => Promise<void>): Promise<boolean> {
   const giveUpAtMs = Date.now() + repeatForMs;
   for (;;) {
     try {
       await send();
-      return;
+      return true;
     } catch (error) {
       const outage = error instanceof RemoteError && error.isOutage;
       if (!outage || Date.now() > giveUpAtMs) {
         if (!entry.isAtRisk) ledger.refused.push(error instanceof Error ? error.message : String(error));
-        return;
+        return false;
       }
       ledger.repeatedRequests++;
       await pause(retryWaitMs, AbortSignal.timeout(2 * retryWaitMs));
