@@ -8,6 +8,7 @@ import { untilAborted } from "#platform/lifecycle.ts";
 import type { Readiness } from "#platform/probes.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import type { LaneRoom } from "./lane-room.ts";
+import type { Standing } from "./standing.ts";
 import type { CentreDatabase, CentreTransaction } from "./store/schema.ts";
 import { writeAudit, type AuditEntry } from "./store/audit.ts";
 import { writeOutbox, type Outgoing } from "./store/outbox.ts";
@@ -35,6 +36,7 @@ export interface OpenLanes {
 export class Centre {
   readonly config: CentreConfig;
   readonly database: CentreDatabase;
+  readonly standing: Standing;
   readonly changes: Changes;
   readonly room: LaneRoom;
   readonly #hearing: CapitalHearing;
@@ -44,6 +46,7 @@ export class Centre {
   constructor(
     config: CentreConfig,
     database: CentreDatabase,
+    standing: Standing,
     changes: Changes,
     room: LaneRoom,
     hearing: CapitalHearing,
@@ -51,6 +54,7 @@ export class Centre {
   ) {
     this.config = config;
     this.database = database;
+    this.standing = standing;
     this.changes = changes;
     this.room = room;
     this.#hearing = hearing;

@@ -37,6 +37,12 @@ export const agreementEveryMs = 60_000;
 export const refillWaitMs = 10_000;
 export const refillLookMs = 500;
 
+/** After PostgreSQL was started again, lanes that came back older too have this long to be filled up and taken back (ms). */
+export const takeBackWaitMs = 15_000;
+
+/** How often it is looked whether PostgreSQL was started again (ms). */
+export const databaseLookMs = 1_000;
+
 /** A recovery is over in a moment; its alarm stays so long, that somebody sees it (ms). */
 export const behindShownMs = 10 * 60_000;
 

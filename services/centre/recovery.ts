@@ -9,6 +9,7 @@ import { agreementsChecked, behindShownMs, refillLookMs, refillWaitMs } from "./
 import { liftRevisions } from "./domain/lift.ts";
 import { planReconcile, type LaneEntry, type ReconcilePlan } from "./domain/reconcile.ts";
 import { LaneHistory } from "./lane-history.ts";
+import { runOf, type Standing } from "./standing.ts";
 import { writeAudit, type AuditEntry } from "./store/audit.ts";
 import { recordSequences } from "./store/outbox.ts";
 import {
@@ -54,12 +55,14 @@ interface Recovered {
 export class Recovery {
   readonly #database: CentreDatabase;
   readonly #region: string;
+  readonly #standing: Standing;
   readonly #alarms: Alarms;
   readonly #log: Log;
 
-  constructor(database: CentreDatabase, region: string, alarms: Alarms, log: Log) {
+  constructor(database: CentreDatabase, region: string, standing: Standing, alarms: Alarms, log: Log) {
     this.#database = database;
     this.#region = region;
+    this.#standing = standing;
     this.#alarms = alarms;
     this.#log = log;
   }
@@ -69,22 +72,33 @@ export class Recovery {
    * database or the server.
    *
    * @param laneNumbers the number after which each lane takes the next
+   * @returns the run of PostgreSQL ({@link runOf}) whose database agrees with the lanes now
+   * @throws RestartedMeanwhile
    */
   async reconcile(
     connection: NatsConnection,
     epoch: number,
     laneNumbers: Readonly<Record<Lane, number>>,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<string> {
+    const run = await runOf(this.#database);
     await this.#awaitRefill(connection, epoch, signal);
     const readings: LaneReading[] = [];
     for (const lane of lanes) {
       readings.push(await this.#read(connection, lane, epoch, laneNumbers[lane], signal));
     }
-    const recovered = await inTransaction(this.#database, (transaction) =>
-      this.#carryOut(transaction, readings),
-    );
+    const recovered = await inTransaction(this.#database, async (transaction) => {
+      await requireRun(transaction, run);
+      return this.#carryOut(transaction, readings);
+    });
+    this.#standing.tookBack(run);
     for (const each of recovered) this.#tell(each);
+    return run;
+  }
+
+  /** @throws RestartedMeanwhile when PostgreSQL was started again since that run: with what files, nobody knows */
+  async requireRun(run: string): Promise<void> {
+    await requireRun(this.#database, run);
   }
 
   /** Whether outbox and lane are still as a reconciliation leaves them, as far as their ends show. */
@@ -180,6 +194,15 @@ export class Recovery {
     this.#alarms.raise("database-behind", lane, detail);
     setTimeout(() => this.#alarms.clear("database-behind", lane), behindShownMs).unref();
   }
+}
+
+/** PostgreSQL was started again: what was read from it may not be what it holds now. */
+export class RestartedMeanwhile extends Error {
+  override readonly name = "RestartedMeanwhile";
+}
+
+async function requireRun(database: CentreDatabase | CentreTransaction, run: string): Promise<void> {
+  if ((await runOf(database)) !== run) throw new RestartedMeanwhile("PostgreSQL was started again");
 }
 
 /** Whether the lane holds these rows where they were stored; a place that it no longer keeps says nothing. */

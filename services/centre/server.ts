@@ -27,6 +27,7 @@ import { OutboxPump } from "./pump.ts";
 import { Recovery } from "./recovery.ts";
 import { centreMethods } from "./rpc/index.ts";
 import { runSessions, type Session } from "./session.ts";
+import { Standing } from "./standing.ts";
 import { migrations } from "./store/migrations.ts";
 import type { Schema } from "./store/schema.ts";
 
@@ -39,6 +40,7 @@ export async function startCentre(config: CentreConfig, log: Log, lifecycle: Lif
   const database = await openDatabase<Schema>(config, migrations, log, signal);
   lifecycle.use("database", database, (open) => open.destroy());
 
+  const standing = new Standing(database);
   const changes = new Changes();
   const hearing = new CapitalHearing();
   const ledger = new EnforcementLedger(database, changes);
@@ -48,9 +50,9 @@ export async function startCentre(config: CentreConfig, log: Log, lifecycle: Lif
   };
   const alarms = new Alarms(log);
   const room = new LaneRoom(database, alarms);
-  const centre = new Centre(config, database, changes, room, hearing, (lane) => pumps[lane].wake());
+  const centre = new Centre(config, database, standing, changes, room, hearing, (lane) => pumps[lane].wake());
 
-  const recovery = new Recovery(database, config.QALQAN_REGION, alarms, log);
+  const recovery = new Recovery(database, config.QALQAN_REGION, standing, alarms, log);
   lifecycle.run("nats", async () => {
     const connection = await connectWhileRunning(config, log, signal);
     if (connection === undefined) return;

@@ -6,8 +6,8 @@ import type { Log } from "#platform/log.ts";
 import { isServerError, onDisconnect, type NatsConnection } from "#platform/nats.ts";
 import { LaneProducer, ProducerReplaced } from "#platform/producer.ts";
 import { lanes, type Lane } from "#proto/names.ts";
-import { agreementEveryMs, producerName, recoverWaitMs } from "./config.ts";
-import type { Recovery } from "./recovery.ts";
+import { agreementEveryMs, databaseLookMs, producerName, recoverWaitMs } from "./config.ts";
+import { RestartedMeanwhile, type Recovery } from "./recovery.ts";
 
 /** One stretch of time in which the epoch of the lanes, the server's connection and the database stay the same. */
 export interface Session {
@@ -79,9 +79,13 @@ async function runSession(
   const open = (lane: Lane) => LaneProducer.open(connection, lane, epoch, producerName, signal);
   const producers = { urgent: await open("urgent"), events: await open("events") };
   const numbers = { urgent: producers.urgent.lastOutbox, events: producers.events.lastOutbox };
-  await recovery.reconcile(connection, epoch, numbers, signal);
+  const run = await recovery.reconcile(connection, epoch, numbers, signal);
   const session: Session = { connection, epoch, producers };
-  const parts = [...work(session, signal), watchAgreement(session, recovery, signal)];
+  const parts = [
+    ...work(session, signal),
+    watchAgreement(session, recovery, signal),
+    watchDatabase(run, recovery, signal),
+  ];
   try {
     await Promise.all(parts);
   } finally {
@@ -101,12 +105,18 @@ async function watchAgreement(session: Session, recovery: Recovery, signal: Abor
   }
 }
 
+/** A restart may pass between two statements of all parts, and no part would notice. @throws RestartedMeanwhile */
+async function watchDatabase(run: string, recovery: Recovery, signal: AbortSignal): Promise<void> {
+  while (await pause(databaseLookMs, signal)) await recovery.requireRun(run);
+}
+
 /** What a server, a line or a database does while it restarts; a programming error is not. */
 function isOutage(error: unknown): boolean {
   if (translateError(error).detail.code === "unavailable") return true;
   return (
     error instanceof ProducerReplaced ||
     error instanceof LaneDiffers ||
+    error instanceof RestartedMeanwhile ||
     error instanceof StreamUnavailable ||
     isServerError(error)
   );

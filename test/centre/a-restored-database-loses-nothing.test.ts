@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RemoteError } from "#platform/grpc-client.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { firstEpoch, regionStream, regionSubject } from "#proto/names.ts";
 import { readAll, until } from "#test/replication/servers.ts";
@@ -95,6 +96,7 @@ describe("a centre whose PostgreSQL came back as it was an hour ago", () => {
     await service.servers.regional.stop("SIGKILL");
     await service.restoreDatabase("older");
     expect((await service.view(kept.id)).state).toBe("regional");
+    await expect(service.view(lost.id)).rejects.toMatchObject({ code: "unavailable" });
     const fresh = await service.issue(secondOperator, { number: "+442071000005" });
     const extended = await service.as(operator, "extendDirective", {
       ...{ id: kept.id, expiresAtMs: Date.now() + 3 * dayMs, reason: "fraud" },
@@ -144,5 +146,24 @@ describe("a centre whose PostgreSQL came back as it was an hour ago", () => {
       .where("what", "=", "recovered")
       .execute();
     expect(audited).toHaveLength(1);
+  });
+
+  test("refuses nothing for good before it has taken back what its database lost", async () => {
+    await expect(service.view("astana-01K")).rejects.toMatchObject({ code: "not-found" });
+    const { id } = await service.issue(operator, { number: "+442071000007" });
+    await service.settled();
+    // The server stays: nothing tells the centre but the database itself.
+    await service.restoreDatabase("older");
+    const refused = new Set<string>();
+    await until(async () => {
+      try {
+        return (await service.as(operator, "revokeDirective", { id, reason: "mistake" })).state === "revoked";
+      } catch (error) {
+        refused.add(error instanceof RemoteError ? error.code : String(error));
+        return false;
+      }
+    });
+    expect([...refused]).toEqual(["unavailable"]);
+    await expect(service.view("astana-01K")).rejects.toMatchObject({ code: "unavailable" });
   });
 });

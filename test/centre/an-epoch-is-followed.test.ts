@@ -102,7 +102,7 @@ describe("a centre whose lanes go on in another epoch", () => {
     // Both are older: the database by one directive, the store by all of it.
     await service.loseStore();
     await service.restoreDatabase("before");
-    await expect(service.view(lost.id)).rejects.toMatchObject({ code: "not-found" });
+    await expect(service.view(lost.id)).rejects.toMatchObject({ code: "unavailable" });
     await open(
       firstEpoch + 2,
       last.map(({ data }) => ({ type: "directives", data })),

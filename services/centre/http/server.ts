@@ -92,8 +92,10 @@ const answers = {
 function addDirectiveRoutes(server: FastifyInstance, centre: Centre, verify: TokenVerifier): void {
   const acting =
     <Answer>(act: Act<Answer>) =>
-    async (request: FastifyRequest) =>
-      act(await verify(request.headers.authorization), request);
+    async (request: FastifyRequest) => {
+      const person = await verify(request.headers.authorization);
+      return centre.standing.answer(() => act(person, request));
+    };
   const answer = (description: string, ok: 200 | 201) => ({
     description,
     response: { [ok]: { $ref: "Directive#" }, ...answers },
@@ -105,7 +107,7 @@ function addDirectiveRoutes(server: FastifyInstance, centre: Centre, verify: Tok
     async (request, reply) => {
       const person = await verify(request.headers.authorization);
       const asked = IssueDirectiveRequest.fromPartial(request.body as object);
-      const view = await issueDirective(centre, asked, person);
+      const view = await centre.standing.answer(() => issueDirective(centre, asked, person));
       return reply.code(asked.dryRun ? 200 : 201).send(view);
     },
   );

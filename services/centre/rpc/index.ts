@@ -1,5 +1,5 @@
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
-import type { Handlers } from "#platform/grpc-server.ts";
+import type { Handlers, Unary } from "#platform/grpc-server.ts";
 import type { CentreServer } from "#proto/qalqan/centre/v1/centre.ts";
 import type { Centre } from "../centre.ts";
 import { addIntelligence } from "./add-intelligence.ts";
@@ -31,7 +31,10 @@ export function centreMethods(
   centre: Centre,
   handlers: Handlers,
 ): CentreServer & UntypedServiceImplementation {
-  const unary = handlers.unary.bind(handlers);
+  const unary = <Request, Response>(method: string, handle: Unary<Request, Response>) =>
+    handlers.unary<Request, Response>(method, (request, call) =>
+      centre.standing.answer(() => handle(request, call)),
+    );
   return {
     issueDirective: unary("IssueDirective", async (request, call) =>
       issueDirective(centre, request, await call.person()),

@@ -14,6 +14,6 @@ export function watchBatch(
   person: Person,
   signal: AbortSignal,
 ): AsyncIterable<BatchView> {
-  const read = () => getBatch(centre, request, person);
+  const read = () => centre.standing.answer(() => getBatch(centre, request, person));
   return centre.changes.watch(read, { pollMs: watchPollMs, pauseMs, signal });
 }

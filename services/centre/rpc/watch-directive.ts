@@ -11,6 +11,6 @@ export function watchDirective(
   person: Person,
   signal: AbortSignal,
 ): AsyncIterable<DirectiveView> {
-  const read = () => getDirective(centre, request, person);
+  const read = () => centre.standing.answer(() => getDirective(centre, request, person));
   return centre.changes.watch(read, { pollMs: watchPollMs, pauseMs: 0, signal });
 }
