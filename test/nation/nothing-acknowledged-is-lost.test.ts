@@ -10,8 +10,8 @@ import { nationForFaults } from "../../services/cli/faults/nation.ts";
 import { totalLines, totalsOf, type RunResult } from "../../services/cli/faults/results.ts";
 import { usualKinds } from "../../services/cli/faults/schedule.ts";
 
-/** Eleven seeds that are always the same, and one that is not: given here to see a failure again. */
-const fixedRuns = 11;
+/** Nine seeds that are always the same, and one that is not: given here to see a failure again. */
+const fixedRuns = 9;
 const randomSeed = Number(process.env["QALQAN_SEED"] ?? Math.floor(Math.random() * 1e6) + 1_000);
 
 describe(`a nation under load and under every fault that this machine can do (QALQAN_SEED=${randomSeed})`, () => {
@@ -49,7 +49,7 @@ describe(`a nation under load and under every fault that this machine can do (QA
   it("was really under load and under faults", () => {
     const { sums } = totalsOf(runs);
     expect(runs).toHaveLength(1 + fixedRuns);
-    expect(sums.kills).toBeGreaterThan(50);
+    expect(sums.kills).toBeGreaterThan(40);
     expect(sums.acknowledged).toBeGreaterThan(500);
     expect(sums.revoked).toBeGreaterThan(50);
   });
