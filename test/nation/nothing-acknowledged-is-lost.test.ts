@@ -8,13 +8,15 @@ import { checkNation } from "../../services/cli/faults/checker.ts";
 import { Ledger } from "../../services/cli/faults/ledger.ts";
 import { nationForFaults } from "../../services/cli/faults/nation.ts";
 import { totalLines, totalsOf, type RunResult } from "../../services/cli/faults/results.ts";
-import { usualKinds } from "../../services/cli/faults/schedule.ts";
+import { faultKinds } from "../../services/cli/faults/schedule.ts";
 
 /** Nine seeds that are always the same, and one that is not: given here to see a failure again. */
 const fixedRuns = 9;
+/** Copies that come back older are left to `qalqan local chaos`: ten runs with them last longer than a test may. */
+const kinds = faultKinds.filter((kind) => !kind.startsWith("restore-"));
 const randomSeed = Number(process.env["QALQAN_SEED"] ?? Math.floor(Math.random() * 1e6) + 1_000);
 
-describe(`a nation under load and under every fault that this machine can do (QALQAN_SEED=${randomSeed})`, () => {
+describe(`a nation under load, kills, pauses, cuts, bad lines, full disks and wrong clocks (QALQAN_SEED=${randomSeed})`, () => {
   const dataFolder = mkdtempSync(join(tmpdir(), "qalqan-"));
   let nation: Awaited<ReturnType<typeof nationForFaults>>;
   let runs: readonly RunResult[];
@@ -31,7 +33,7 @@ describe(`a nation under load and under every fault that this machine can do (QA
         firstSeed,
         runsMax,
         untilMs: Number.POSITIVE_INFINITY,
-        kinds: usualKinds.filter((kind) => !impossible.some((each) => each.kind === kind)),
+        kinds: kinds.filter((kind) => !impossible.some((each) => each.kind === kind)),
         resultsFile: join(dataFolder, name),
         report,
         progress: report,

@@ -3,6 +3,11 @@
  * failing run can be repeated.
  */
 
+/**
+ * All of it heals by itself, whenever it happens. A region's NATS store that
+ * comes back older may open a new epoch of its lanes, of which the hub lists
+ * eight: more than about a dozen runs want another nation.
+ */
 export const faultKinds = [
   "kill",
   "pause",
@@ -17,13 +22,6 @@ export const faultKinds = [
   "restore-hub",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
-
-/**
- * What heals by itself whenever it happens; the others are asked for by name. A
- * region's NATS store that comes back older may open a new epoch of its lanes,
- * of which the hub lists eight: many in a row on one nation would use them up.
- */
-export const usualKinds: readonly FaultKind[] = faultKinds.filter((kind) => !kind.startsWith("restore-"));
 
 export type Fault =
   /** Several at once, for a hub that loses all its nodes. */

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { join, resolve } from "node:path";
 import { parseCount } from "../../durations.ts";
 import { WrongUse } from "../../failure.ts";
-import { faultKinds, usualKinds, type FaultKind } from "../../faults/schedule.ts";
+import { faultKinds, type FaultKind } from "../../faults/schedule.ts";
 import { passed, readResults, totalLines, totalsOf, type RunResult } from "../../faults/results.ts";
 import { dataFolderOf } from "../../login-file.ts";
 import { examples, type GlobalOptions } from "../../options.ts";
@@ -27,7 +27,7 @@ export function define(command: Command): void {
     .option("--minutes <n>", "no run begins later", "10")
     .option("--runs <n>", "at most", String(runsMax))
     .option("--results <file>", "one line a run is added there (default: faults.jsonl in the data folder)")
-    .option("--faults <kinds>", `of these: ${faultKinds.join(",")} (default: ${usualKinds.join(",")})`)
+    .option("--faults <kinds>", `some of these (default: all): ${faultKinds.join(",")}`)
     .option("--summary", "only print the totals of the results file")
     .addHelpText(
       "after",
@@ -93,7 +93,7 @@ const isTerminal = process.stderr.isTTY;
 const renewed = isTerminal ? "\r\u001B[2K" : "";
 
 function kindsOf(text: string | undefined): readonly FaultKind[] {
-  if (text === undefined) return usualKinds;
+  if (text === undefined) return faultKinds;
   return text.split(",").map((word) => {
     const kind = faultKinds.find((each) => each === word.trim());
     if (kind !== undefined) return kind;
