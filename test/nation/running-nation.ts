@@ -178,6 +178,7 @@ export interface StatusDocument {
     readonly sequence: number;
     readonly digest: string;
     readonly stalenessMs: number | null;
+    readonly epoch: number;
   }[];
   readonly services: readonly { readonly region: string; readonly service: string; readonly state: string }[];
 }
