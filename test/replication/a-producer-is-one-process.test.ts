@@ -68,7 +68,10 @@ test("events that wait go in batches: each is there once and in order, whatever 
     await servers.regional.killAndRestart();
   });
   const [sequences] = await Promise.all([storing, ...faults]);
-  const stored = (await readAll(line, regionStream.lane("urgent", firstEpoch))).slice(from - 1);
+  // The server may still be starting after the last kill: then nobody answers yet.
+  const all = () => readAll(line, regionStream.lane("urgent", firstEpoch));
+  await until(async () => (await all()).length >= from - 1 + events.length);
+  const stored = (await all()).slice(from - 1);
   expect(stored.map(({ data }) => Event.decode(data).outbox)).toEqual(events.map(({ outbox }) => outbox));
   expect(stored.map(({ sequence }) => sequence)).toEqual(sequences);
   // The next one goes on after them.
