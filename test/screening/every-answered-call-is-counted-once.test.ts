@@ -179,6 +179,7 @@ test("a trial is answered and explained, and leaves no trace; an unusable questi
 test("calls that a kill took while the region's server was away are counted by the next start", async () => {
   await region.screen({ callId: "call-0" });
   await until(async () => (await region.calls()).length === 1);
+  await until(async () => countedQuestions((await region.written()).counters) === 1);
   await region.nation.regional.stop("SIGKILL");
   for (let call = 1; call <= 5; call += 1) await region.screen({ callId: `call-${call}` });
   const late = join(region.nation.folder, "state", "late-calls.json");
