@@ -8,15 +8,22 @@ import { checkNation } from "../../services/cli/faults/checker.ts";
 import { Ledger } from "../../services/cli/faults/ledger.ts";
 import { nationForFaults } from "../../services/cli/faults/nation.ts";
 import { totalLines, totalsOf, type RunResult } from "../../services/cli/faults/results.ts";
-import { faultKinds } from "../../services/cli/faults/schedule.ts";
+import { faultKinds, type FaultKind } from "../../services/cli/faults/schedule.ts";
 
-/** Nine seeds that are always the same, and one that is not: given here to see a failure again. */
-const fixedRuns = 9;
-/** Copies that come back older are left to `qalqan local chaos`: ten runs with them last longer than a test may. */
-const kinds = faultKinds.filter((kind) => !kind.startsWith("restore-"));
+/** A dozen runs: one of any kinds by a seed that is not always the same, given here to see a failure again; */
+const restoring = faultKinds.filter((kind) => kind.startsWith("restore-"));
+/** seven of everything but copies that come back older, by seeds that are always the same; */
+const fixedRuns = 7;
+/** and one with each kind of such a copy, beside two other kinds. */
+const beside: readonly (readonly FaultKind[])[] = [
+  ["cut", "disk-full"],
+  ["half-open", "clock"],
+  ["pause", "slow"],
+  ["cut", "clock"],
+];
 const randomSeed = Number(process.env["QALQAN_SEED"] ?? Math.floor(Math.random() * 1e6) + 1_000);
 
-describe(`a nation under load, kills, pauses, cuts, bad lines, full disks and wrong clocks (QALQAN_SEED=${randomSeed})`, () => {
+describe(`a nation under load, kills, pauses, cuts, bad lines, full disks, wrong clocks and restores (QALQAN_SEED=${randomSeed})`, () => {
   const dataFolder = mkdtempSync(join(tmpdir(), "qalqan-"));
   let nation: Awaited<ReturnType<typeof nationForFaults>>;
   let runs: readonly RunResult[];
@@ -26,7 +33,7 @@ describe(`a nation under load, kills, pauses, cuts, bad lines, full disks and wr
     nation = await nationForFaults({ data: dataFolder }, dataFolder, report);
     const { impossible } = await nation.control.status();
     for (const { kind, why } of impossible) report(`skipped: ${kind}: ${why}`);
-    const series = (firstSeed: number, runsMax: number, name: string) =>
+    const series = (firstSeed: number, runsMax: number, kinds: readonly FaultKind[]) =>
       runChaos({
         dataFolder,
         control: nation.control,
@@ -34,12 +41,17 @@ describe(`a nation under load, kills, pauses, cuts, bad lines, full disks and wr
         runsMax,
         untilMs: Number.POSITIVE_INFINITY,
         kinds: kinds.filter((kind) => !impossible.some((each) => each.kind === kind)),
-        resultsFile: join(dataFolder, name),
+        resultsFile: join(dataFolder, "runs.jsonl"),
         report,
         progress: report,
         signal: new AbortController().signal,
       });
-    runs = [...(await series(randomSeed, 1, "random.jsonl")), ...(await series(1, fixedRuns, "fixed.jsonl"))];
+    const done = [...(await series(randomSeed, 1, faultKinds))];
+    const others = faultKinds.filter((kind) => !restoring.includes(kind));
+    done.push(...(await series(1, fixedRuns, others)));
+    for (const [place, kind] of restoring.entries())
+      done.push(...(await series(place + 1, 1, ["kill", kind, ...(beside[place] ?? [])])));
+    runs = done;
     for (const line of totalLines(totalsOf(runs))) report(line);
   }, 600_000);
 
@@ -49,8 +61,9 @@ describe(`a nation under load, kills, pauses, cuts, bad lines, full disks and wr
   });
 
   it("was really under load and under faults", () => {
-    const { sums } = totalsOf(runs);
-    expect(runs).toHaveLength(1 + fixedRuns);
+    const { sums, faults } = totalsOf(runs);
+    expect(runs).toHaveLength(12);
+    for (const kind of restoring) expect(faults[kind]).toBeGreaterThan(0);
     expect(sums.kills).toBeGreaterThan(40);
     expect(sums.acknowledged).toBeGreaterThan(500);
     expect(sums.revoked).toBeGreaterThan(50);

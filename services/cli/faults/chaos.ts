@@ -13,7 +13,7 @@ export interface ChaosPlan {
   /** Of a nation that runs. */
   readonly dataFolder: string;
   readonly control: Control;
-  /** Of the first run of the series; the runs of the results file are behind us. */
+  /** Of the first run of the series; the runs of the results file with the same kinds are behind us. */
   readonly firstSeed: number;
   readonly runsMax: number;
   /** No run begins later. */
@@ -44,7 +44,7 @@ const blocks = 1_000_000;
 export async function runChaos(plan: ChaosPlan): Promise<readonly RunResult[]> {
   const done: RunResult[] = [];
   while (done.length < plan.runsMax && Date.now() < plan.untilMs && !plan.signal.aborted) {
-    const seed = nextSeed(readResults(plan.resultsFile), plan.firstSeed);
+    const seed = nextSeed(readResults(plan.resultsFile), plan.firstSeed, plan.kinds);
     const result = await oneRun(plan, seed);
     appendResult(plan.resultsFile, result);
     done.push(result);
@@ -77,7 +77,7 @@ async function oneRun(plan: ChaosPlan, seed: number): Promise<RunResult> {
       },
     });
     history.add(result.ledger.acknowledged);
-    const line = { ...resultOf(result), milliseconds: Date.now() - began };
+    const line = { ...resultOf(result, plan.kinds), milliseconds: Date.now() - began };
     if (!passed(line)) {
       const found = [...result.lost, ...result.doubled, ...result.diverged, ...result.refused];
       for (const each of found.slice(0, findingsShown)) plan.report(`seed ${seed}: ${each}`);
@@ -87,14 +87,14 @@ async function oneRun(plan: ChaosPlan, seed: number): Promise<RunResult> {
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
     keepEvidence(plan, seed, { told, schedule: scheduleOf(schedule), failure });
-    return { ...emptyResult(seed), failure, milliseconds: Date.now() - began };
+    return { ...emptyResult(seed, plan.kinds), failure, milliseconds: Date.now() - began };
   }
 }
 
-function resultOf(result: FaultRunResult): RunResult {
+function resultOf(result: FaultRunResult, kinds: readonly FaultKind[]): RunResult {
   const { faults } = result;
   return {
-    ...emptyResult(result.seed),
+    ...emptyResult(result.seed, kinds),
     faults,
     kills: faults.kill,
     cuts: faults.cut + faults["half-open"],
@@ -112,12 +112,13 @@ function resultOf(result: FaultRunResult): RunResult {
   };
 }
 
-function emptyResult(seed: number): RunResult {
+function emptyResult(seed: number, kinds: readonly FaultKind[]): RunResult {
   const none = Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as Record<FaultKind, number>;
   return {
     seed,
     commit: commitOf(),
     at: new Date().toISOString(),
+    kinds,
     faults: none,
     kills: 0,
     cuts: 0,

@@ -24,6 +24,11 @@ export interface Verdict {
 }
 
 const convergenceWaitMs = 90_000;
+/** For so long nothing may have moved at the capital, all regions in sync: twice the time in which it seals (ms). */
+const restMs = 1_500;
+const lookAgainMs = 250;
+/** Questions to one region that wait for their answers. */
+const askedAtOnce = 16;
 const listedMax = 1_000_000;
 
 export interface NationAccess {
@@ -72,26 +77,28 @@ export async function checkNation(
 }
 
 async function waitForSync(nation: NationAccess, untilMs: number): Promise<string[]> {
-  // Nothing may be under way any more: two equal readings, both in sync.
-  let before = -1;
+  // Nothing may be under way any more: every reading of a while is the same, and in sync.
+  let rests: { readonly sequence: number; readonly sinceMs: number } | undefined;
   let waiting: string[] = ["no answer from the capital"];
   while (Date.now() < untilMs) {
     try {
-      const status = await call(
+      const { sequence, regions } = await call(
         nation.coordination.getStatus.bind(nation.coordination),
         {},
         { metadata: nation.reader, deadlineMs: 2_000 },
       );
-      waiting = status.regions
+      waiting = regions
         .filter(({ state }) => state !== "in-sync")
-        .map(({ region, state, sequence }) => `${region} is ${state} at ${sequence} of ${status.sequence}`);
-      const idle = status.sequence === before && status.regions.length >= nation.regions.length;
-      if (waiting.length === 0 && idle) return [];
-      before = status.sequence;
+        .map((each) => `${each.region} is ${each.state} at ${each.sequence} of ${sequence}`);
+      const isEqual = waiting.length === 0 && regions.length >= nation.regions.length;
+      if (!isEqual) rests = undefined;
+      else if (rests?.sequence !== sequence) rests = { sequence, sinceMs: Date.now() };
+      else if (Date.now() - rests.sinceMs >= restMs) return [];
     } catch (error) {
+      rests = undefined;
       waiting = [String(error)];
     }
-    await pause(1_500, AbortSignal.timeout(3_000));
+    await pause(lookAgainMs, AbortSignal.timeout(2 * lookAgainMs));
   }
   return waiting;
 }
@@ -104,12 +111,15 @@ async function missingSomewhere(nation: NationAccess, entries: readonly LedgerEn
 /** Asks one region's screening about every number of the ledger, as a switch would. */
 async function missingIn(access: RegionAccess, entries: readonly LedgerEntry[]): Promise<string[]> {
   const missing: string[] = [];
-  for (const entry of entries) {
-    const { decision, directive } = await ask(access, entry);
-    if (isRight(entry, decision, directive)) continue;
-    const expected = expectedOf(entry);
-    missing.push(`${access.region}: ${entry.directive} expected ${expected}, found ${decision} ${directive}`);
-  }
+  for (let first = 0; first < entries.length; first += askedAtOnce)
+    await Promise.all(
+      entries.slice(first, first + askedAtOnce).map(async (entry) => {
+        const { decision, directive } = await ask(access, entry);
+        if (isRight(entry, decision, directive)) return;
+        const found = `found ${decision} ${directive}`;
+        missing.push(`${access.region}: ${entry.directive} expected ${expectedOf(entry)}, ${found}`);
+      }),
+    );
   return missing;
 }
 

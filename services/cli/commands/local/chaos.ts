@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { parseCount } from "../../durations.ts";
 import { WrongUse } from "../../failure.ts";
 import { faultKinds, type FaultKind } from "../../faults/schedule.ts";
-import { passed, readResults, totalLines, totalsOf, type RunResult } from "../../faults/results.ts";
+import { mergeResults, passed, totalLines, totalsOf, type RunResult } from "../../faults/results.ts";
 import { dataFolderOf } from "../../login-file.ts";
 import { examples, type GlobalOptions } from "../../options.ts";
 import { answer, note } from "../../output.ts";
@@ -12,7 +12,7 @@ interface Options {
   readonly seed: string;
   readonly minutes: string;
   readonly runs: string;
-  readonly results?: string;
+  readonly results?: readonly string[];
   readonly faults?: string;
   readonly summary?: boolean;
 }
@@ -26,22 +26,26 @@ export function define(command: Command): void {
     .option("--seed <n>", "of the first run; each later one has the next", "1")
     .option("--minutes <n>", "no run begins later", "10")
     .option("--runs <n>", "at most", String(runsMax))
-    .option("--results <file>", "one line a run is added there (default: faults.jsonl in the data folder)")
+    .option(
+      "--results <files...>",
+      "one line a run is added there (default: faults.jsonl in the data folder); a summary takes several",
+    )
     .option("--faults <kinds>", `some of these (default: all): ${faultKinds.join(",")}`)
-    .option("--summary", "only print the totals of the results file")
+    .option("--summary", "only print the totals of the results files")
     .addHelpText(
       "after",
       "\nFaults under load on the nation of the data folder, which is started when it does not run (three" +
         "\nregions, a hub of three). After each run everything is mended, and what was acknowledged is compared" +
-        "\nwith what every region enforces. A later call goes on after the last seed of the results file.",
+        "\nwith what every region enforces. A later call goes on after the last seed of the results file that had" +
+        "\nthe same kinds of faults.",
     )
     .action(async (given: Options, self: Command) => {
       const options = self.optsWithGlobals<GlobalOptions>();
       const dataFolder = dataFolderOf(options);
-      const resultsFile =
-        given.results === undefined ? join(dataFolder, "faults.jsonl") : resolve(given.results);
-      const own = given.summary === true ? undefined : await run(given, options, dataFolder, resultsFile);
-      const all = readResults(resultsFile);
+      const files = (given.results ?? [join(dataFolder, "faults.jsonl")]).map((file) => resolve(file));
+      const own =
+        given.summary === true ? undefined : await run(given, options, dataFolder, onlyOneOf(files));
+      const all = mergeResults(files);
       const totals = totalsOf(all);
       answer(options, totals, () => totalLines(totals));
       // A call fails by its own runs, a summary by any.
@@ -51,8 +55,19 @@ export function define(command: Command): void {
     command,
     "qalqan local chaos --seed 1 --minutes 5 --data /tmp/nation",
     "qalqan local chaos --runs 20 --faults kill,half-open --results /tmp/runs.jsonl",
-    "qalqan local chaos --summary --results /tmp/runs.jsonl",
+    "qalqan local chaos --summary --results /tmp/runs.jsonl /tmp/other-runs.jsonl",
   );
+}
+
+function onlyOneOf(files: readonly string[]): string {
+  const [file, ...more] = files;
+  if (file !== undefined && more.length === 0) return file;
+  throw new WrongUse({
+    field: "results",
+    value: files.join(" "),
+    message: "runs are added to one file",
+    remedy: "name one, or ask for the --summary of all",
+  });
 }
 
 async function run(
