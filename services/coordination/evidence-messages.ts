@@ -1,12 +1,10 @@
 import { decodeTime } from "ulid";
 import { regionOfId } from "#domain/vocabulary.ts";
-import { findMessages } from "#platform/find-messages.ts";
-import type { NatsConnection } from "#platform/nats.ts";
-import { hubStream, hubSubject, lanes, type Lane } from "#proto/names.ts";
+import { lanes, type Lane } from "#proto/names.ts";
 import { Event, NationalBatch, type Directive } from "#proto/qalqan/events/v1/events.ts";
 import { capitalEpoch } from "./epochs.ts";
-import { epochsOfRegions, nationalMessageAt, nationalMessagesNaming } from "./store/evidence.ts";
-import type { Database } from "./store/load.ts";
+import type { EvidenceStreams } from "./evidence-streams.ts";
+import { epochsOfRegions } from "./store/evidence.ts";
 
 /** Clocks of a region and of the hub may differ by so much: the search begins that much earlier (ms). */
 const clockDifferenceMaxMs = 24 * 3_600_000;
@@ -23,13 +21,7 @@ export interface EvidenceMessage {
   readonly bytes: Uint8Array;
 }
 
-interface Sources {
-  readonly database: Database;
-  readonly connection: NatsConnection;
-}
-
 type Body = NonNullable<Event["body"]>;
-type IsWanted = (body: Body) => boolean;
 
 /**
  * Everything that was said about a directive: its revisions, approvals and
@@ -37,16 +29,16 @@ type IsWanted = (body: Body) => boolean;
  * receipts by which each region showed that it enforces the decision.
  */
 export async function findEvidence(
-  sources: Sources,
+  streams: EvidenceStreams,
   directive: Directive,
   nation: readonly string[],
 ): Promise<readonly EvidenceMessage[]> {
-  const epochs = await epochsOfRegions(sources.database);
+  const epochs = await epochsOfRegions(streams.database);
   const found = [
-    ...(await findOpinions(sources, directive, nation, epochs)),
-    ...(await findIntelligence(sources, directive, epochs)),
+    ...(await findOpinions(streams, directive, nation, epochs)),
+    ...(await findIntelligence(streams, directive, epochs)),
   ];
-  const decided = await nationalMessagesNaming(sources.database, directive.id);
+  const decided = await streams.nationalNaming(directive.id, startOf(directive.id));
   const decisions = decided.flatMap(({ sequence, bytes }) => {
     const { decisions: all, atMs } = NationalBatch.decode(bytes);
     const own = all.filter((decision) => decision.directive === directive.id);
@@ -58,13 +50,13 @@ export async function findEvidence(
   for (const decision of new Set([accepted, last])) {
     if (decision === undefined || accepted === undefined) continue;
     for (const region of nation) {
-      const receipts = await findReceipts(sources, region, epochs.get(region) ?? [], decision);
+      const receipts = await findReceipts(streams, region, epochs.get(region) ?? [], decision);
       for (const { sequence } of receipts.map(receiptOf)) shown.add(sequence);
       found.push(...receipts);
     }
   }
   for (const sequence of shown) {
-    const bytes = await nationalMessageAt(sources.database, sequence);
+    const bytes = await streams.nationalAt(sequence);
     if (bytes !== undefined)
       found.push({ site: "capital", stream: "national", epoch: capitalEpoch, sequence, bytes });
   }
@@ -73,7 +65,7 @@ export async function findEvidence(
 
 /** Revisions in the region that issued it, approvals and refusals in any. */
 async function findOpinions(
-  sources: Sources,
+  streams: EvidenceStreams,
   { id, batch }: Directive,
   nation: readonly string[],
   epochs: ReadonlyMap<string, readonly number[]>,
@@ -86,25 +78,25 @@ async function findOpinions(
       // Bulk is in EVENTS, what was issued singly in URGENT.
       if (lane === "events" && (batch === "" || !isOwn)) continue;
       const place = { region, lane, epochs: epochs.get(region) ?? [] };
-      const approves: IsWanted = (body) =>
-        body.$case === "approval" &&
-        (body.value.directive === id || (batch !== "" && body.value.batch === batch));
-      found.push(...(await scan(sources, place, "approval", sinceMs, approves)));
-      if (!isOwn) continue;
-      const states: IsWanted = (body) =>
-        body.$case === "directives" && body.value.directives.some((directive) => directive.id === id);
-      found.push(...(await scan(sources, place, "directives", sinceMs, states)));
-      const revokes: IsWanted = (body) =>
-        body.$case === "batchRevocation" && batch !== "" && body.value.batch === batch;
-      found.push(...(await scan(sources, place, "batchRevocation", sinceMs, revokes)));
+      const types = isOwn ? ["approval", "directives", "batchRevocation"] : ["approval"];
+      const concerns = (body: Body) => saysOf(body, id, batch);
+      found.push(...(await scan(streams, place, types, sinceMs, concerns)));
     }
   }
   return found;
 }
 
+/** Whether an event states, approves, refuses or revokes a directive. @param batch that it is of; empty: none */
+function saysOf(body: Body, id: string, batch: string): boolean {
+  const isOfBatch = (named: string) => batch !== "" && named === batch;
+  if (body.$case === "approval") return body.value.directive === id || isOfBatch(body.value.batch);
+  if (body.$case === "directives") return body.value.directives.some((directive) => directive.id === id);
+  return body.$case === "batchRevocation" && isOfBatch(body.value.batch);
+}
+
 /** What the directive names as its evidence and is an event: ids of reports stay what they are, ids. */
 async function findIntelligence(
-  sources: Sources,
+  streams: EvidenceStreams,
   { evidence }: Directive,
   epochs: ReadonlyMap<string, readonly number[]>,
 ): Promise<EvidenceMessage[]> {
@@ -115,15 +107,15 @@ async function findIntelligence(
     const known = epochs.get(region);
     if (known === undefined || sinceMs === 0) continue;
     const place = { region, lane: "events", epochs: known } as const;
-    const shares: IsWanted = (body) => body.$case === "intelligence" && body.value.intelligence?.id === id;
-    found.push(...(await scan(sources, place, "intelligence", sinceMs, shares)));
+    const shares = (body: Body) => body.$case === "intelligence" && body.value.intelligence?.id === id;
+    found.push(...(await scan(streams, place, ["intelligence"], sinceMs, shares)));
   }
   return found;
 }
 
 /** The first receipt of each ready replica that has applied the decision. */
 async function findReceipts(
-  { connection }: Sources,
+  streams: EvidenceStreams,
   region: string,
   epochs: readonly number[],
   decision: { readonly sequence: number; readonly atMs: number },
@@ -131,10 +123,9 @@ async function findReceipts(
   const found = new Map<string, EvidenceMessage>();
   let untilMs = Infinity;
   for (const epoch of epochs) {
-    const stream = hubStream.up("events", region, epoch);
-    const subject = hubSubject.up("events", region, epoch, "*.receipt");
+    const events = { region, lane: "events", epoch } as const;
     // What a region says of a message of NATIONAL, the hub has stored after that message.
-    for await (const message of findMessages(connection, stream, subject, { atMs: decision.atMs - 1_000 })) {
+    for await (const message of streams.lane(events, ["*.receipt"], { atMs: decision.atMs - 1_000 })) {
       if (message.storedAtMs > untilMs) break;
       const { body } = Event.decode(message.data);
       if (body?.$case !== "receipt" || !body.value.ready) continue;
@@ -154,24 +145,22 @@ function receiptOf({ bytes }: EvidenceMessage): { sequence: number } {
 }
 
 async function scan(
-  { connection }: Sources,
+  streams: EvidenceStreams,
   place: { readonly region: string; readonly lane: Lane; readonly epochs: readonly number[] },
-  type: string,
+  types: readonly string[],
   sinceMs: number,
-  isWanted: IsWanted,
+  isWanted: (body: Body) => boolean,
 ): Promise<EvidenceMessage[]> {
   const { region, lane, epochs } = place;
+  // Fed again into a new epoch an event has another subject (sync.proto, EpochOpened).
+  const subjects = types.flatMap((type) => [`*.${type}`, `refeed.*.${type}`]);
   const found: EvidenceMessage[] = [];
   for (const epoch of epochs) {
-    const stream = hubStream.up(lane, region, epoch);
-    // Fed again into a new epoch it has another subject (sync.proto, EpochOpened).
-    for (const producer of ["*", "refeed.*"]) {
-      const subject = hubSubject.up(lane, region, epoch, `${producer}.${type}`);
-      for await (const { sequence, data } of findMessages(connection, stream, subject, { atMs: sinceMs })) {
-        const { body } = Event.decode(data);
-        if (body !== undefined && isWanted(body))
-          found.push({ site: region, stream: lane, epoch, sequence, bytes: data });
-      }
+    const from = { atMs: sinceMs };
+    for await (const { sequence, data } of streams.lane({ region, lane, epoch }, subjects, from)) {
+      const { body } = Event.decode(data);
+      if (body !== undefined && isWanted(body))
+        found.push({ site: region, stream: lane, epoch, sequence, bytes: data });
     }
   }
   return found;

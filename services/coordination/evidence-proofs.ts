@@ -5,17 +5,13 @@ import {
   type EvidenceItem,
   type EvidenceSeal,
 } from "#domain/evidence-document.ts";
-import { auditPath, leafHash } from "#domain/merkle.ts";
+import { auditPath } from "#domain/merkle.ts";
 import type { Seal } from "#domain/seal.ts";
 import { capital } from "#domain/vocabulary.ts";
-import { batchGet } from "#platform/batch-get.ts";
-import { findMessages } from "#platform/find-messages.ts";
-import type { NatsConnection } from "#platform/nats.ts";
-import { hubStream, hubSubject } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import type { EvidenceMessage } from "./evidence-messages.ts";
-import { nationalMessageAt, nationalSealsFrom } from "./store/evidence.ts";
-import type { Database } from "./store/load.ts";
+import type { EvidenceStreams } from "./evidence-streams.ts";
+import { nationalSealsFrom } from "./store/evidence.ts";
 
 /** Where the seals of one stream, and the messages that they cover, are read. */
 interface SealedSource {
@@ -33,23 +29,23 @@ export interface Proofs {
 
 /** Finds for each message the seal that covers it and its path to that seal, and the seals between them. */
 export async function proveMessages(
-  sources: { readonly database: Database; readonly connection: NatsConnection },
+  streams: EvidenceStreams,
   messages: readonly EvidenceMessage[],
 ): Promise<Proofs> {
-  const streams = new Map<string, EvidenceMessage[]>();
+  const ofStreams = new Map<string, EvidenceMessage[]>();
   for (const message of messages) {
     const name = `${message.site} ${message.stream} ${message.epoch}`;
-    const known = streams.get(name) ?? [];
-    streams.set(name, known);
+    const known = ofStreams.get(name) ?? [];
+    ofStreams.set(name, known);
     if (known.every(({ sequence }) => sequence !== message.sequence)) known.push(message);
   }
   const proofs: Proofs[] = [];
-  for (const each of [...streams.values()].toSorted((left, right) =>
+  for (const each of [...ofStreams.values()].toSorted((left, right) =>
     compareStreams(streamOf(left), streamOf(right)),
   ))
     proofs.push(
       await proveStream(
-        sources,
+        streams,
         each.toSorted((left, right) => left.sequence - right.sequence),
       ),
     );
@@ -66,13 +62,10 @@ function streamOf([first]: readonly EvidenceMessage[]): EvidenceMessage {
 }
 
 /** @param messages of one stream, in order */
-async function proveStream(
-  { database, connection }: { readonly database: Database; readonly connection: NatsConnection },
-  messages: readonly EvidenceMessage[],
-): Promise<Proofs> {
+async function proveStream(streams: EvidenceStreams, messages: readonly EvidenceMessage[]): Promise<Proofs> {
   const { site, stream, epoch } = streamOf(messages);
   const of = { site, stream, epoch };
-  const source = site === capital ? nationalSource(database) : laneSource(connection, of);
+  const source = site === capital ? nationalSource(streams) : laneSource(streams, of);
   const { seals, linked } = await sealsOf(
     source,
     messages.map(({ sequence }) => sequence),
@@ -126,55 +119,36 @@ async function neededSeals(source: SealedSource, sequences: readonly number[]): 
 }
 
 function laneSource(
-  connection: NatsConnection,
+  streams: EvidenceStreams,
   { site, stream, epoch }: { readonly site: string; readonly stream: string; readonly epoch: number },
 ): SealedSource {
-  const lane = stream === "events" ? "events" : "urgent";
-  const name = hubStream.up(lane, site, epoch);
+  const lane = { region: site, lane: stream === "events" ? "events" : "urgent", epoch } as const;
   return {
     async *sealsFrom(sequence) {
-      const subject = hubSubject.up(lane, site, epoch, "replication.seal");
       // A seal stands after what it covers.
-      for await (const { data } of findMessages(connection, name, subject, { sequence: sequence + 1 })) {
+      for await (const { data } of streams.lane(lane, ["replication.seal"], { sequence: sequence + 1 })) {
         const { body } = Event.decode(data);
         if (body?.$case === "seal" && body.value.last >= sequence) yield body.value;
       }
     },
-    leaves: async (first, last) => {
-      const leaves: Uint8Array[] = [];
-      while (leaves.length <= last - first) {
-        const next = first + leaves.length;
-        const messages = await batchGet(connection, `$JS.API.DIRECT.GET.${name}`, next, last - next + 1);
-        if (messages[0]?.sequence !== next) break;
-        leaves.push(...messages.map(({ data }) => leafHash(data)));
-      }
-      return leaves;
-    },
+    leaves: (first, last) => streams.laneLeaves(lane, first, last),
   };
 }
 
 const sealsRead = 256;
 
-function nationalSource(database: Database): SealedSource {
+function nationalSource(streams: EvidenceStreams): SealedSource {
   return {
     async *sealsFrom(sequence) {
       for (let next = sequence; ;) {
-        const seals = await nationalSealsFrom(database, next, sealsRead);
+        const seals = await nationalSealsFrom(streams.database, next, sealsRead);
         yield* seals;
         const last = seals.at(-1)?.last;
         if (last === undefined) return;
         next = last + 1;
       }
     },
-    leaves: async (first, last) => {
-      const leaves: Uint8Array[] = [];
-      for (let sequence = first; sequence <= last; sequence += 1) {
-        const bytes = await nationalMessageAt(database, sequence);
-        if (bytes === undefined) break;
-        leaves.push(leafHash(bytes));
-      }
-      return leaves;
-    },
+    leaves: (first, last) => streams.nationalLeaves(first, last),
   };
 }
 

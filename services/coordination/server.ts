@@ -1,6 +1,6 @@
 import { SealingKey } from "#domain/seal.ts";
 import { Alarms } from "#platform/alarms.ts";
-import { openStore } from "#platform/archive/object-store.ts";
+import { openStore, type ObjectStore } from "#platform/archive/object-store.ts";
 import { lead, openDatabase } from "#platform/database.ts";
 import { tlsOf } from "#platform/config.ts";
 import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
@@ -8,7 +8,7 @@ import { createTokenVerifier } from "#platform/identity.ts";
 import { stopHttp } from "#platform/http-server.ts";
 import type { Lifecycle } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
-import { connectNats, type NatsConnection } from "#platform/nats.ts";
+import { connectNats } from "#platform/nats.ts";
 import type { Readiness } from "#platform/probes.ts";
 import { CoordinationService } from "#proto/qalqan/coordination/v1/coordination.ts";
 import { Archiver } from "./archive/archiver.ts";
@@ -28,15 +28,10 @@ import { coordinationMethods } from "./rpc/index.ts";
 import { migrations } from "./store/migrations.ts";
 
 /** Undefined: sealed segments are archived nowhere. */
-function archiverOf(
-  config: CoordinationConfig,
-  connection: NatsConnection,
-  log: Log,
-  alarms: Alarms,
-): Archiver | undefined {
-  if (config.ARCHIVE_URL === "") return undefined;
-  const store = openStore(config.ARCHIVE_URL, config.ARCHIVE_CREDENTIALS_FILE);
-  return new Archiver(store, connection, log, alarms, config.ARCHIVE_EVERY_SECONDS * 1_000);
+function archiveOf(config: CoordinationConfig): ObjectStore | undefined {
+  return config.ARCHIVE_URL === ""
+    ? undefined
+    : openStore(config.ARCHIVE_URL, config.ARCHIVE_CREDENTIALS_FILE);
 }
 
 /** Starts the capital's service: every replica answers, one leads and writes. */
@@ -58,7 +53,10 @@ export async function startCoordination(
   const connection = lifecycle.use("nats", opened[1], (each) => each.drain());
   const capital = new Capital(database, new Alarms(log));
   capital.regions = nation;
-  const archive = archiverOf(config, connection, log, capital.alarms);
+  const store = archiveOf(config);
+  const everyMs = config.ARCHIVE_EVERY_SECONDS * 1_000;
+  const archive =
+    store === undefined ? undefined : new Archiver(store, connection, log, capital.alarms, everyMs);
 
   const verify = capital.watched(createTokenVerifier(config.IDENTITY_KEYS_FILE));
   const settings = {
@@ -72,7 +70,7 @@ export async function startCoordination(
   const link = lifecycle.use("leader link", new LeaderLink(capital, tlsOf(config), replicas), (each) =>
     each.close(),
   );
-  const evidence = { connection, key: sealingKey, release: config.QALQAN_RELEASE };
+  const evidence = { connection, archive: store, key: sealingKey, release: config.QALQAN_RELEASE };
   const handlers = new Handlers(verify, log, lifecycle.signal);
   const implementation = coordinationMethods(capital, link, handlers, evidence);
   const grpc = await serveGrpc(config.GRPC_LISTEN, tlsOf(config), [

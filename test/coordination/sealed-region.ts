@@ -22,7 +22,8 @@ export class SealedRegionLane {
   async next(key: SealingKey = this.#capital.keys.of(this.#region)): Promise<Seal> {
     const stream = hubStream.up(this.#lane, this.#region, firstEpoch);
     const messages = await readAll(this.#capital.nats, stream);
-    const leaves = messages.slice(this.#end.last).map(({ data }) => leafHash(data));
+    const unsealed = messages.filter(({ sequence }) => sequence > this.#end.last);
+    const leaves = unsealed.map(({ data }) => leafHash(data));
     const of = { stream: this.#lane, site: this.#region, epoch: firstEpoch };
     return nextSeal(of, this.#end, leaves, key, Date.now());
   }

@@ -18,7 +18,7 @@ import { findTool } from "#infra/toolchain/tools.ts";
 import { Alarms } from "#platform/alarms.ts";
 import { appendAt } from "#platform/append.ts";
 import { openStore, type ObjectStore } from "#platform/archive/object-store.ts";
-import { readArchive, segmentsOf } from "#platform/archive/read-archive.ts";
+import { readArchive, segmentsOf, type ArchiveStart } from "#platform/archive/read-archive.ts";
 import { SegmentBroken, streamPrefix } from "#platform/archive/segment.ts";
 import { streamRange } from "#platform/batch-get.ts";
 import type { NatsConnection } from "#platform/nats.ts";
@@ -129,6 +129,22 @@ test("messages are archived up to the last seal, once, and are read back with al
   expect(String(messages[8]?.data)).toBe("what was said as number 9");
   expect(messages[8]?.subject).toBe(`up.${servers.region}.1.centre.directive`);
   expect(await lastOf(hub, lane.name)).toBe(11);
+});
+
+test("reading begins with the segment that holds a message, or a time", async () => {
+  const store = openStore(pathToFileURL(join(servers.folder, "archive")).href, undefined);
+  const firstFrom = async (from: ArchiveStart): Promise<number | undefined> => {
+    for await (const [message] of readArchive(store, lane.of, keys, from)) return message?.sequence;
+    return undefined;
+  };
+  const messages = await read(store);
+  const storedAt = (sequence: number) => messages[sequence - 1]?.storedAtMs ?? 0;
+  expect(await firstFrom({ sequence: 6 })).toBe(1);
+  expect(await firstFrom({ sequence: 7 })).toBe(7);
+  expect(await firstFrom({ sequence: 11 })).toBeUndefined();
+  expect(await firstFrom({ atMs: storedAt(7) - 1 })).toBe(1);
+  expect(await firstFrom({ atMs: storedAt(10) })).toBe(7);
+  expect(await firstFrom({ atMs: 0 })).toBe(1);
 });
 
 describe("what was done to an archive is found", () => {

@@ -13,6 +13,9 @@ export interface ObjectStore {
   list(prefix: string): Promise<string[]>;
 }
 
+/** Who only reads them. */
+export type ObjectReader = Pick<ObjectStore, "get" | "list">;
+
 /** An address of objects that cannot be used; the message says why. */
 export class ArchiveAddressInvalid extends Error {
   override readonly name = "ArchiveAddressInvalid";

@@ -3,7 +3,7 @@ import { chainStart, endOfChain, judgeSeal, sealCovers, type ChainEnd, type Seal
 import type { ArchivedMessage } from "#proto/qalqan/archive/v1/archive.ts";
 import { Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import type { Seal } from "#proto/qalqan/events/v1/sync.ts";
-import type { ObjectStore } from "./object-store.ts";
+import type { ObjectReader } from "./object-store.ts";
 import {
   readName,
   SegmentBroken,
@@ -14,7 +14,7 @@ import {
 } from "./segment.ts";
 
 /** The segments of a stream in order; of two that begin with the same message the longer one. */
-export async function segmentsOf(store: ObjectStore, of: ArchivedStream): Promise<SegmentName[]> {
+export async function segmentsOf(store: ObjectReader, of: ArchivedStream): Promise<SegmentName[]> {
   const chosen: SegmentName[] = [];
   for (const name of await store.list(streamPrefix(of))) {
     const segment = readName(name);
@@ -47,22 +47,29 @@ function sealIn(stream: string, message: SealedMessage): Seal | undefined {
   return body?.$case === "seal" ? body.value : undefined;
 }
 
+/** Where reading begins: with a message, or with what the hub had stored at a time. */
+export type ArchiveStart = { readonly sequence: number } | { readonly atMs: number };
+
 /**
  * Reads what the archive holds of a stream, segment by segment: each has the
  * bytes of its name and names the one before it, no message is missing, and
  * every seal in it is one, and covers the messages that are there.
  *
  * @param keys of all sites; undefined: seals are not looked at
+ * @param from the first segment is the one that holds it
  * @throws SegmentBroken naming the object
  */
 export async function* readArchive(
-  store: ObjectStore,
+  store: ObjectReader,
   of: ArchivedStream,
   keys: SealKeys | undefined,
+  from: ArchiveStart = { sequence: 1 },
 ): AsyncGenerator<readonly ArchivedMessage[]> {
-  let before: SegmentName | undefined;
   const seals = keys === undefined ? undefined : new SealCheck(of, keys);
-  for (const named of await segmentsOf(store, of)) {
+  const segments = await segmentsOf(store, of);
+  const start = await placeOf(store, segments, from);
+  let before: SegmentName | undefined = segments[start - 1];
+  for (const named of segments.slice(start)) {
     const { previous, messages } = await unpackSegment(named, await store.get(named.name));
     if (before !== undefined && named.first !== before.last + 1)
       throw new SegmentBroken(
@@ -74,6 +81,31 @@ export async function* readArchive(
     before = named;
     yield messages;
   }
+}
+
+/** Where in the list the segment is that reading begins with. */
+async function placeOf(
+  store: ObjectReader,
+  segments: readonly SegmentName[],
+  from: ArchiveStart,
+): Promise<number> {
+  let [least, most] = [0, segments.length];
+  while (least < most) {
+    const middle = (least + most) >>> 1;
+    const named = segments[middle];
+    if (named === undefined) break;
+    if (await isBefore(store, named, from)) least = middle + 1;
+    else most = middle;
+  }
+  // Of a time the one before may hold it, too: it began earlier.
+  return "sequence" in from ? least : Math.max(0, least - 1);
+}
+
+async function isBefore(store: ObjectReader, named: SegmentName, from: ArchiveStart): Promise<boolean> {
+  if ("sequence" in from) return named.last < from.sequence;
+  // Names have no time.
+  const [first] = (await unpackSegment(named, await store.get(named.name))).messages;
+  return first !== undefined && first.storedAtMs <= from.atMs;
 }
 
 /** Follows the chain of seals through the segments of one stream. */
