@@ -56,6 +56,8 @@ export const nearlyFullShare = 0.8;
 export const fullShare = 0.99;
 /** So many messages apart, an end counts as behind the other. */
 export const behindMessages = 1_000;
+/** How often it is looked whether an old epoch may go (ms). */
+export const oldEpochsLookMs = 5_000;
 /** An alarm that an epoch was opened ends after so long (ms). */
 export const openedAlarmMs = 24 * 3_600_000;
 /** How often a stream that is stopped is looked at again (ms). */

@@ -7,15 +7,15 @@ import type { Log } from "#platform/log.ts";
 import { onDisconnect } from "#platform/nats.ts";
 import { LaneProducer } from "#platform/producer.ts";
 import { ensureStream, regionStreams } from "#platform/streams.ts";
-import { epochsListed, firstEpoch, lanes, regionStream, type Lane } from "#proto/names.ts";
+import { epochsListed, firstEpoch, lanes, type Lane } from "#proto/names.ts";
 import { awayPollMs, openedAlarmMs, settleWaitMs } from "./config.ts";
-import { feedLate } from "./consumers/late.ts";
 import { copyUp, type LaneFork, type UpLane } from "./consumers/up.ts";
 import { planEpoch, type EpochKnowledge } from "./domain/epoch.ts";
 import type { Ends } from "./ends.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import type { LaneStates } from "./lane-states.ts";
 import { highestUsedAtHub, openEpoch, type Opening } from "./open-epoch.ts";
+import { OldEpochs } from "./old-epochs.ts";
 import { OwnEvents } from "./own-events.ts";
 import { StreamReports } from "./stream-reports.ts";
 import { LaneSealer } from "./sealer.ts";
@@ -106,7 +106,7 @@ export class RegionLanes {
       this.#copyLanes(epoch, over).then((found) => found && leave(found)),
       this.#speak(epoch, over),
       this.#endAlarm(epoch, over),
-      ...(epoch > firstEpoch ? lanes : []).map((lane) => feedLate(ends.region, lane, epoch, over)),
+      new OldEpochs(ends, this.#of.states, epoch).run(over),
     ];
     try {
       await Promise.all(parts);
@@ -250,7 +250,6 @@ export class RegionLanes {
     while (!over.aborted) {
       try {
         await openEpoch(this.#of.ends, this.#of.region, opening);
-        await this.#letGoBefore(opening.previous);
         return;
       } catch (error) {
         this.#of.log.info({ reason: String(error) }, "the new epoch waits");
@@ -264,14 +263,5 @@ export class RegionLanes {
     this.#of.alarms.raise("waits-for-person", "lanes", detail);
     for (const lane of lanes) this.#of.states.set(upName(lane), "stopped", detail);
     await untilAborted(over);
-  }
-
-  /** What was not at the hub is in the later epochs; their storage has room for few. */
-  async #letGoBefore(epoch: number): Promise<void> {
-    const manager = await this.#of.ends.region.jetstreamManager({ checkAPI: false });
-    for (const { epoch: one, lanes: present } of await epochsOfLanes(this.#of.ends.region)) {
-      if (one >= epoch) continue;
-      for (const lane of present) await manager.streams.delete(regionStream.lane(lane, one));
-    }
   }
 }

@@ -92,6 +92,40 @@ export function refedAs(end: "hub" | "region", rest: string): string | undefined
   return isFed ? `${refeedToken}.${own}` : undefined;
 }
 
+/** Old epochs that a region keeps, whatever is in them: its storage has room for these, the opened one and the next. */
+export const oldEpochsKept = 2;
+
+/**
+ * Old epochs that may go once the hub has everything of them, the oldest first.
+ *
+ * @param kept of which the region holds a lane
+ */
+export function mayGo(kept: readonly number[], opened: number): readonly number[] {
+  const old = kept.filter((epoch) => epoch < opened).toSorted((left, right) => left - right);
+  return old.slice(0, Math.max(0, old.length - oldEpochsKept));
+}
+
+/** What an opening says of the epoch in which the region was before it. */
+export interface OpenedAfter {
+  readonly epoch: number;
+  readonly previousEpoch: number;
+  readonly regionLast: number;
+}
+
+/**
+ * Last message of an old epoch with which a later one began; what comes after
+ * it is late.
+ *
+ * @param openings of the epochs that the region keeps, of one lane
+ * @returns undefined: no opening tells of it
+ */
+export function fedUpTo(old: number, openings: readonly OpenedAfter[]): number | undefined {
+  return openings
+    .filter(({ previousEpoch }) => previousEpoch === old)
+    .toSorted((left, right) => right.epoch - left.epoch)
+    .at(0)?.regionLast;
+}
+
 /** `producer.type` as it was first written, however often it was fed again. */
 export function originalOf(rest: string): string {
   const token = `${refeedToken}.`;
