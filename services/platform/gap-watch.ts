@@ -3,8 +3,10 @@ import { StreamGap } from "./follow.ts";
 import { pause } from "./lifecycle.ts";
 import type { NatsConnection } from "./nats.ts";
 
-/** How often the beginning of a stream is looked at (ms). */
+/** How often the beginning of a stream is looked at (ms) … */
 const lookEveryMs = 1_000;
+/** … and by whom has nothing yet: a new region waits for its first snapshot (ms). */
+const firstLookEveryMs = 100;
 
 /**
  * Looks now and then whether a stream still reaches back to what its reader
@@ -20,7 +22,7 @@ export async function watchForGap(
   reached: () => number,
   signal: AbortSignal,
 ): Promise<StreamGap | undefined> {
-  while (await pause(lookEveryMs, signal)) {
+  while (await pause(reached() === 0 ? firstLookEveryMs : lookEveryMs, signal)) {
     try {
       const { first } = await streamRange(connection, `$JS.API.STREAM.INFO.${stream}`);
       if (first > reached() + 1) return new StreamGap(stream, reached() + 1, first);

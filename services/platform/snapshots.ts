@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { zstdDecompressSync } from "node:zlib";
 import { SnapshotChunk, SnapshotManifest } from "#proto/qalqan/events/v1/snapshot.ts";
 import { batchGet } from "./batch-get.ts";
 import type { NatsConnection } from "./nats.ts";
@@ -6,6 +7,8 @@ import type { NatsConnection } from "./nats.ts";
 const askWaitMs = 2_000;
 /** Requests for chunks that are on their way at once. */
 const askedAtOnceMax = 4;
+/** A chunk is made to stay below 1 MiB before it is compressed; one that unpacks to more than this is none. */
+const chunkBytesMax = 4 * 1024 * 1024;
 
 /** A complete snapshot in a stream. */
 export interface StoredSnapshot {
@@ -81,8 +84,13 @@ async function* readRange(
   for (let index = from; index < to; index += 1) {
     const bytes = await asked.shift();
     if (next < to) ask(next++);
-    if (bytes !== undefined) yield SnapshotChunk.decode(bytes);
+    if (bytes !== undefined) yield decodeChunk(bytes);
   }
+}
+
+/** @param bytes a chunk as it is stored: one Zstandard frame (RFC 8878) */
+function decodeChunk(bytes: Uint8Array): SnapshotChunk {
+  return SnapshotChunk.decode(zstdDecompressSync(bytes, { maxOutputLength: chunkBytesMax }));
 }
 
 async function readChunk(

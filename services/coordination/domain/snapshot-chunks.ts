@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { zstdCompressSync } from "node:zlib";
 import { SetDigest } from "#domain/digest.ts";
 import { entryText, protectedText, stopText } from "#domain/national-rows.ts";
 import type { Intelligence, NationalRow } from "#proto/qalqan/events/v1/events.ts";
@@ -49,15 +50,17 @@ export class SnapshotDraft {
     return this.#digest.value();
   }
 
-  /** The bytes of the next chunk. */
+  /** The next chunk as it is stored. */
   chunk(kind: PartKind, region: string, content: ChunkContent): Uint8Array {
     const rows = content.rows ?? [];
     for (const row of rows) this.#digest.add(textOf(row));
-    const bytes = SnapshotChunk.encode({
-      ...{ sequence: this.#sequence, index: this.#hashes.length, rows: [] },
-      ...{ decisions: [], revokedBatches: [], intelligence: [] },
-      ...content,
-    }).finish();
+    const bytes = zstdCompressSync(
+      SnapshotChunk.encode({
+        ...{ sequence: this.#sequence, index: this.#hashes.length, rows: [] },
+        ...{ decisions: [], revokedBatches: [], intelligence: [] },
+        ...content,
+      }).finish(),
+    );
     this.#hashes.push(createHash("sha256").update(bytes).digest());
     this.#rows += rows.length;
     this.#bytes += bytes.length;

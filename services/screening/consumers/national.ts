@@ -35,6 +35,8 @@ export class NationalConsumer {
   #rebuilding: Promise<void> | undefined;
   /** The snapshot from which the table was rebuilt and still differed: the same again would change nothing. */
   #rebuiltInVain: number | undefined;
+  /** What the copy had not any more, and no snapshot had brought either. */
+  #missing = 0;
   #stopped = "";
 
   constructor(connection: NatsConnection, enforcement: Enforcement, log: Log) {
@@ -95,7 +97,9 @@ export class NationalConsumer {
         { event: "national-copy-gap", expected: error.expected, found: error.found },
         "the region's copy of NATIONAL does not reach back to this table: a snapshot is needed",
       );
-      await pause(gapWaitMs, signal);
+      // The snapshot is there before the copy moves to it: only where it did not lead on is it waited for.
+      if (error.expected === this.#missing) await pause(gapWaitMs, signal);
+      this.#missing = error.expected;
     } finally {
       over.abort();
     }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { entryText, type Entry } from "#domain/national-rows.ts";
 import { batchLimits, publishBatch, type Message } from "#platform/append.ts";
 import type { NatsConnection } from "#platform/nats.ts";
@@ -32,12 +33,23 @@ export function* importBatches(directives: number): Generator<FinishedBatch> {
 }
 
 export function entryOf(index: number, revision: number): Entry {
-  const directive = `almaty-${String(index).padStart(26, "0")}`;
+  const directive = `almaty-${identifierOf(index)}`;
   return {
     ...{ target: `+4420${String(70_000_000 + index)}`, slot: "measure", action: "warn", directive },
     ...{ reason: "fraud", expiresAtMs: Date.now() + dayMs, soleSupport: directive, revision },
     ...{ authorRole: "operator", falseStopOf: "" },
   };
+}
+
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/** Of an identifier (ULID): its last characters are random, so it compresses as little as a real one. */
+const randomCharacters = 16;
+
+function identifierOf(index: number): string {
+  const random = createHash("sha1").update(String(index)).digest();
+  let identifier = "01KB6S5A00";
+  for (let at = 0; at < randomCharacters; at += 1) identifier += crockford[(random[at] ?? 0) % 32];
+  return identifier;
 }
 
 /** An event of the size of a directive issued singly. */

@@ -12,7 +12,8 @@ export const protobufFileName = "qalqan/events/v1/snapshot.proto";
 /**
  * SNAPSHOT: chunks, then the manifest that makes them one snapshot, the state
  * after message `sequence` of NATIONAL of the same epoch. A chunk without its
- * manifest means nothing.
+ * manifest means nothing. It is stored as one Zstandard frame (RFC 8878): a
+ * fifth of its bytes, on every line to a region and on every disk.
  */
 export interface SnapshotChunk {
   sequence: number;
@@ -31,14 +32,14 @@ export interface SnapshotManifest {
   atMs: number;
   /** Digest of the table, 32 bytes. */
   digest: Buffer;
-  /** SHA-256 of each chunk's bytes, in the order of their indices. */
+  /** SHA-256 of each chunk's bytes as they are stored, in the order of their indices. */
   chunkHashes: Buffer[];
   /** Sequence of the first chunk in SNAPSHOT. */
   firstMessage: number;
   rows: number;
   /** What the chunks hold, in the order of their indices: a reader takes the parts that it needs. */
   parts: SnapshotPart[];
-  /** Of all chunks together. */
+  /** Of all chunks together, as they are stored. */
   bytes: number;
 }
 
