@@ -1,11 +1,19 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { address, databaseEnvironment, natsEnvironment, serviceEnvironment } from "#platform/config.ts";
 
 /** What the centre of a region is told. */
 export const centreEnvironment = serviceEnvironment
   .extend(natsEnvironment.shape)
   .extend(databaseEnvironment.shape)
-  .extend({ GRPC_LISTEN: address });
+  .extend({
+    GRPC_LISTEN: address,
+    /** Accepted events of a lane that its stream has not taken: beyond that more is refused (bytes). */
+    OUTBOX_WAITING_BYTES_MAX: z.coerce
+      .number()
+      .int()
+      .min(1_024, "expected at least 1024, one small event")
+      .default(512 * 1024 * 1024),
+  });
 
 export type CentreConfig = z.output<typeof centreEnvironment>;
 
@@ -45,9 +53,6 @@ export const databaseLookMs = 1_000;
 
 /** A recovery is over in a moment; its alarm stays so long, that somebody sees it (ms). */
 export const behindShownMs = 10 * 60_000;
-
-/** Accepted events of a lane that its stream has not taken: beyond that more is refused (bytes). */
-export const outboxWaitingBytesMax = 512 * 1024 * 1024;
 
 /** How often it is looked how full the lanes are (ms). */
 export const roomLookMs = 2_000;

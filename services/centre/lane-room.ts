@@ -5,30 +5,28 @@ import { sql } from "#platform/database.ts";
 import { pause } from "#platform/lifecycle.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { lanes, regionStream, streamAsk, type Lane } from "#proto/names.ts";
-import { outboxWaitingBytesMax, roomLookMs } from "./config.ts";
+import { roomLookMs } from "./config.ts";
 import { hasRoom, shareTaken, shareWith, type LaneUsage, type Weight } from "./domain/room.ts";
 import type { Outgoing } from "./store/outbox.ts";
 import type { CentreDatabase } from "./store/schema.ts";
 
 const askWaitMs = 2_000;
 
-/** Until a stream has told its size it counts as without one: what waits is counted all the same. */
-const unknown: LaneUsage = {
-  stored: 0,
-  storedMax: Number.POSITIVE_INFINITY,
-  waiting: 0,
-  waitingMax: outboxWaitingBytesMax,
-};
-
 /** The room that each lane has, looked at now and then, and counted on between two looks. */
 export class LaneRoom {
   readonly #database: CentreDatabase;
   readonly #alarms: Alarms;
-  #usage: Readonly<Record<Lane, LaneUsage>> = { urgent: unknown, events: unknown };
+  readonly #waitingMax: number;
+  #usage: Readonly<Record<Lane, LaneUsage>>;
 
-  constructor(database: CentreDatabase, alarms: Alarms) {
+  /** @param waitingMax of a lane, accepted and not in its stream yet (bytes) */
+  constructor(database: CentreDatabase, alarms: Alarms, waitingMax: number) {
     this.#database = database;
     this.#alarms = alarms;
+    this.#waitingMax = waitingMax;
+    // Until a stream has told its size it counts as without one: what waits is counted all the same.
+    const unknown = { stored: 0, storedMax: Number.POSITIVE_INFINITY, waiting: 0, waitingMax };
+    this.#usage = { urgent: unknown, events: unknown };
   }
 
   /**
@@ -81,7 +79,7 @@ export class LaneRoom {
         const { bytes, bytesMax } = await streamRange(connection, info, askWaitMs);
         const waiting = await this.#readWaiting(lane);
         const storedMax = bytesMax > 0 ? bytesMax : Number.POSITIVE_INFINITY;
-        const usage = { ...unknown, stored: bytes, storedMax, waiting };
+        const usage = { stored: bytes, storedMax, waiting, waitingMax: this.#waitingMax };
         this.#usage = { ...this.#usage, [lane]: usage };
         this.#tell(lane, usage);
       }

@@ -49,7 +49,7 @@ export async function startCentre(config: CentreConfig, log: Log, lifecycle: Lif
     events: new OutboxPump(database, "events", ledger, log),
   };
   const alarms = new Alarms(log);
-  const room = new LaneRoom(database, alarms);
+  const room = new LaneRoom(database, alarms, config.OUTBOX_WAITING_BYTES_MAX);
   const centre = new Centre(config, database, standing, changes, room, hearing, (lane) => pumps[lane].wake());
 
   const recovery = new Recovery(database, config.QALQAN_REGION, standing, alarms, log);

@@ -102,10 +102,12 @@ export class CentreService {
   /**
    * @param limits sizes of the lanes, where they are other than a region's
    * @param prepare may move the database's folder before its server starts
+   * @param more what the centre is told besides
    */
   static async start(
     limits: LaneLimits = {},
     prepare: (databaseFolder: string) => void = () => undefined,
+    more: Readonly<Record<string, string>> = {},
   ): Promise<CentreService> {
     const servers = await HubAndRegion.start();
     await servers.ports.prepare(["centre/http", "postgres/sql"]);
@@ -126,6 +128,7 @@ export class CentreService {
       HTTP_LISTEN: servers.ports.address("centre/http"),
       DATABASE_URL: url,
       DATABASE_PASSWORD_FILE: passwordFile,
+      ...more,
     });
     centre.start();
     const line = await servers.connect("replication");
