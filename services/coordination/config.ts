@@ -31,6 +31,13 @@ export const coordinationConfig = z.object({
   SIGNING_KEYS_FILE: z
     .string()
     .min(1, "expected the path of the file with the public signing keys of all sites"),
+  /** A region whose events wait longer than this for a seal, while it is heard, does not seal (s). */
+  SEAL_MISSING_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(86_400, "expected a day at most, 86400")
+    .default(60),
   /** Copies of each hub stream: 3 on a cluster of three. */
   HUB_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
   /** Rows of the national table that change before a snapshot is written again (domain/snapshot-chunks.ts). */

@@ -53,6 +53,8 @@ export interface VerifierParts {
   readonly log: Log;
   readonly alarms: Alarms;
   readonly keysFile: string;
+  /** What waits for a seal longer than this is without one (ms). */
+  readonly sealMissingMs: number;
 }
 
 /** Puts a line into the audit; resolves when it is there. */
@@ -255,13 +257,13 @@ export class SealVerifier {
     }
   }
 
-  /** Events come, and no seal of them for a minute. EVENTS has a heartbeat every five seconds: it is the clock. */
+  /** Events come, and no seal of them for too long. EVENTS has a heartbeat every five seconds: it is the clock. */
   #lookForMissing(region: string, epoch: number): void {
     const heardAtMs = this.#lanes.get(nameOf({ stream: "events", site: region, epoch }))?.storedAtMs ?? 0;
     for (const lane of lanes) {
       const seals = this.#lanes.get(nameOf({ stream: lane, site: region, epoch }));
       if (seals === undefined) continue;
-      const sinceMs = seals.missingSinceMs(heardAtMs);
+      const sinceMs = seals.missingSinceMs(heardAtMs, this.#parts.sealMissingMs);
       const name = nameOf(seals.of);
       if (sinceMs === undefined) this.#parts.alarms.clear("seal-missing", name);
       else {

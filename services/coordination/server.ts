@@ -104,6 +104,7 @@ export async function startCoordination(
     const { alarms } = capital;
     const verifier = await SealVerifier.open({
       ...{ database, connection, log, alarms, keysFile: config.SIGNING_KEYS_FILE },
+      sealMissingMs: config.SEAL_MISSING_SECONDS * 1_000,
     });
     const leader = await Leader.open({
       ...{ database, connection, log, lifecycle, alarms, sealingKey, verifier },

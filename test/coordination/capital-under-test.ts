@@ -22,6 +22,8 @@ import { password, programs, runLogged, startPostgres } from "./capital-processe
 import { lastOf, readAll, readiness, Restartable, testLog, until } from "#test/replication/servers.ts";
 import { TestKeys } from "./signing-keys.ts";
 
+import { pageAt } from "./page.ts";
+
 export { until } from "#test/replication/servers.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
@@ -98,6 +100,12 @@ export class CapitalUnderTest {
 
   get http(): string {
     return this.#ports.address("capital/http");
+  }
+
+  /** What the nation's page shows now. */
+  async page(): Promise<unknown> {
+    const authorization = `Bearer ${await this.tokenText("central-prosecutor")}`;
+    return pageAt(this.http, { authorization });
   }
 
   #tls() {

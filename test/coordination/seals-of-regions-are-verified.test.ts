@@ -11,10 +11,10 @@ import { SealedRegionLane } from "./sealed-region.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const regions = ["astana", "almaty", "shymkent", "aktobe", "atyrau"];
+const regions = ["astana", "almaty", "shymkent", "aktobe", "atyrau", "kostanay"];
 let capital: CapitalUnderTest;
 beforeAll(async () => {
-  capital = await CapitalUnderTest.start(regions);
+  capital = await CapitalUnderTest.start(regions, { SEAL_MISSING_SECONDS: "1" });
   for (const region of regions) capital.keys.of(region);
 });
 afterAll(() => capital.stop());
@@ -116,6 +116,25 @@ test("a seal that was left out is found by the next one", async () => {
   await lane.send(capital.keys.of("aktobe").sign(after));
   await until(async () => (await broken("aktobe")).length === 1);
   expect(await broken("aktobe")).toMatchObject([{ fault: "other-range" }]);
+});
+
+test("events that their region does not seal are an alarm, on the page too, until the seal comes", async () => {
+  const heartbeat = { regionEpoch: firstEpoch, atMs: 1, release: "test", streams: [] };
+  const isAlarmed = async () => {
+    // What the region says last is the clock.
+    const value = { region: "kostanay", ...heartbeat };
+    await capital.send("kostanay", "events", { $case: "heartbeat", value });
+    return (await alarmsOf("kostanay")).includes("seal-missing");
+  };
+  await send("kostanay", 0, 2);
+  await until(isAlarmed);
+  expect(await capital.page()).toMatchObject({
+    alarms: expect.arrayContaining([
+      expect.objectContaining({ region: "", code: "seal-missing", subject: "kostanay urgent 1" }),
+    ]) as unknown,
+  });
+  await new SealedRegionLane(capital, "kostanay", "urgent").seal();
+  await until(async () => !(await isAlarmed()));
 });
 
 test("the capital seals NATIONAL in one chain, through its own kills", async () => {

@@ -4,8 +4,6 @@ import { chainStart, type ChainEnd, type Seal, type SealedStream } from "#domain
 const leavesMax = 4_096;
 /** Seals that wait to be verified; those after them are fetched from the hub when it is their turn. */
 const waitingMax = 256;
-/** A lane in which events come and no seal for so long (ms). */
-export const sealMissingMs = 60_000;
 
 /** A message of a lane as it was read. */
 export interface SeenMessage {
@@ -111,9 +109,10 @@ export class LaneSeals {
    * undefined: none does.
    *
    * @param heardAtMs when the hub stored the newest message of the region: in a region that is cut off nothing is missing
+   * @param afterMs how long a seal may take
    */
-  missingSinceMs(heardAtMs: number): number | undefined {
+  missingSinceMs(heardAtMs: number, afterMs: number): number | undefined {
     const sinceMs = this.#wanting?.storedAtMs;
-    return sinceMs !== undefined && heardAtMs - sinceMs > sealMissingMs ? sinceMs : undefined;
+    return sinceMs !== undefined && heardAtMs - sinceMs > afterMs ? sinceMs : undefined;
   }
 }
