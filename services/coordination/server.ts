@@ -16,6 +16,7 @@ import { Capital } from "./capital.ts";
 import { leaderLockKey, type CoordinationConfig } from "./config.ts";
 import { serveHttp } from "./http/server.ts";
 import { hearHub } from "./consumers/hub-events.ts";
+import { watchHubFullness } from "./hub-fullness.ts";
 import { ensureHubStreams } from "./hub-streams.ts";
 import { auditKeys, knowKeys } from "./key-watch.ts";
 import { Leader } from "./leader.ts";
@@ -127,6 +128,7 @@ export async function startCoordination(
     const { refusals } = leader.state;
     lifecycle.run("refusals at the hub", (each) => hearHub(connection, refusals, each));
     lifecycle.run("alarms of refusals", (each) => showRefusals(refusals, capital.alarms, each));
+    lifecycle.run("fullness of the hub", (each) => watchHubFullness(connection, capital.alarms, log, each));
     lifecycle.run("list of regions", (each) =>
       watchNation(config.REGIONS_FILE, log, each, async (regions) => {
         const slugs = regions.map(({ slug }) => slug);

@@ -50,10 +50,6 @@ export const compareBytesMax = 4 * 1024 * 1024;
 export const settleWaitMs = 3_000;
 /** Rounds in which what was written meanwhile is fed into a new epoch; what comes later is fed once it is open. */
 export const lateRoundsMax = 5;
-/** From this share of its size on a stream is nearly full. */
-export const nearlyFullShare = 0.8;
-/** From this share on it is full: the next larger message is refused. */
-export const fullShare = 0.99;
 /** So many messages apart, an end counts as behind the other. */
 export const behindMessages = 1_000;
 /** How often it is looked whether an old epoch may go (ms). */

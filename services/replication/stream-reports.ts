@@ -1,8 +1,9 @@
 import type { Alarms } from "#platform/alarms.ts";
 import { streamRange, type StreamState } from "#platform/batch-get.ts";
+import { tellFullness } from "#platform/stream-alarms.ts";
 import { hubAsk, lanes, regionStream, streamAsk } from "#proto/names.ts";
 import type { StreamReport } from "#proto/qalqan/events/v1/sync.ts";
-import { askWaitMs, behindMessages, fullShare, nearlyFullShare } from "./config.ts";
+import { askWaitMs, behindMessages } from "./config.ts";
 import type { Ends } from "./ends.ts";
 import type { LaneStates } from "./lane-states.ts";
 
@@ -47,11 +48,11 @@ export class StreamReports {
   }
 
   async #readOne(reported: Reported): Promise<StreamReport | undefined> {
-    const { stream, epoch, name, hub } = reported;
+    const { stream, epoch, name, hub, refuses } = reported;
     const [here, hubLast] = await Promise.all([this.#here(name), this.#hubLast(hub)]);
     if (here === undefined) return undefined;
     const { first, last, bytes, bytesMax } = here;
-    this.#watchSize(reported, bytes / bytesMax);
+    if (refuses) tellFullness(this.#alarms, stream, bytes / bytesMax);
     const known = hub === undefined ? "" : (this.#states.stateOf(hub.copy) ?? "starting");
     const isBehind = known === "copying" && Math.abs(hubLast - last) > behindMessages;
     return { stream, epoch, state: isBehind ? "behind" : known, first, last, hubLast, bytes, bytesMax };
@@ -75,18 +76,6 @@ export class StreamReports {
       // It is away: the state of the copy says so.
     }
     return this.#states.hubLastOf(hub.copy);
-  }
-
-  #watchSize({ stream, refuses }: Reported, share: number): void {
-    if (!refuses) return;
-    const percent = Math.floor(share * 100);
-    if (share >= fullShare) {
-      this.#alarms.raise("stream-full", stream, `${stream} is full: what comes next is refused`);
-    } else this.#alarms.clear("stream-full", stream);
-    if (share >= nearlyFullShare && share < fullShare) {
-      const tens = percent - (percent % 5);
-      this.#alarms.raise("stream-nearly-full", stream, `${stream} is full to ${tens} % or more of its size`);
-    } else this.#alarms.clear("stream-nearly-full", stream);
   }
 }
 

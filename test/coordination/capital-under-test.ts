@@ -22,7 +22,7 @@ import { password, programs, runLogged, startPostgres } from "./capital-processe
 import { lastOf, readAll, readiness, Restartable, testLog, until } from "#test/replication/servers.ts";
 import { TestKeys } from "./signing-keys.ts";
 
-import { pageAt } from "./page.ts";
+import { pageAt, type Page } from "./page.ts";
 
 export { until } from "#test/replication/servers.ts";
 
@@ -103,7 +103,7 @@ export class CapitalUnderTest {
   }
 
   /** What the nation's page shows now. */
-  async page(): Promise<unknown> {
+  async page(): Promise<Page> {
     const authorization = `Bearer ${await this.tokenText("central-prosecutor")}`;
     return pageAt(this.http, { authorization });
   }

@@ -1,14 +1,14 @@
+/** What a test reads of the picture that the nation's page is made from. */
+export interface Page {
+  readonly alarms: readonly { readonly region: string; readonly code: string; readonly subject: string }[];
+}
+
 /**
  * The first picture that the capital's event stream gives a page.
  *
  * @param address of its HTTP server
  */
-export async function pageAt(
-  address: string,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<{
-  readonly alarms: readonly { readonly region: string; readonly code: string; readonly subject: string }[];
-}> {
+export async function pageAt(address: string, headers: Readonly<Record<string, string>> = {}): Promise<Page> {
   const ended = new AbortController();
   const answer = await fetch(`http://${address}/v1/events`, { headers, signal: ended.signal });
   let text = "";
@@ -16,7 +16,7 @@ export async function pageAt(
     for await (const part of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       text += part;
       const [, data] = /^data: (.*)\n\n/m.exec(text) ?? [];
-      if (data !== undefined) return JSON.parse(data) as Awaited<ReturnType<typeof pageAt>>;
+      if (data !== undefined) return JSON.parse(data) as Page;
     }
   } finally {
     ended.abort();
