@@ -144,6 +144,7 @@ export class Leader {
     lifecycle.run("append to NATIONAL", (signal) => leader.#national.run(signal));
     lifecycle.run("snapshots", (signal) => leader.snapshots.run(state.sequence, signal));
     lifecycle.run("heartbeat", (signal) => sendHeartbeats(parts.connection, leader, signal));
+    lifecycle.run("watch lanes", (signal) => leader.#readers.watch(signal));
     lifecycle.run("pace", (signal) => leader.#pace.run(parts.connection, signal));
     lifecycle.run("trim", (signal) =>
       trimNowAndThen({ ...parts, ...parts.trim, state, snapshots: () => leader.snapshots.written }, signal),

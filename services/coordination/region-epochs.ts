@@ -1,12 +1,30 @@
-import { untilAborted, type Lifecycle } from "#platform/lifecycle.ts";
+import { leafHash } from "#domain/merkle.ts";
+import type { Alarms } from "#platform/alarms.ts";
+import { messageAt, streamRange } from "#platform/batch-get.ts";
+import { pause, untilAborted, Wake, type Lifecycle } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
-import type { NatsConnection } from "#platform/nats.ts";
-import { lastSequenceOf } from "#platform/streams.ts";
-import { firstEpoch, hubStream } from "#proto/names.ts";
+import { onDisconnect, type NatsConnection } from "#platform/nats.ts";
+import { firstEpoch, hubStream, streamAsk } from "#proto/names.ts";
 import type { Lanes } from "./consumers/lanes.ts";
+import { otherLane, type OtherLane } from "./domain/lane-end.ts";
 import { ensureHubStreams } from "./hub-streams.ts";
 import type { Database } from "./store/load.ts";
-import { enrolEpochs, resetWatermark, usedEpochs, type Watermark } from "./store/regions.ts";
+import {
+  enrolEpochs,
+  marksOf,
+  resetWatermark,
+  usedEpochs,
+  watermarks,
+  type LanePlace,
+  type Watermark,
+} from "./store/regions.ts";
+
+/** How often it is looked whether the lanes at the hub are those that were read (ms). */
+const lookEveryMs = 60_000;
+/** So soon it is looked again where the hub or PostgreSQL did not answer (ms). */
+const retryWaitMs = 500;
+/** That a lane is read again is an alarm for so long (ms). */
+const alarmShownMs = 24 * 3_600_000;
 
 interface ReaderParts {
   readonly database: Database;
@@ -14,6 +32,7 @@ interface ReaderParts {
   readonly lanes: Lanes;
   readonly lifecycle: Lifecycle;
   readonly log: Log;
+  readonly alarms: Alarms;
   /** Of each stream of the hub. */
   readonly replicas: number;
 }
@@ -27,6 +46,10 @@ export class RegionReaders {
   readonly #parts: ReaderParts;
   /** Of each region, in order; the last stands ready, and is not used yet. */
   readonly #epochs = new Map<string, readonly number[]>();
+  /** Aborting one has its lane read again. */
+  readonly #readings = new Map<string, AbortController>();
+  /** Alarms of ours, and since when they stand. */
+  readonly #alarmed = new Map<string, number>();
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
@@ -48,29 +71,120 @@ export class RegionReaders {
       await this.#follow(watermark);
   }
 
+  /**
+   * Looks after each loss of the hub, and each minute, whether the lanes there
+   * are still those that were read, until the signal: a hub and a region that
+   * both came back older agree with each other, and with nothing that we read.
+   */
+  async watch(signal: AbortSignal): Promise<void> {
+    const { connection, log } = this.#parts;
+    const wake = new Wake();
+    const forget = onDisconnect(connection, () => wake.notify());
+    try {
+      while (!signal.aborted) {
+        await wake.wait(lookEveryMs, signal);
+        while (!signal.aborted) {
+          try {
+            await this.#look(signal);
+            break;
+          } catch (error) {
+            log.info({ reason: String(error) }, "the lanes at the hub could not be looked at now");
+            await pause(retryWaitMs, signal);
+          }
+        }
+      }
+    } finally {
+      forget();
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { database, connection, replicas, log, alarms } = this.#parts;
+    // An older hub may lack a whole stream, and nobody else makes it.
+    const read = [...this.#epochs].map(([region, epochs]) => ({ region, epochs }));
+    await ensureHubStreams(connection, read, replicas, log, signal);
+    for (const watermark of await watermarks(database)) {
+      const reading = this.#readings.get(nameOf(watermark));
+      if (reading !== undefined && (await this.#isOther(watermark)) !== undefined) reading.abort();
+    }
+    for (const [stream, sinceMs] of this.#alarmed) {
+      if (Date.now() - sinceMs < alarmShownMs) continue;
+      this.#alarmed.delete(stream);
+      alarms.clear("lane-read-again", stream);
+    }
+  }
+
   async #follow(watermark: Watermark): Promise<void> {
-    const { lanes, lifecycle } = this.#parts;
     const { region, lane, epoch } = watermark;
     const after = await this.#sequenceAfter(watermark);
-    const heard = () => {
-      if (epoch === this.#epochs.get(region)?.at(-1)) this.#openNext(region, epoch + 1);
-    };
-    lifecycle.run(`read ${lane} of ${region} in epoch ${epoch}`, (signal) =>
-      lanes.read({ region, lane, epoch, after, heard }, signal),
+    this.#parts.lifecycle.run(`read ${lane} of ${region} in epoch ${epoch}`, (signal) =>
+      this.#keepReading({ region, lane, epoch }, after, signal),
     );
   }
 
-  /** A hub that came back older than what was read of it is read from its end on: the region feeds it again. */
+  async #keepReading(place: LanePlace, after: number, signal: AbortSignal): Promise<void> {
+    const { lanes, database } = this.#parts;
+    const { region, epoch } = place;
+    const heard = () => {
+      if (epoch === this.#epochs.get(region)?.at(-1)) this.#openNext(region, epoch + 1);
+    };
+    for (let from = after; ;) {
+      const reading = new AbortController();
+      this.#readings.set(nameOf(place), reading);
+      await lanes.read({ ...place, after: from, heard }, AbortSignal.any([signal, reading.signal]));
+      if (signal.aborted) return;
+      lanes.forget(place);
+      const known = (await watermarks(database)).find((each) => nameOf(each) === nameOf(place));
+      from = known === undefined ? 0 : await this.#sequenceAfter(known);
+    }
+  }
+
+  /** Where reading goes on: further back than it had come where the hub has another lane now. */
   async #sequenceAfter(watermark: Watermark): Promise<number> {
-    const { database, connection, log } = this.#parts;
+    const { database, log, alarms } = this.#parts;
+    const why = await this.#isOther(watermark);
     const { region, lane, epoch, sequence } = watermark;
-    if (sequence === 0) return 0;
-    const manager = await connection.jetstreamManager({ checkAPI: false });
-    const last = await lastSequenceOf(manager, hubStream.up(lane, region, epoch));
-    if (last >= sequence) return sequence;
-    log.error({ event: "hub-behind", of: region, lane, epoch, last, sequence }, "a lane at the hub is older");
-    await resetWatermark(database, { ...watermark, sequence: last });
-    return last;
+    if (why === undefined) return sequence;
+    const after = await this.#lastCommon(watermark);
+    const stream = hubStream.up(lane, region, epoch);
+    const event = why === "shorter" ? "hub-behind" : "lane-replaced";
+    log.error({ event, of: region, lane, epoch, after, sequence }, "a lane at the hub is not what was read");
+    const found = why === "shorter" ? "the hub ends before that" : "the hub has another message there";
+    const detail = `it was read up to ${sequence}, and ${found}, since a store came back older: it is read again after ${after}`;
+    alarms.raise("lane-read-again", stream, detail);
+    this.#alarmed.set(stream, Date.now());
+    await resetWatermark(database, watermark, after);
+    return after;
+  }
+
+  /** Whether the hub has another lane now than the one that was read, as far as the newest message tells. */
+  async #isOther(watermark: Watermark): Promise<OtherLane | undefined> {
+    const { sequence, leaf } = watermark;
+    if (sequence === 0) return undefined;
+    const { last } = await this.#rangeOf(watermark);
+    const there = last < sequence ? undefined : await this.#leafAt(watermark, sequence);
+    return otherLane({ sequence, leaf: leaf ?? undefined }, { last, leaf: there });
+  }
+
+  /** The newest remembered message that the hub has as well; where none is, what comes before its first. */
+  async #lastCommon(place: LanePlace): Promise<number> {
+    const { first, last } = await this.#rangeOf(place);
+    for (const { sequence, leaf } of await marksOf(this.#parts.database, place, last)) {
+      if (sequence < first) break;
+      const there = await this.#leafAt(place, sequence);
+      if (there !== undefined && Buffer.compare(there, leaf) === 0) return sequence;
+    }
+    return first - 1;
+  }
+
+  async #rangeOf({ region, lane, epoch }: LanePlace) {
+    return streamRange(this.#parts.connection, streamAsk.info(hubStream.up(lane, region, epoch)));
+  }
+
+  async #leafAt({ region, lane, epoch }: LanePlace, sequence: number): Promise<Uint8Array | undefined> {
+    const get = streamAsk.get(hubStream.up(lane, region, epoch));
+    const message = await messageAt(this.#parts.connection, get, sequence);
+    return message && leafHash(message.data);
   }
 
   /** The region has opened the epoch that stood ready: the one after it is to stand ready. */
@@ -86,6 +200,8 @@ export class RegionReaders {
     });
   }
 }
+
+const nameOf = ({ region, lane, epoch }: LanePlace): string => `${region} ${lane} ${epoch}`;
 
 /** What was used, and the next; a region that has used none begins in the first, and opens its second without us. */
 function epochsToRead(used: readonly number[]): readonly number[] {

@@ -42,8 +42,9 @@ export interface WitnessedMessage {
   readonly epoch: number;
   readonly sequence: number;
   readonly subject: string;
-  readonly data: Uint8Array;
   readonly event: Event | undefined;
+  /** `leafHash` of its bytes. */
+  readonly leaf: Uint8Array;
   readonly storedAtMs: number;
 }
 
@@ -112,13 +113,13 @@ export class SealVerifier {
 
   /** Takes in the next message of a lane. */
   saw(message: WitnessedMessage): void {
-    const { region, epoch, lane, sequence, subject, data, event, storedAtMs } = message;
+    const { region, epoch, lane, sequence, subject, leaf, event, storedAtMs } = message;
     const seals = this.#laneOf({ region, lane, epoch });
     const body = event?.body;
     // Where replication's own subject has it: a seal that was fed again belongs to another epoch.
     const isSeal = body?.$case === "seal" && subject === sealSubject(region, lane, epoch);
     const seal = isSeal ? body.value : undefined;
-    seals.saw({ sequence, leaf: leafHash(data), seal, wantsSeal: wantsSeal(body), storedAtMs });
+    seals.saw({ sequence, leaf, seal, wantsSeal: wantsSeal(body), storedAtMs });
     this.#lookForMissing(region, epoch);
     if (seal === undefined && !seals.mustFetch) return;
     this.#changed.add(seals);

@@ -2,7 +2,7 @@ import type { LaneMessage } from "./consumers/lanes.ts";
 import { shareIntelligence } from "./domain/share-intelligence.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
 import { isFarAhead } from "./domain/plausible.ts";
-import { noChanges, type Changes, type LaneMove } from "./domain/changes.ts";
+import { noChanges, type Changes } from "./domain/changes.ts";
 import { acceptDirectives, acceptApprovals } from "./domain/accept.ts";
 import { admit, emptyIntake, refuse, type Intake } from "./domain/intake.ts";
 import { NationalBatchDraft } from "./domain/national-batch.ts";
@@ -49,7 +49,7 @@ export async function takeIn(
     const { region, stream, epoch, sequence, heardAtMs } = message;
     const place = { region, stream, epoch, sequence, heardAtMs };
     const knowledge = state.region(region, changes.nowMs);
-    moveLane(changes.lanes, message);
+    moveLane(changes, message, state);
     if (knowledge.isRefusedAt(heardAtMs)) {
       refuse(intake, place, "key-revoked");
       continue;
@@ -178,9 +178,15 @@ function takeBatchRevocations(intake: Intake, state: CapitalState, { changes, na
   }
 }
 
-function moveLane(moves: LaneMove[], { region, lane, epoch, sequence }: LaneMessage): void {
+function moveLane(
+  { lanes: moves, nowMs }: Changes,
+  { region, lane, epoch, sequence, leaf }: LaneMessage,
+  state: CapitalState,
+): void {
   const known = moves.find((move) => move.region === region && move.lane === lane && move.epoch === epoch);
   // A lane is read without gaps, so the first message taken follows the watermark.
-  if (known === undefined) moves.push({ region, lane, epoch, from: sequence - 1, to: sequence });
-  else known.to = sequence;
+  if (known === undefined) {
+    const isMark = state.isMarkDue(`${region} ${lane} ${epoch}`, nowMs);
+    moves.push({ region, lane, epoch, from: sequence - 1, to: sequence, leaf, isMark });
+  } else Object.assign(known, { to: sequence, leaf });
 }

@@ -8,7 +8,7 @@ import { trimForRegion, trimLane, trimNational } from "./domain/trim.ts";
 import { capitalEpoch } from "./epochs.ts";
 import type { WrittenSnapshot } from "./snapshot-writer.ts";
 import type { Database } from "./store/load.ts";
-import { readLanes, trimNationalLog, trimRegionLog } from "./store/trim.ts";
+import { readLanes, trimMarks, trimNationalLog, trimRegionLog } from "./store/trim.ts";
 
 /** What trimming goes by. */
 export interface TrimmerParts {
@@ -46,6 +46,7 @@ async function trimLanes({ connection, database, archived, retention }: TrimmerP
     const retained = await retainedOf(connection, stream, retention);
     if (retained === undefined) continue;
     await trimStream(connection, stream, trimLane(retained, sequence, archived(stream)));
+    await trimMarks(database, { region, lane, epoch }, retained.first);
   }
 }
 

@@ -40,8 +40,9 @@ test("a hub whose store came back older has the same messages again, though noth
     await until(async () => (await lastOf(capital.nats, stream)) > older);
     before = (await readAll(capital.nats, stream)).map(({ data }) => data);
   });
-  await until(async () => (await lastOf(capital.nats, stream)) === before.length);
-  const after = (await readAll(capital.nats, stream)).map(({ data }) => data);
+  // A seal may have come to it.
+  await until(async () => (await lastOf(capital.nats, stream)) >= before.length);
+  const after = (await readAll(capital.nats, stream)).map(({ data }) => data).slice(0, before.length);
   expect(after.map((data) => Buffer.from(data).toString("hex"))).toEqual(
     before.map((data) => Buffer.from(data).toString("hex")),
   );

@@ -1,4 +1,10 @@
-import { hubDiskFaults, leaderFaults, processFaults, regionDiskFaults } from "./nation/faults.ts";
+import {
+  bothDisksFaults,
+  hubDiskFaults,
+  leaderFaults,
+  processFaults,
+  regionDiskFaults,
+} from "./nation/faults.ts";
 import type { Plan } from "./nation/simulate.ts";
 
 const common = { faultyMs: 25_000, gapMsMax: 2_500 };
@@ -12,4 +18,6 @@ export const plans = {
   "disks of regions": { ...common, weights: regionDiskFaults },
   /** Beside that, the hub's disk comes back older, and databases of regions. */
   "disk of the hub": { ...common, weights: hubDiskFaults },
+  /** Beside that, the hub's disk and a region's come back older at once. */
+  "disks at both ends": { ...common, weights: bothDisksFaults },
 } satisfies Record<string, Plan>;

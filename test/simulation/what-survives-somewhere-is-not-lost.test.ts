@@ -6,6 +6,7 @@ const file = "test/simulation/what-survives-somewhere-is-not-lost.test.ts";
 const timeoutMs = 3_600_000;
 const regionSeeds = 700;
 const hubSeeds = 300;
+const bothSeeds = 300;
 
 test(
   "a region whose store or database comes back older loses nothing that is anywhere, and its forks heal",
@@ -22,6 +23,16 @@ test(
   async () => {
     const totals = await runSeeds(file, seedsOf(hubSeeds), plans["disk of the hub"]);
     console.log(`simulation of an older hub: ${totals.describe()}`);
+    expect(totals.runs).toBeGreaterThan(0);
+  },
+  timeoutMs,
+);
+
+test(
+  "a hub and a region that come back older together are read again from where they are another history",
+  async () => {
+    const totals = await runSeeds(file, seedsOf(bothSeeds), plans["disks at both ends"]);
+    console.log(`simulation of older disks at both ends: ${totals.describe()}`);
     expect(totals.runs).toBeGreaterThan(0);
   },
   timeoutMs,

@@ -1,9 +1,11 @@
+import { leafHash } from "#domain/merkle.ts";
 import { follow } from "#platform/follow.ts";
 import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubStream, lanes, type Lane } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
+import type { LanePlace } from "../store/regions.ts";
 import type { WitnessedMessage } from "../seal-verifier.ts";
 
 /** One message of a region's lane, in the order of the lane. */
@@ -19,12 +21,11 @@ export interface LaneMessage {
   readonly rows: number;
   /** When the hub stored it. */
   readonly heardAtMs: number;
+  /** `leafHash` of its bytes. */
+  readonly leaf: Uint8Array;
 }
 
-export interface LaneToRead {
-  readonly region: string;
-  readonly lane: Lane;
-  readonly epoch: number;
+export interface LaneToRead extends LanePlace {
   /** Last sequence that was read of it; 0: none. */
   readonly after: number;
   readonly heard: () => void;
@@ -84,12 +85,13 @@ export class Lanes {
   async read({ region, lane, epoch, after, heard }: LaneToRead, signal: AbortSignal): Promise<void> {
     const stream = hubStream.up(lane, region, epoch);
     const queue: Queue = { messages: [], bytes: 0, room: new Wake() };
-    this.#queues[lane].set(`${region} ${epoch}`, queue);
+    this.#queues[lane].set(queueName(region, epoch), queue);
     for await (const stored of follow(this.#connection, stream, after, signal)) {
       const { sequence, data, storedAtMs } = stored;
       heard();
       const event = this.#decode(data, stream, sequence);
-      this.#witness({ region, lane, epoch, event, ...stored });
+      const leaf = leafHash(data);
+      this.#witness({ region, lane, epoch, event, leaf, ...stored });
       const rows = rowsOf(event);
       const message = {
         region,
@@ -100,6 +102,7 @@ export class Lanes {
         event,
         rows,
         heardAtMs: Math.floor(storedAtMs),
+        leaf,
       };
       queue.messages.push({ message, bytes: data.length });
       queue.bytes += data.length;
@@ -109,6 +112,11 @@ export class Lanes {
         await queue.room.wait(roomLookMs, signal);
       }
     }
+  }
+
+  /** Nothing that was read of a lane and waits is taken any more: it is read again. */
+  forget({ region, lane, epoch }: LanePlace): void {
+    this.#queues[lane].delete(queueName(region, epoch));
   }
 
   /**
@@ -169,6 +177,8 @@ export class Lanes {
     }
   }
 }
+
+const queueName = (region: string, epoch: number): string => `${region} ${epoch}`;
 
 function drop(queue: Queue): void {
   const first = queue.messages.shift();

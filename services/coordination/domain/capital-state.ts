@@ -5,6 +5,9 @@ import type { Approval } from "#proto/qalqan/events/v1/events.ts";
 import { RecentDigests, RegionKnowledge } from "./nation.ts";
 import { Refusals } from "./refusals.ts";
 
+/** What stood in a lane is remembered so often (ms): so much is read again at least where a hub came back older. */
+const markEveryMs = 60_000;
+
 /** Directions of trunks as the regions say them. */
 export class TrunkDirections {
   readonly #trunks = new Map<string, Map<string, { revision: number; direction: string }>>();
@@ -55,6 +58,17 @@ export class CapitalState {
   readonly refusals = new Refusals();
   /** Last message of each FOR_<region> that is committed. */
   readonly forSequences = new Map<string, number>();
+
+  readonly #markedAtMs = new Map<string, number>();
+
+  /** Whether what stands in a lane is to be remembered now; then it is, for a while. */
+  isMarkDue(lane: string, nowMs: number): boolean {
+    const markedAtMs = this.#markedAtMs.get(lane);
+    // A clock that was set back must not end it.
+    if (markedAtMs !== undefined && Math.abs(nowMs - markedAtMs) < markEveryMs) return false;
+    this.#markedAtMs.set(lane, nowMs);
+    return true;
+  }
 
   /** Knows the region from now on. */
   region(region: string, nowMs: number): RegionKnowledge {

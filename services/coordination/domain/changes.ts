@@ -16,6 +16,10 @@ export interface LaneMove {
   readonly epoch: number;
   readonly from: number;
   to: number;
+  /** `leafHash` of message `to`. */
+  leaf: Uint8Array;
+  /** What stood there is remembered also when the lane has moved on. */
+  readonly isMark: boolean;
 }
 
 /** Something that the audit keeps; no telephone number of a victim, no name. */

@@ -248,6 +248,20 @@ const seals = [
    )`,
 ] as const;
 
+const laneMarks = [
+  // What stood in the lane at the watermark: a hub that came back older may hold something else there.
+  "alter table inbox add column leaf bytea",
+  // And at earlier messages: where the two are still the same.
+  `create table lane_mark (
+     region text not null,
+     lane text not null,
+     epoch integer not null,
+     sequence bigint not null,
+     leaf bytea not null,
+     primary key (region, lane, epoch, sequence)
+   )`,
+] as const;
+
 const execute = (statements: readonly string[]): Migration => ({
   async up(database: Kysely<never>) {
     for (const statement of statements) await sql.raw(statement).execute(database);
@@ -263,4 +277,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
     "create index opinion_single on opinion (accepted_at_ms desc, directive) where batch = ''",
   ]),
   "005-seals": execute(seals),
+  "006-lane-marks": execute(laneMarks),
 };

@@ -2,12 +2,18 @@ import { sql } from "#platform/database.ts";
 import { lanes, type Lane } from "#proto/names.ts";
 import type { Database } from "./load.ts";
 
-/** How far a lane of a region was read in an epoch. */
-export interface Watermark {
+/** A lane of a region in one epoch. */
+export interface LanePlace {
   readonly region: string;
   readonly lane: Lane;
   readonly epoch: number;
+}
+
+/** How far a lane of a region was read in an epoch. */
+export interface Watermark extends LanePlace {
   readonly sequence: number;
+  /** `leafHash` of the message there; null: it is not known. */
+  readonly leaf: Buffer | null;
 }
 
 /** Makes rows for regions that are new. */
@@ -47,9 +53,31 @@ export async function enrolEpochs(
     on conflict do nothing
   `.execute(database);
   const { rows } = await sql<Watermark>`
-    select region, lane, epoch, sequence from inbox
+    select region, lane, epoch, sequence, leaf from inbox
     where region = ${region} and epoch = any(${[...epochs]}::integer[])
     order by epoch, lane desc
+  `.execute(database);
+  return rows;
+}
+
+/** How far every lane was read of which something was read. */
+export async function watermarks(database: Database): Promise<Watermark[]> {
+  const { rows } = await sql<Watermark>`
+    select region, lane, epoch, sequence, leaf from inbox where sequence > 0
+  `.execute(database);
+  return rows;
+}
+
+/** What stood in a lane at earlier messages, up to one: the newest first. */
+export async function marksOf(
+  database: Database,
+  { region, lane, epoch }: LanePlace,
+  upTo: number,
+): Promise<{ readonly sequence: number; readonly leaf: Buffer }[]> {
+  const { rows } = await sql<{ sequence: number; leaf: Buffer }>`
+    select sequence, leaf from lane_mark
+    where region = ${region} and lane = ${lane} and epoch = ${epoch} and sequence <= ${upTo}
+    order by sequence desc
   `.execute(database);
   return rows;
 }
@@ -57,9 +85,14 @@ export async function enrolEpochs(
 /** A lane is to be read again from a sequence on. */
 export async function resetWatermark(
   database: Database,
-  { region, lane, epoch, sequence }: Watermark,
+  { region, lane, epoch }: LanePlace,
+  sequence: number,
 ): Promise<void> {
   await sql`
-    update inbox set sequence = ${sequence} where region = ${region} and lane = ${lane} and epoch = ${epoch}
+    delete from lane_mark
+    where region = ${region} and lane = ${lane} and epoch = ${epoch} and sequence > ${sequence}
+  `.execute(database);
+  await sql`
+    update inbox set sequence = ${sequence}, leaf = null where region = ${region} and lane = ${lane} and epoch = ${epoch}
   `.execute(database);
 }

@@ -14,6 +14,19 @@ export async function readLanes(
   return rows;
 }
 
+/** Forgets what stood in a lane before the hub's first message. */
+export async function trimMarks(
+  database: Database,
+  { region, lane, epoch }: { readonly region: string; readonly lane: Lane; readonly epoch: number },
+  first: number,
+): Promise<void> {
+  await sql`
+    delete from lane_mark
+    where region = ${region} and lane = ${lane} and epoch = ${epoch} and sequence < ${first}`.execute(
+    database,
+  );
+}
+
 /** Lets go of messages that the hub does not have any more either. */
 export async function trimNationalLog(
   database: Database,

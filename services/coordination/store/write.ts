@@ -53,14 +53,15 @@ export async function confirmLead(database: Database, sequence: number): Promise
 async function moveLanes(transaction: Transaction<unknown>, { lanes, nowMs }: Changes): Promise<void> {
   if (lanes.length === 0) return;
   const { numAffectedRows } = await sql`
-    update inbox set sequence = moved.target, moved_at_ms = ${nowMs}
+    update inbox set sequence = moved.target, leaf = moved.leaf, moved_at_ms = ${nowMs}
     from unnest(
       ${lanes.map(({ region }) => region)}::text[],
       ${lanes.map(({ lane }) => lane)}::text[],
       ${lanes.map(({ epoch }) => epoch)}::integer[],
       ${lanes.map(({ from }) => from)}::bigint[],
-      ${lanes.map(({ to }) => to)}::bigint[]
-    ) moved (region, lane, epoch, origin, target)
+      ${lanes.map(({ to }) => to)}::bigint[],
+      ${lanes.map(({ leaf }) => Buffer.from(leaf))}::bytea[]
+    ) moved (region, lane, epoch, origin, target, leaf)
     where inbox.region = moved.region and inbox.lane = moved.lane and inbox.epoch = moved.epoch
       and inbox.sequence = moved.origin
   `.execute(transaction);
@@ -69,6 +70,22 @@ async function moveLanes(transaction: Transaction<unknown>, { lanes, nowMs }: Ch
       `${lanes.length} lanes were to be moved, and ${String(numAffectedRows)} stood where we left them`,
     );
   }
+}
+
+async function writeMarks(transaction: Transaction<unknown>, { lanes }: Changes): Promise<void> {
+  const marks = lanes.filter(({ isMark }) => isMark);
+  if (marks.length === 0) return;
+  await sql`
+    insert into lane_mark (region, lane, epoch, sequence, leaf)
+    select * from unnest(
+      ${marks.map(({ region }) => region)}::text[],
+      ${marks.map(({ lane }) => lane)}::text[],
+      ${marks.map(({ epoch }) => epoch)}::integer[],
+      ${marks.map(({ to }) => to)}::bigint[],
+      ${marks.map(({ leaf }) => Buffer.from(leaf))}::bytea[]
+    )
+    on conflict (region, lane, epoch, sequence) do update set leaf = excluded.leaf
+  `.execute(transaction);
 }
 
 async function appendNational(transaction: Transaction<unknown>, { batch }: Changes): Promise<void> {
@@ -87,6 +104,7 @@ async function appendNational(transaction: Transaction<unknown>, { batch }: Chan
 }
 
 const parts: readonly Part[] = [
+  writeMarks,
   writeDirectives,
   writeApprovals,
   writeBatches,

@@ -66,6 +66,11 @@ export class Backups {
     return `the hub, ${gone.reduce((sum, each) => sum + each, 0)} acknowledged are nowhere any more`;
   }
 
+  /** Both come back older, each from some copy: they may agree with each other, and with nothing that the capital read. */
+  restoreHubAndStore(region: Region): string {
+    return `${this.restoreHub()}; ${this.restore(region, { store: true, database: false })}`;
+  }
+
   /** The region's server comes back without the end of what it said was on its disk. */
   loseTails(region: Region): string {
     const { scheduler, truth } = this.#world;

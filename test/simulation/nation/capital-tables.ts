@@ -4,7 +4,7 @@ import { regionOfId } from "#domain/vocabulary.ts";
 import { CapitalState } from "../../../services/coordination/domain/capital-state.ts";
 import type { Changes } from "../../../services/coordination/domain/changes.ts";
 import type { Known } from "../../../services/coordination/domain/refold.ts";
-import type { CapitalTables, Job } from "./tables.ts";
+import type { CapitalTables, Job, Mark } from "./tables.ts";
 
 /** services/coordination/store/start.ts, loadState */
 export function loadState(tables: CapitalTables, regions: readonly string[], nowMs: number): CapitalState {
@@ -106,7 +106,11 @@ export function expiredTargets(tables: CapitalTables, nowMs: number) {
 export function writeChanges(tables: CapitalTables, changes: Changes): string | undefined {
   const objection = objectionTo(tables, changes);
   if (objection !== undefined) return objection;
-  for (const { region, lane, epoch, to } of changes.lanes) tables.inbox.set(`${region} ${lane} ${epoch}`, to);
+  for (const { region, lane, epoch, to, leaf } of changes.lanes) {
+    const key = `${region} ${lane} ${epoch}`;
+    tables.inbox.set(key, to);
+    tables.marks.set(key, markedAfter(tables.marks.get(key) ?? [], { sequence: to, leaf }));
+  }
   for (const directive of changes.directives) tables.opinions.set(directive.id, directive);
   tables.approvals.push(...changes.approvals);
   for (const { batch } of changes.batchRevocations) tables.revokedBatches.add(batch);
@@ -140,6 +144,15 @@ export function writeChanges(tables: CapitalTables, changes: Changes): string | 
   single.stop = stopAfter(changes.stop, single.stop);
   if (batch !== undefined) tables.log.push({ bytes: batch.bytes, digest: batch.digest, atMs: batch.atMs });
   return undefined;
+}
+
+/** So many messages apart what stood in a lane is remembered; and at its watermark always. */
+const markEvery = 5;
+
+function markedAfter(marks: readonly Mark[], newest: Mark): Mark[] {
+  const [last, before] = [marks.at(-1), marks.at(-2)];
+  const isFar = last !== undefined && last.sequence - (before?.sequence ?? 0) >= markEvery;
+  return [...(isFar ? marks : marks.slice(0, -1)), newest];
 }
 
 function stopAfter(

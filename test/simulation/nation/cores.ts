@@ -29,6 +29,8 @@ export interface Flaws {
   readonly comparesOnce: boolean;
   /** A leader does not look whether a hub that was started again holds less. */
   readonly publishesOnce: boolean;
+  /** A leader does not look whether a lane at the hub is still the one that it read. */
+  readonly readsOnce: boolean;
   /** Centre gives its overlay without looking whether the lanes hold more than its database. */
   readonly answersUnchecked: boolean;
   /** A receipt names the next sequence, not the one applied. */
@@ -68,6 +70,7 @@ export const noFlaws: Flaws = {
   answersUnfenced: false,
   comparesOnce: false,
   publishesOnce: false,
+  readsOnce: false,
   answersUnchecked: false,
   claimsTooMuch: false,
 };

@@ -26,7 +26,8 @@ export type FaultKind =
   | "older store"
   | "older database"
   | "older store and database"
-  | "older hub";
+  | "older hub"
+  | "older hub and store";
 
 /** How often each happens, relative to the others. */
 export type Weights = Readonly<Partial<Record<FaultKind, number>>>;
@@ -56,6 +57,14 @@ export const regionDiskFaults: Weights = {
 
 /** Beside all that, a hub whose disk comes back older than it was. */
 export const hubDiskFaults: Weights = { ...processFaults, "older database": 1, "older hub": 2 };
+
+/** Beside all that, stores at both ends of a line at once. */
+export const bothDisksFaults: Weights = {
+  ...processFaults,
+  "older store": 1,
+  "older hub": 1,
+  "older hub and store": 3,
+};
 
 /** Does things to a nation until a time, chosen by the seed; then `heal` ends them all. */
 export class Faults {
@@ -190,6 +199,8 @@ export class Faults {
         return this.#backups.restore(this.#pickRegion(), { store: true, database: true });
       case "older hub":
         return this.#backups.restoreHub();
+      case "older hub and store":
+        return this.#backups.restoreHubAndStore(this.#pickRegion());
       default:
         return kind satisfies never;
     }

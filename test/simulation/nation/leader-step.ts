@@ -1,3 +1,4 @@
+import { leafHash } from "#domain/merkle.ts";
 import { Refusal } from "#domain/refusal.ts";
 import type { Lane } from "#proto/names.ts";
 import type { CapitalState } from "../../../services/coordination/domain/capital-state.ts";
@@ -32,8 +33,10 @@ export function takeIn(
     const move = changes.lanes.find(
       (each) => each.region === region && each.lane === lane && each.epoch === epoch,
     );
-    if (move === undefined) changes.lanes.push({ region, lane, epoch, from: sequence - 1, to: sequence });
-    else move.to = sequence;
+    const leaf = leafHash(data);
+    if (move === undefined)
+      changes.lanes.push({ region, lane, epoch, from: sequence - 1, to: sequence, leaf, isMark: false });
+    else Object.assign(move, { to: sequence, leaf });
   }
   takeReceipts(intake, state, changes, world);
   takeTrunks(intake, state, changes);

@@ -1,3 +1,4 @@
+import { leafHash } from "#domain/merkle.ts";
 import { hubStream, lanes, type Lane } from "#proto/names.ts";
 import type { CapitalState } from "../../../services/coordination/domain/capital-state.ts";
 import { noChanges, type Changes } from "../../../services/coordination/domain/changes.ts";
@@ -14,6 +15,8 @@ import {
   targetsOfJob,
   writeChanges,
 } from "./capital-tables.ts";
+import { otherLane } from "../../../services/coordination/domain/lane-end.ts";
+import { sameBytes } from "./decoded.ts";
 import { epochsMax } from "./epochs.ts";
 import { carryOut, hasChanges, takeIn, type LaneMessage } from "./leader-step.ts";
 import { Publisher } from "./publisher.ts";
@@ -30,6 +33,7 @@ const streamsEveryMs = 1_500;
 const takenMax = 12;
 const readMax = 16;
 const backlogMax = 8;
+const nothing = new Uint8Array();
 
 interface Queue {
   readonly region: string;
@@ -125,9 +129,10 @@ class Leader {
         }
       }
     }
-    for (const queue of this.#queues) {
-      for (let sequence = 1; sequence <= queue.read; sequence += 1)
-        truth.watermark(queue.stream, sequence, capital);
+    yield* this.#compareLanes();
+    for (const { stream, read } of this.#queues) {
+      for (const message of capital.hub.streams.find(stream)?.read(1, read) ?? [])
+        truth.watermark(stream, message, capital);
     }
     machine.run(this.#readLanes());
     const teller = new Teller(this.#world, state);
@@ -166,6 +171,7 @@ class Leader {
       if (scheduler.nowMs >= lookAtMs) {
         lookAtMs = scheduler.nowMs + streamsEveryMs;
         yield* asked(this.#own.toHub, () => (makeHubStreams(this.#world), true), askWaitMs);
+        yield* this.#compareLanes();
       }
       for (const queue of this.#queues) {
         if ((streams.find(queue.stream)?.last ?? 0) <= queue.read || queue.messages.length > readMax)
@@ -185,6 +191,48 @@ class Leader {
       }
       if (read > 0) this.#wake.notify();
       else yield wait(scheduler, streams.changed, retryMs);
+    }
+  }
+
+  /** A lane at the hub that is not the one that was read is read again (region-epochs.ts). */
+  *#compareLanes(): Work {
+    const { capital, cores } = this.#world;
+    if (cores.flaws.readsOnce) return;
+    for (const queue of this.#queues) {
+      const { region, lane, epoch, stream } = queue;
+      const key = `${region} ${lane} ${epoch}`;
+      const marks = (yield* this.#ask(() => ({ marks: capital.postgres.database.state.marks.get(key) })))
+        .marks;
+      const known = marks?.at(-1);
+      if (marks === undefined || known === undefined) continue;
+      const hub = yield* asked(
+        this.#own.toHub,
+        () => {
+          const found = capital.hub.streams.find(stream);
+          const leafAt = (sequence: number) => {
+            const message = found?.get(sequence);
+            return message && leafHash(message.data);
+          };
+          return { last: found?.last ?? 0, leafAt };
+        },
+        askWaitMs,
+      );
+      if (hub === undefined) continue;
+      const { sequence } = known;
+      if (otherLane(known, { last: hub.last, leaf: hub.leafAt(sequence) }) === undefined) continue;
+      const common = marks.findLastIndex((mark) =>
+        sameBytes(hub.leafAt(mark.sequence) ?? nothing, mark.leaf),
+      );
+      const after = marks[common]?.sequence ?? 0;
+      queue.messages.length = 0;
+      queue.read = after;
+      const reset = () => {
+        const { inbox, marks: all } = capital.postgres.database.state;
+        inbox.set(key, after);
+        all.set(key, marks.slice(0, common + 1));
+      };
+      yield* this.#ask(() => (capital.postgres.database.commit(reset), true));
+      this.#world.scheduler.note(this.#own.machine.name, `reads ${stream} again after ${after}`);
     }
   }
 
@@ -240,7 +288,7 @@ class Leader {
     const outcome = yield* asked(toPostgres, write, askWaitMs);
     // What became of it is not known: this process ends, and another one reads what is true.
     if (outcome !== "written") throw new Ends(outcome ?? "PostgreSQL did not say whether it was written");
-    for (const { stream, sequence } of messages) truth.watermark(stream, sequence, capital);
+    for (const message of messages) truth.watermark(message.stream, message, capital);
     this.#written(changes, state, national, teller);
     if (!confirmed) yield* this.#confirmLead(state);
     order?.answer();

@@ -176,6 +176,13 @@ export const mutants: readonly {
     breaks: ["SYNC-3", "SYNC-4"],
   },
   {
+    what: "a capital that does not look whether a lane is still the one that it read",
+    cores: flawed("readsOnce"),
+    under: "disks at both ends",
+    within: 60,
+    breaks: ["SYNC-1", "SYNC-5", "SYNC-6"],
+  },
+  {
     what: "a centre that gives its overlay though the lanes hold more",
     cores: flawed("answersUnchecked"),
     under: "disks of regions",

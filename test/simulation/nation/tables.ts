@@ -116,14 +116,21 @@ export interface Job {
   readonly urgent: boolean;
 }
 
+/** What stood in a lane. */
+export interface Mark {
+  readonly sequence: number;
+  readonly leaf: Uint8Array;
+}
+
 /** What the capital's PostgreSQL keeps. */
 export interface CapitalTables {
   /** Message n of NATIONAL is row n − 1. */
   readonly log: LogRow[];
   /** Messages of each FOR. */
   readonly regionLogs: Map<string, Uint8Array[]>;
-  /** Watermarks, by `region lane epoch`. */
+  /** Watermarks, by `region lane epoch`; what stood there, and at some earlier messages. */
   readonly inbox: Map<string, number>;
+  readonly marks: Map<string, readonly Mark[]>;
   readonly opinions: Map<string, Opinion>;
   readonly approvals: Approval[];
   readonly revokedBatches: Set<string>;
@@ -153,6 +160,7 @@ export function emptyCapital(): CapitalTables {
     log: [],
     regionLogs: new Map(),
     inbox: new Map(),
+    marks: new Map(),
     opinions: new Map(),
     approvals: [],
     revokedBatches: new Set(),
@@ -172,6 +180,7 @@ export function copyCapital(tables: CapitalTables): CapitalTables {
     log: [...tables.log],
     regionLogs: new Map([...tables.regionLogs].map(([region, log]) => [region, [...log]])),
     inbox: new Map(tables.inbox),
+    marks: new Map(tables.marks),
     opinions: new Map(tables.opinions),
     approvals: [...tables.approvals],
     revokedBatches: new Set(tables.revokedBatches),

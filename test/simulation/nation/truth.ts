@@ -107,9 +107,12 @@ export class Truth {
   }
 
   /** The capital says that it has taken a lane in up to a sequence: what is there must be in its tables. */
-  watermark(stream: string, sequence: number, { hub, postgres }: Capital): void {
-    const message = hub.streams.find(stream)?.get(sequence);
-    const { body } = message === undefined ? {} : decodeEvent(message.data);
+  watermark(
+    stream: string,
+    { sequence, data }: { readonly sequence: number; readonly data: Uint8Array },
+    { postgres }: Capital,
+  ): void {
+    const { body } = decodeEvent(data);
     if (body?.$case !== "directives") return;
     for (const { id, revision } of body.value.directives) {
       const known = postgres.database.state.opinions.get(id);

@@ -1,0 +1,116 @@
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { appendAt } from "#platform/append.ts";
+import { call } from "#platform/grpc-client.ts";
+import { firstEpoch, hubStream, hubSubject } from "#proto/names.ts";
+import { Event } from "#proto/qalqan/events/v1/events.ts";
+import { lastOf } from "#test/replication/servers.ts";
+import { otherLane } from "../../services/coordination/domain/lane-end.ts";
+import { CapitalUnderTest, until } from "./capital-under-test.ts";
+import { directiveOf, directives } from "./directives.ts";
+
+const region = "astana";
+const stream = hubStream.up("urgent", region, firstEpoch);
+let capital: CapitalUnderTest;
+beforeAll(async () => {
+  capital = await CapitalUnderTest.start([region]);
+});
+afterAll(async () => {
+  await capital.stop();
+});
+
+const folder = (name: string) => join(capital.folder.root, name);
+
+/** The hub's store as it is now, to come back to; the hub is started again. */
+async function keepHub(name: string): Promise<void> {
+  await capital.hub.stop("SIGTERM");
+  cpSync(folder("jetstream"), folder(name), { recursive: true });
+  capital.hub.start();
+}
+
+async function restoreHub(name: string): Promise<void> {
+  await capital.hub.stop("SIGKILL");
+  rmSync(folder("jetstream"), { recursive: true });
+  cpSync(folder(name), folder("jetstream"), { recursive: true });
+  capital.hub.start();
+}
+
+/** The region says directives with these numbers, after whatever the hub has of its lane. */
+async function say(...numbers: number[]): Promise<void> {
+  for (const number of numbers) {
+    await until(async () => {
+      const next = (await lastOf(capital.nats, stream)) + 1;
+      const body = directives(directiveOf(region, number));
+      const bytes = Event.encode({ outbox: next, atMs: Date.now(), body }).finish();
+      await appendAt(
+        capital.nats,
+        hubSubject.up("urgent", region, firstEpoch, `centre.${body.$case}`),
+        next,
+        bytes,
+      );
+      return true;
+    });
+  }
+}
+
+const untilDecided = (...numbers: number[]): Promise<void> =>
+  until(async () => {
+    const { batches } = await capital.national();
+    const decided = batches.flatMap(({ decisions }) => decisions.map(({ directive }) => directive));
+    return numbers.every((number) => decided.includes(directiveOf(region, number).id));
+  });
+
+async function alarms() {
+  const metadata = await capital.token("central-prosecutor");
+  const status = await call(capital.client.getStatus.bind(capital.client), {}, { metadata });
+  return status.alarms;
+}
+
+test("what a region writes below the watermark, after hub and region came back older together, is read", async () => {
+  await say(1);
+  await untilDecided(1);
+  await keepHub("older");
+  await say(2, 3, 4);
+  await untilDecided(2, 3, 4);
+  // While the capital runs, and the lane is still shorter than what was read.
+  await restoreHub("older");
+  await until(() => capital.log().includes("hub-behind"));
+  await say(12);
+  await untilDecided(12);
+  expect(await alarms()).toMatchObject([{ code: "lane-read-again", subject: stream }]);
+}, 60_000);
+
+test("so is what stands in the place of what was read, before a capital that was away and while it runs", async () => {
+  await keepHub("short");
+  await say(21, 22, 23);
+  await untilDecided(21, 22, 23);
+  await keepHub("read");
+  await capital.coordination.stop("SIGKILL");
+  await restoreHub("short");
+  await say(31, 32, 33, 34);
+  await keepHub("replaced");
+  capital.coordination.start();
+  await untilDecided(31, 32, 33, 34);
+  expect(capital.log()).toContain("lane-replaced");
+
+  // The same again, without a start: only the loss of the hub is seen.
+  await capital.coordination.stop("SIGKILL");
+  await restoreHub("short");
+  await say(41, 42, 43);
+  await keepHub("another");
+  await restoreHub("replaced");
+  capital.coordination.start();
+  await capital.ready();
+  await restoreHub("another");
+  await untilDecided(41, 42, 43);
+}, 90_000);
+
+test("a lane is the one that was read while the hub has that message, or does not keep it any more", () => {
+  const [one, two] = [Uint8Array.of(1), Uint8Array.of(2)];
+  expect(otherLane({ sequence: 0, leaf: undefined }, { last: 0, leaf: undefined })).toBeUndefined();
+  expect(otherLane({ sequence: 5, leaf: one }, { last: 4, leaf: undefined })).toBe("shorter");
+  expect(otherLane({ sequence: 5, leaf: one }, { last: 5, leaf: one })).toBeUndefined();
+  expect(otherLane({ sequence: 5, leaf: one }, { last: 9, leaf: two })).toBe("replaced");
+  expect(otherLane({ sequence: 5, leaf: one }, { last: 9, leaf: undefined })).toBeUndefined();
+});
