@@ -48,6 +48,7 @@ export function capitalStack(size: SizeClass = "large"): Stack {
       { from: "person", to: { workload: "coordination", port: "grpc" } },
       { from: "person", to: { workload: "coordination", port: "http" } },
     ],
+    optionalArrows: [{ from: "coordination", to: "archive" }],
   };
 }
 
@@ -119,6 +120,7 @@ const coordination = (size: SizeClass): Workload =>
       SIGNING_KEYS_FILE: { kind: "signing-keys" },
       HUB_REPLICAS: { kind: "setting", setting: "hubNodes" },
       ARCHIVE_URL: { kind: "setting", setting: "archive" },
+      ARCHIVE_CREDENTIALS_FILE: { kind: "setting", setting: "archiveCredentials" },
       CONSOLE_DIRECTORY: { kind: "setting", setting: "console" },
       CONSOLE_OPEN_ON_LOOPBACK: { kind: "setting", setting: "consoleOpenOnLoopback" },
     },

@@ -33,10 +33,10 @@ function isWholeNetwork(cidr: string): boolean {
   return bits % 2 ** (32 - Number(length)) === 0;
 }
 
-const networks = z.array(network).min(1, "must name at least one network, for example 10.0.0.0/8");
+export const networks = z.array(network).min(1, "must name at least one network, for example 10.0.0.0/8");
 
 /** RFC 1918: networks that the Internet does not reach. */
-const privateNetworks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+export const privateNetworks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 /** A line is guarded by TLS with certificates on both sides and by nkeys, wherever it comes from. */
 const anyNetwork = ["0.0.0.0/0"];
 

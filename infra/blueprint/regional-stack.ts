@@ -55,6 +55,7 @@ export function regionalStack(region: Region): Stack {
       { kind: "identity-keys", name: secretName.identityKeys },
     ],
     arrows,
+    optionalArrows: [],
   };
 }
 

@@ -94,7 +94,9 @@ export type Setting =
   /** Nodes of the hub, each of which keeps a copy of every stream. */
   | "hubNodes"
   /** URL of the archive of sealed segments; empty: there is none. */
-  | "archive";
+  | "archive"
+  /** Path of a file with the access key of the archive; empty where it needs none. */
+  | "archiveCredentials";
 
 /** A companion shares the place of its workload, and may ask for parts of it. */
 export type CompanionValue =
@@ -194,9 +196,16 @@ export interface Arrow {
   readonly to: AddressReference;
 }
 
+/** The same, where a site has what is no part of any stack. */
+export interface OptionalArrow {
+  readonly from: WorkloadName;
+  readonly to: "archive";
+}
+
 export interface Stack {
   readonly site: SiteName;
   readonly workloads: readonly Workload[];
   readonly secrets: readonly Secret[];
   readonly arrows: readonly Arrow[];
+  readonly optionalArrows: readonly OptionalArrow[];
 }

@@ -6,6 +6,7 @@ import { readYaml, type Fault } from "../blueprint/document.ts";
 import { sizeClass } from "../blueprint/regions.ts";
 import { capitalSite } from "../blueprint/stack.ts";
 import { Problem } from "../problem.ts";
+import { archiveSchema } from "./archive.ts";
 
 const capitalSchema = z
   .strictObject({
@@ -17,6 +18,8 @@ const capitalSchema = z
       "must be a host name or an address, for example hub.qalqan.example",
     ),
     leafPort: z.int().min(1, "must be a port: 1 to 65535").max(65_535, "must be a port: 1 to 65535"),
+    /** Where sealed segments are kept; nowhere when absent. */
+    archive: archiveSchema.optional(),
     /** Where it runs. */
     cluster: clusterSchema,
   })

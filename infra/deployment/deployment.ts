@@ -11,6 +11,7 @@ import { KeyStore } from "../keys/key-store.ts";
 import type { PublicKeys } from "../keys/public-keys.ts";
 import type { KeyOrder } from "../keys/site-keys.ts";
 import { Problem } from "../problem.ts";
+import { readArchiveCredentials } from "./archive.ts";
 import { readCapital, type Capital } from "./capital.ts";
 import { readKeyChanges } from "./key-changes.ts";
 import { readIdentityKeys } from "./identity-keys.ts";
@@ -80,6 +81,11 @@ export class Deployment {
   /** @throws Problem `release-missing`, `release-invalid` */
   release(): Release {
     return readRelease(join(this.folder, "release.json"));
+  }
+
+  /** Of the object storage in which the capital archives. @throws Problem as `readArchiveCredentials` */
+  archiveCredentials(): string {
+    return readArchiveCredentials(join(this.folder, "archive-credentials"));
   }
 
   /** JWKS. @throws Problem `identity-keys-missing`, `identity-keys-invalid`, `identity-keys-private` */

@@ -19,6 +19,9 @@ export const hubAccountsName = "hub-accounts";
 export const hubAccountsFile = "accounts.conf";
 export const hubAuthoritiesFile = "authorities.pem";
 
+/** File among the secrets of the workload that archives. */
+export const archiveCredentialsFile = "archive-credentials";
+
 const leafSeed = "leaf-seed.conf";
 const capitalAuthority = "capital-authority.pem";
 /** Environment variable with the name of the pod. */
@@ -47,6 +50,8 @@ export function secretFilesOf(workload: Workload, site: Site): Readonly<Record<s
     if (secret === undefined) throw new RangeError(`the stack of ${site.stack.site} has no secret ${name}`);
     Object.assign(files, filesOf(secret, site));
   }
+  const isArchiving = site.stack.optionalArrows.some(({ from }) => from === workload.name);
+  if (site.archive !== undefined && isArchiving) files[archiveCredentialsFile] = site.archive.credentials;
   const { program } = workload;
   if (program.kind === "nats" && program.server.hub !== undefined) {
     const seed = program.server.hub.seedSecret;

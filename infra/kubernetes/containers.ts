@@ -7,7 +7,13 @@ import type {
   Stack,
   Workload,
 } from "../blueprint/stack.ts";
-import { hubAccountsFile, hubAuthoritiesFile, podNameVariable, secretFileName } from "./configuration.ts";
+import {
+  archiveCredentialsFile,
+  hubAccountsFile,
+  hubAuthoritiesFile,
+  podNameVariable,
+  secretFileName,
+} from "./configuration.ts";
 import type { Json } from "./manifest.ts";
 import { place, portNumber, storageMount, storagePath } from "./names.ts";
 import type { Site } from "./site.ts";
@@ -214,7 +220,7 @@ function partOf({ secret, part }: Extract<CompanionValue, { kind: "secret" }>, s
   return isCertificate ? (part ?? "certificate") : undefined;
 }
 
-function settingOf(setting: Setting, { release, stack }: Site): string {
+function settingOf(setting: Setting, { release, stack, archive }: Site): string {
   switch (setting) {
     case "release":
       return release.version;
@@ -229,7 +235,9 @@ function settingOf(setting: Setting, { release, stack }: Site): string {
     case "hubNodes":
       return String(stack.workloads.find(({ name }) => name === "nats")?.replicas.least ?? 1);
     case "archive":
-      return "";
+      return archive?.url ?? "";
+    case "archiveCredentials":
+      return archive === undefined ? "" : `${place.secrets}/${archiveCredentialsFile}`;
     default:
       return setting satisfies never;
   }

@@ -141,14 +141,19 @@ function pageIngress(workload: Workload, site: Site): Manifest {
   };
 }
 
-/** Nobody speaks to anybody; then each arrow of the blueprint, at both of its ends. */
+/** Nobody speaks to anybody; then each arrow of the blueprint, at both of its ends, and the line to the archive. */
 export function policyManifests(site: Site): readonly Manifest[] {
   const { stack } = site;
   return [
     policy("deny-all", {}, { policyTypes: ["Ingress", "Egress"] }, site),
     ...stack.workloads.map((workload) => {
       const ingress = stack.arrows.filter((arrow) => isAt(arrow, workload));
-      const egress = stack.arrows.filter(({ from }) => from === workload.name);
+      const egress = [
+        ...stack.arrows
+          .filter(({ from }) => from === workload.name)
+          .map((arrow) => ({ to: targets(arrow, site), ports: farPortsOf(arrow, site) })),
+        ...archiveLine(workload, site),
+      ];
       return policy(
         workload.name,
         podSelector(workload.name),
@@ -162,14 +167,7 @@ export function policyManifests(site: Site): readonly Manifest[] {
                 })),
               }
             : {}),
-          ...(egress.length > 0
-            ? {
-                egress: [
-                  names(site),
-                  ...egress.map((arrow) => ({ to: targets(arrow, site), ports: farPortsOf(arrow, site) })),
-                ],
-              }
-            : {}),
+          ...(egress.length > 0 ? { egress: [names(site), ...egress] } : {}),
         },
         site,
       );
@@ -220,6 +218,12 @@ function sources(arrow: Arrow, workload: Workload, { cluster }: Site): Json {
 function targets({ to }: Arrow, { cluster }: Site): Json {
   if (to.site === capitalSite) return blocks(cluster.networks.capital);
   return [{ podSelector: { matchLabels: podSelector(to.workload) } }];
+}
+
+/** To the object storage, which is no part of any stack. */
+function archiveLine({ name }: Workload, { stack, archive }: Site): Readonly<Record<string, Json>>[] {
+  if (archive === undefined || !stack.optionalArrows.some(({ from }) => from === name)) return [];
+  return [{ to: blocks(archive.networks), ports: tcp(archive.port) }];
 }
 
 const namespaceSelector = (name: string): Readonly<Record<string, Json>> => ({

@@ -1,5 +1,6 @@
 import type { ClusterSettings } from "../blueprint/cluster.ts";
 import type { Stack } from "../blueprint/stack.ts";
+import type { SiteArchive } from "../deployment/archive.ts";
 import type { Release } from "../deployment/release.ts";
 import type { KeyMaterial } from "../keys/key-material.ts";
 
@@ -34,6 +35,8 @@ export interface Site {
   readonly nation: string;
   /** JSON of the public signing keys of all sites, as `SIGNING_KEYS_FILE` of coordination; a region is not told. */
   readonly signingKeys: string;
+  /** Of the capital, where it has one. */
+  readonly archive: SiteArchive | undefined;
   /** The other end of the line: the hub for a region, the regions for the capital. */
   readonly line: HubEnd | HubRegions;
 }

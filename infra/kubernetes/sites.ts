@@ -5,6 +5,7 @@ import { countryList, isRevoked, nationList, type KeyChange } from "../blueprint
 import type { Region } from "../blueprint/regions.ts";
 import { regionalStack } from "../blueprint/regional-stack.ts";
 import { capitalSite as capital, type Stack } from "../blueprint/stack.ts";
+import { siteArchive } from "../deployment/archive.ts";
 import type { Capital } from "../deployment/capital.ts";
 import type { Deployment } from "../deployment/deployment.ts";
 import { placeholderRelease, type Release } from "../deployment/release.ts";
@@ -26,6 +27,8 @@ export interface NationInputs {
   readonly release: Release;
   /** The public keys of people's identity, JWKS. */
   readonly identityKeys: string;
+  /** Access key of the archive; read where the capital has one. */
+  readonly archiveCredentials: () => string;
   /** Keys of one site, decrypted. */
   readonly keys: (stack: Stack) => Promise<KeyMaterial>;
   /** What became of the keys of regions' lines, by slug. */
@@ -41,6 +44,7 @@ export function deployedNation(deployment: Deployment): NationInputs {
     capital: deployment.capital(),
     release: deployment.release(),
     identityKeys: deployment.identityKeys(),
+    archiveCredentials: () => deployment.archiveCredentials(),
     keyChanges: deployment.keyChanges(),
     keys: ({ site }) => deployment.keys(site),
     publicParts: ({ site }) => deployment.publicKeys(site),
@@ -57,6 +61,7 @@ export function placeholderNation(
     capital: deployment.capital(),
     release,
     identityKeys: JSON.stringify({ keys: [] }),
+    archiveCredentials: () => "placeholder\nplaceholder\n",
     keyChanges: {},
     keys: async (stack) => placeholderKeys(stack),
     publicParts: placeholderPublicParts,
@@ -81,6 +86,7 @@ export async function regionSite(nation: NationInputs, slug: string): Promise<Si
     ...(await common(nation, stack)),
     names: region.names,
     signingKeys: "",
+    archive: undefined,
     cluster: region.cluster,
     line: {
       address: `${leafHost}:${leafPort}`,
@@ -92,7 +98,8 @@ export async function regionSite(nation: NationInputs, slug: string): Promise<Si
 const capitalNames = { kk: "Орталық", ru: "Центр", en: "Capital" };
 
 export async function capitalSite(nation: NationInputs): Promise<Site> {
-  const stack = capitalStack(nation.capital.sizeClass);
+  const { sizeClass, archive } = nation.capital;
+  const stack = capitalStack(sizeClass);
   const keys = await nation.keys(stack);
   const regions = nation.regions.map((region) => nation.publicParts(regionalStack(region)));
   const isOut = (slug: string) => isRevoked(nation.keyChanges[slug] ?? []);
@@ -100,6 +107,7 @@ export async function capitalSite(nation: NationInputs): Promise<Site> {
     ...(await common(nation, stack)),
     names: capitalNames,
     signingKeys: signingKeysText(signingKeyList([nation.publicParts(stack), ...regions])),
+    archive: archive && siteArchive(archive, nation.archiveCredentials()),
     cluster: nation.capital.cluster,
     line: {
       accounts: hubAccounts({

@@ -72,6 +72,7 @@ export class NationParts {
       hubNodes: String(nodes),
       // Beside the capital, whose storage may be lost.
       archive: pathToFileURL(join(folder.root, "archive")).href,
+      archiveCredentials: "",
     });
   }
 

@@ -1,7 +1,7 @@
 import { capitalStack } from "../blueprint/capital-stack.ts";
 import { regionSchema } from "../blueprint/regions.ts";
 import { regionalStack } from "../blueprint/regional-stack.ts";
-import type { Arrow } from "../blueprint/stack.ts";
+import type { Arrow, Stack } from "../blueprint/stack.ts";
 import type { Manifest } from "../kubernetes/manifest.ts";
 import { label, portNumber } from "../kubernetes/names.ts";
 import type { Field, Violation } from "./field.ts";
@@ -77,9 +77,13 @@ const onlyArrows: StackRule = {
     return workloadsOf(manifests).flatMap((workload) => {
       const policies = policiesOf(workload, manifests);
       return directions.flatMap((direction) => {
-        const drawn = drawnLines(direction, workload.name, arrowsOf(site));
+        const drawn = drawnLines(direction, workload.name, stackOf(site).arrows);
+        const optional = optionalLines(direction, workload.name, stackOf(site));
         const open = policies.flatMap((policy) => openLines(direction, policy.at("spec", direction)));
-        return [...surplus(open, drawn), ...lacking(open, drawn, policies[0]?.at("spec", direction))];
+        return [
+          ...surplus(open, drawn.union(optional)),
+          ...lacking(open, drawn, policies[0]?.at("spec", direction)),
+        ];
       });
     });
   },
@@ -98,8 +102,8 @@ const anyRegion = regionSchema.parse({
   cluster: { context: "any" },
 });
 
-function arrowsOf(site: "region" | "capital"): readonly Arrow[] {
-  return site === "capital" ? capitalStack().arrows : regionalStack(anyRegion).arrows;
+function stackOf(site: "region" | "capital"): Stack {
+  return site === "capital" ? capitalStack() : regionalStack(anyRegion);
 }
 
 /** Whoever is not in the site: another site, a switch, a person, or the cluster's ingress in front of people. */
@@ -108,7 +112,7 @@ const outside = "outside";
 const names = "names";
 
 /** Lines of a workload as the blueprint draws them: `<peer>:<port>`. */
-function drawnLines(direction: Direction, workload: string, arrows: readonly Arrow[]): ReadonlySet<string> {
+function drawnLines(direction: Direction, workload: string, arrows: readonly Arrow[]): Set<string> {
   if (direction === "ingress") {
     const incoming = arrows.filter(({ to }) => to.site === undefined && to.workload === workload);
     return new Set(
@@ -122,6 +126,12 @@ function drawnLines(direction: Direction, workload: string, arrows: readonly Arr
       to.site === undefined ? lineName(to.workload, portNumber(to.port)) : outside,
     ),
   ]);
+}
+
+/** Lines that may be open, where the site has what they lead to. */
+function optionalLines(direction: Direction, workload: string, stack: Stack): ReadonlySet<string> {
+  const isDrawn = direction === "egress" && stack.optionalArrows.some(({ from }) => from === workload);
+  return new Set(isDrawn ? [outside] : []);
 }
 
 const isOutside = (from: Arrow["from"]): boolean =>

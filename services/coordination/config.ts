@@ -52,8 +52,8 @@ export const coordinationConfig = z.object({
   KEPT_HOURS: z.coerce.number().min(0).default(72),
   /** Where sealed segments are archived (openStore); empty: nowhere. */
   ARCHIVE_URL: z.string().default(""),
-  /** Two lines, id and secret of the access key, where the archive is a bucket. */
-  ARCHIVE_CREDENTIALS_FILE: z.string().min(1).optional(),
+  /** Two lines, id and secret of the access key, where the archive is a bucket; empty where it needs none. */
+  ARCHIVE_CREDENTIALS_FILE: z.string().default(""),
   /** What has waited so long is archived, in however small a segment (s). */
   ARCHIVE_EVERY_SECONDS: z.coerce
     .number()

@@ -25,7 +25,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 const region = "astana";
 const directive = directiveOf(region, 1);
 const folder = mkdtempSync(join(tmpdir(), "qalqan-archive-"));
-const archive = openStore(pathToFileURL(folder).href, undefined);
+const archive = openStore(pathToFileURL(folder).href, "");
 const urgent: ArchivedStream = { site: region, stream: "urgent", epoch: firstEpoch };
 let capital: CapitalUnderTest;
 let before: readonly string[];

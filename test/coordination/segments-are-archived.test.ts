@@ -108,7 +108,7 @@ async function read(store: ObjectStore): Promise<ArchivedMessage[]> {
 
 test("messages are archived up to the last seal, once, and are read back with all seals proven", async () => {
   const folder = join(servers.folder, "archive");
-  const store = openStore(pathToFileURL(folder).href, undefined);
+  const store = openStore(pathToFileURL(folder).href, "");
   await lane.append(5);
   await lane.seal();
   await lane.append(3);
@@ -132,7 +132,7 @@ test("messages are archived up to the last seal, once, and are read back with al
 });
 
 test("reading begins with the segment that holds a message, or a time", async () => {
-  const store = openStore(pathToFileURL(join(servers.folder, "archive")).href, undefined);
+  const store = openStore(pathToFileURL(join(servers.folder, "archive")).href, "");
   const firstFrom = async (from: ArchiveStart): Promise<number | undefined> => {
     for await (const [message] of readArchive(store, lane.of, keys, from)) return message?.sequence;
     return undefined;
@@ -149,7 +149,7 @@ test("reading begins with the segment that holds a message, or a time", async ()
 
 describe("what was done to an archive is found", () => {
   const folder = () => join(servers.folder, "archive", streamPrefix(lane.of));
-  const store = () => openStore(pathToFileURL(join(servers.folder, "archive")).href, undefined);
+  const store = () => openStore(pathToFileURL(join(servers.folder, "archive")).href, "");
 
   test("a byte that is another one", async () => {
     const [name = ""] = readdirSync(folder());

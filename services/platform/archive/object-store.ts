@@ -29,16 +29,16 @@ const forms =
  *
  * @param url `file:///…`, or `s3://bucket/prefix` with `endpoint` (that of AWS when absent) and `region`
  * (`us-east-1` when absent) in its query
- * @param credentialsFile two lines: id and secret of the access key
+ * @param credentialsFile two lines: id and secret of the access key; empty: of a folder
  * @throws ArchiveAddressInvalid
  */
-export function openStore(url: string, credentialsFile: string | undefined): ObjectStore {
+export function openStore(url: string, credentialsFile: string): ObjectStore {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   switch (parsed?.protocol) {
     case "file:":
       return new FolderStore(fileURLToPath(parsed));
     case "s3:": {
-      if (credentialsFile === undefined)
+      if (credentialsFile === "")
         throw new ArchiveAddressInvalid(`${url} needs a file of credentials: two lines, id and secret`);
       const [accessKeyId = "", secretAccessKey = ""] = readFileSync(credentialsFile, "utf8")
         .split("\n")
