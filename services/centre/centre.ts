@@ -8,6 +8,7 @@ import { untilAborted } from "#platform/lifecycle.ts";
 import type { Readiness } from "#platform/probes.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import type { LaneRoom } from "./lane-room.ts";
+import { LaneDiffers } from "./session.ts";
 import type { Standing } from "./standing.ts";
 import type { CentreDatabase, CentreTransaction } from "./store/schema.ts";
 import { writeAudit, type AuditEntry } from "./store/audit.ts";
@@ -42,6 +43,7 @@ export class Centre {
   readonly #hearing: CapitalHearing;
   readonly #wake: (lane: Lane) => void;
   #lanes: OpenLanes | undefined;
+  #endSession: (why: LaneDiffers) => void = () => undefined;
 
   constructor(
     config: CentreConfig,
@@ -66,11 +68,27 @@ export class Centre {
     return this.#lanes;
   }
 
-  /** From here until the signal the database holds everything that this centre ever said in the lanes. */
+  /**
+   * From here until the signal the database holds everything that this centre ever said in the lanes.
+   *
+   * @throws LaneDiffers when somebody has seen meanwhile that it does not
+   */
   async serveLanes(opened: OpenLanes, signal: AbortSignal): Promise<void> {
+    const { promise, reject } = Promise.withResolvers<void>();
     this.#lanes = opened;
-    await untilAborted(signal);
+    this.#endSession = reject;
+    try {
+      await Promise.race([untilAborted(signal), promise]);
+    } finally {
+      this.#lanes = undefined;
+      this.#endSession = () => undefined;
+    }
+  }
+
+  /** A lane holds an event of this centre that its database does not: nothing is said of the lanes until it does. */
+  laneDiffers(lane: Lane): void {
     this.#lanes = undefined;
+    this.#endSession(new LaneDiffers(`${lane} was filled up with what the database lacks`));
   }
 
   get region(): string {

@@ -99,6 +99,28 @@ export class LaneHistory {
   }
 }
 
+/**
+ * The newest events of this centre that a lane holds: of its own, and of those
+ * that were fed again. A database that lacks neither lacks nothing that the
+ * lane got since the two were brought together: the order of the lane is kept.
+ */
+export async function newestOwn(
+  connection: NatsConnection,
+  lane: Lane,
+  epoch: number,
+): Promise<readonly LaneEntry[]> {
+  const stream = streamAsk.get(regionStream.lane(lane, epoch));
+  const found = await Promise.all(
+    [producerName, `${refeedToken}.${producerName}`].map((producer) =>
+      lastOfSubject(connection, stream, regionSubject.laneOfProducer(lane, epoch, producer)),
+    ),
+  );
+  return found.flatMap((message) => {
+    const own = message === undefined ? undefined : ownMessage(lane, epoch, message);
+    return own === undefined ? [] : [own.entry];
+  });
+}
+
 async function keptRange(
   connection: NatsConnection,
   stream: string,

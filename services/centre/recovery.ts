@@ -8,12 +8,13 @@ import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { agreementsChecked, behindShownMs, refillLookMs, refillWaitMs } from "./config.ts";
 import { liftRevisions } from "./domain/lift.ts";
 import { planReconcile, type LaneEntry, type ReconcilePlan } from "./domain/reconcile.ts";
-import { LaneHistory } from "./lane-history.ts";
+import { LaneHistory, newestOwn } from "./lane-history.ts";
 import { runOf, type Standing } from "./standing.ts";
 import { writeAudit, type AuditEntry } from "./store/audit.ts";
 import { recordSequences } from "./store/outbox.ts";
 import {
   hasLeftBehind,
+  lacksOne,
   liftRows,
   lockNumbers,
   moveWaiting,
@@ -110,7 +111,10 @@ export class Recovery {
   ): Promise<boolean> {
     const recorded = await readRecorded(this.#database, lane, 1);
     const history = await LaneHistory.open(connection, lane, epoch);
-    return (await areThere(history, recorded)) && !(await hasLeftBehind(this.#database, lane, laneNumber));
+    if (!(await areThere(history, recorded))) return false;
+    // A lane may have been filled up from the hub since, with what this database never had.
+    if (await lacksOne(this.#database, lane, await newestOwn(connection, lane, epoch))) return false;
+    return !(await hasLeftBehind(this.#database, lane, laneNumber));
   }
 
   /**

@@ -18,7 +18,7 @@ export interface Session {
 }
 
 /** Outbox and lane differ although nothing was seen to be restored: a session begins anew. */
-class LaneDiffers extends Error {
+export class LaneDiffers extends Error {
   override readonly name = "LaneDiffers";
 }
 

@@ -73,6 +73,11 @@ describe("the overlay that the centre gives to screening", () => {
     }
   });
 
+  test("is empty, and true for the beginning, while nobody has said anything", async () => {
+    await until(async () => (await ask()).header.regionEpoch === firstEpoch);
+    expect(await ask()).toMatchObject({ header: { urgentSequence: 0 }, events: [] });
+  });
+
   test("holds approved, extended, withdrawn and held directives, batches, trunks and stops as the lanes do", async () => {
     const plain = await service.issue(operator, { number: "+442079460001" });
     const withdrawn = await service.issue(operator, { number: "+442079460002" });

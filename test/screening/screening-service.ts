@@ -17,6 +17,7 @@ import {
   Directive,
   Event,
   NationalBatch,
+  NationalHeartbeat,
   NationalRow,
   type CallRecord,
   type Counters,
@@ -125,8 +126,22 @@ export class ScreenedRegion {
     await this.untilReady();
   }
 
-  async untilReady(): Promise<void> {
-    await until(async () => (await readiness(this.nation.ports.address("screening/http"))).ready);
+  /** The capital says all the while how far NATIONAL is; a cut line keeps it from being heard. */
+  async untilReady(address = this.nation.ports.address("screening/http")): Promise<void> {
+    await until(async () => {
+      this.heartbeat();
+      return (await readiness(address)).ready;
+    });
+  }
+
+  async readiness(): Promise<{ ready: boolean; why: string }> {
+    return readiness(this.nation.ports.address("screening/http"));
+  }
+
+  /** What the capital says every five seconds. */
+  heartbeat(sequence = this.#table.sequence): void {
+    const heartbeat = NationalHeartbeat.fromPartial({ epoch: firstEpoch, sequence, atMs: Date.now() });
+    this.coordination.publish(hubSubject.heartbeat, NationalHeartbeat.encode(heartbeat).finish());
   }
 
   /** What coordination does: applies to its own table, and publishes with the digest. */
@@ -228,7 +243,8 @@ export function overlayOf(
   bodies: readonly NonNullable<Event["body"]>[],
   of = { regionEpoch: firstEpoch, eventsSequence: 0, urgentSequence: 0 },
 ): OverlayPart[] {
-  const value = { ...of, parts: bodies.length };
+  const nothing = Buffer.alloc(0);
+  const value = { ...of, parts: bodies.length, eventsHash: nothing, urgentHash: nothing };
   return [
     { part: { $case: "header", value } },
     ...bodies.map((body): OverlayPart => ({ part: { $case: "event", value: { outbox: 0, atMs: 0, body } } })),

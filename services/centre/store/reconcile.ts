@@ -63,6 +63,20 @@ export async function hasLeftBehind(database: Reader, lane: Lane, laneNumber: nu
   return row !== undefined;
 }
 
+/** Whether one of these events of the lane has no row in the outbox. */
+export async function lacksOne(
+  database: Reader,
+  lane: Lane,
+  events: readonly Pick<LaneEntry, "content">[],
+): Promise<boolean> {
+  const contents = events.map(({ content }) => Buffer.from(content, "hex"));
+  const { rows } = await sql<{ lacking: boolean }>`
+    select bool_or(not exists (
+      select from outbox where lane = ${lane} and sha256(bytes) = wanted.content)) as lacking
+    from unnest(${contents}::bytea[]) as wanted (content)`.execute(database);
+  return rows[0]?.lacking ?? false;
+}
+
 /** Keeps every command from committing until this transaction ends; the last number of each lane. */
 export async function lockNumbers(transaction: CentreTransaction): Promise<Record<Lane, number>> {
   // The same order as in commands: the audit's head, then the counters.

@@ -1,6 +1,7 @@
 import { missingApprovals } from "#domain/approval.ts";
 import { batchStanding, distinctNeeds } from "#domain/approving.ts";
 import { requirement, type PowersContext, type Requirement } from "#domain/powers.ts";
+import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { knownBatchOf } from "../domain/batch-view.ts";
 import { readApprovals } from "./approvals.ts";
 import { readBatch } from "./batches.ts";
@@ -13,11 +14,32 @@ export interface Settling extends PowersContext {
   readonly batches: Set<string>;
   /** Outbox key of an approval by `directive batch revision`; the last one is the one that completes. */
   readonly approvalEvents: Map<string, string>;
-  /** What ended a batch, by its id. */
-  readonly revocations: Map<string, Revocation>;
+  /** What ended batches, by their ids: also where that was taken back before their members. */
+  readonly revocations: ReadonlyMap<string, Revocation>;
 }
 
 type Revocation = Pick<BatchRow, "revoked_at_ms" | "revoked_by" | "revoked_reason" | "revoke_event">;
+
+/** Every revocation of a batch that this centre ever said. */
+export async function readRevocations(transaction: CentreTransaction): Promise<Map<string, Revocation>> {
+  const type = "batchRevocation" satisfies NonNullable<Event["body"]>["$case"];
+  const rows = await transaction
+    .selectFrom("outbox")
+    .select(["event", "bytes"])
+    .where("type", "=", type)
+    .orderBy("number")
+    .execute();
+  const found = new Map<string, Revocation>();
+  for (const { event, bytes } of rows) {
+    const { body } = Event.decode(bytes);
+    if (body?.$case !== type || found.has(body.value.batch)) continue;
+    const { batch, person, reason, atMs } = body.value;
+    found.set(batch, {
+      ...{ revoked_at_ms: atMs, revoked_by: person, revoked_reason: reason, revoke_event: event },
+    });
+  }
+  return found;
+}
 
 const membersPerRead = 5_000;
 

@@ -8,7 +8,7 @@ import { newRow, readTrunkDirections } from "./directives.ts";
 import { insertMembers } from "./imports.ts";
 import { insertIntelligence } from "./intelligence.ts";
 import type { CentreTransaction } from "./schema.ts";
-import { settleBatch, settleDirective, type Settling } from "./settle.ts";
+import { readRevocations, settleBatch, settleDirective, type Settling } from "./settle.ts";
 import { writeTrunk } from "./trunks.ts";
 
 /** An event of this centre that its database lacked. */
@@ -47,7 +47,9 @@ export async function takeBack(
     const key = await insertRow(transaction, taken);
     await apply(transaction, region, taken, key, settling);
   }
-  const settled = { ...settling, trunkDirection: await readTrunkDirections(transaction) };
+  const trunkDirection = await readTrunkDirections(transaction);
+  const revocations = settling.batches.size > 0 ? await readRevocations(transaction) : settling.revocations;
+  const settled = { ...settling, trunkDirection, revocations };
   for (const batch of settling.batches) await settleBatch(transaction, batch, settled);
   for (const directive of settling.directives) await settleDirective(transaction, directive, settled);
 }
@@ -120,13 +122,9 @@ async function apply(
       else settling.directives.add(directive);
       return;
     }
-    case "batchRevocation": {
-      const { batch, person, reason, atMs } = body.value;
-      const revocation = { revoked_at_ms: atMs, revoked_by: person, revoked_reason: reason };
-      settling.revocations.set(batch, { ...revocation, revoke_event: key });
-      settling.batches.add(batch);
+    case "batchRevocation":
+      settling.batches.add(body.value.batch);
       return;
-    }
     case "trunkSet": {
       const { sbcAddress, ...trunk } = body.value;
       const known = await transaction

@@ -327,6 +327,12 @@ export interface OverlayHeader {
   urgentSequence: number;
   /** Producers other than centre write nothing into the overlay. */
   parts: number;
+  /**
+   * Names the messages under those sequences (SHA-256 over subject, a zero byte and data), so that whoever
+   * follows can tell whether a lane still is the same. Empty: the lane has no such message.
+   */
+  eventsHash: Buffer;
+  urgentHash: Buffer;
 }
 
 function createBaseIssueDirectiveRequest(): IssueDirectiveRequest {
@@ -4835,7 +4841,14 @@ export const OverlayPart: MessageFns<OverlayPart> = {
 };
 
 function createBaseOverlayHeader(): OverlayHeader {
-  return { regionEpoch: 0, eventsSequence: 0, urgentSequence: 0, parts: 0 };
+  return {
+    regionEpoch: 0,
+    eventsSequence: 0,
+    urgentSequence: 0,
+    parts: 0,
+    eventsHash: Buffer.alloc(0),
+    urgentHash: Buffer.alloc(0),
+  };
 }
 
 export const OverlayHeader: MessageFns<OverlayHeader> = {
@@ -4851,6 +4864,12 @@ export const OverlayHeader: MessageFns<OverlayHeader> = {
     }
     if (message.parts !== 0) {
       writer.uint32(32).uint64(message.parts);
+    }
+    if (message.eventsHash.length !== 0) {
+      writer.uint32(42).bytes(message.eventsHash);
+    }
+    if (message.urgentHash.length !== 0) {
+      writer.uint32(50).bytes(message.urgentHash);
     }
     return writer;
   },
@@ -4900,6 +4919,22 @@ export const OverlayHeader: MessageFns<OverlayHeader> = {
             message.parts = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.eventsHash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.urgentHash = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4930,6 +4965,16 @@ export const OverlayHeader: MessageFns<OverlayHeader> = {
         ? globalThis.Number(object.urgent_sequence)
         : 0,
       parts: isSet(object.parts) ? globalThis.Number(object.parts) : 0,
+      eventsHash: isSet(object.eventsHash)
+        ? Buffer.from(bytesFromBase64(object.eventsHash))
+        : isSet(object.events_hash)
+        ? Buffer.from(bytesFromBase64(object.events_hash))
+        : Buffer.alloc(0),
+      urgentHash: isSet(object.urgentHash)
+        ? Buffer.from(bytesFromBase64(object.urgentHash))
+        : isSet(object.urgent_hash)
+        ? Buffer.from(bytesFromBase64(object.urgent_hash))
+        : Buffer.alloc(0),
     };
   },
 
@@ -4947,6 +4992,12 @@ export const OverlayHeader: MessageFns<OverlayHeader> = {
     if (message.parts !== 0) {
       obj.parts = Math.round(message.parts);
     }
+    if (message.eventsHash.length !== 0) {
+      obj.eventsHash = base64FromBytes(message.eventsHash);
+    }
+    if (message.urgentHash.length !== 0) {
+      obj.urgentHash = base64FromBytes(message.urgentHash);
+    }
     return obj;
   },
 
@@ -4959,6 +5010,8 @@ export const OverlayHeader: MessageFns<OverlayHeader> = {
     message.eventsSequence = object.eventsSequence ?? 0;
     message.urgentSequence = object.urgentSequence ?? 0;
     message.parts = object.parts ?? 0;
+    message.eventsHash = object.eventsHash ?? Buffer.alloc(0);
+    message.urgentHash = object.urgentHash ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -5560,6 +5613,14 @@ export const CentreClient = makeGenericClientConstructor(CentreService, "qalqan.
   service: typeof CentreService;
   serviceName: string;
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 

@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Overlay } from "#domain/overlay.ts";
+import { Alarms } from "#platform/alarms.ts";
+import { appendAt } from "#platform/append.ts";
+import type { CopiedMessage } from "#platform/batch-get.ts";
+import { read } from "#platform/grpc-client.ts";
+import { firstEpoch, regionStream, type Lane } from "#proto/names.ts";
+import type { OverlayHeader, OverlayPart } from "#proto/qalqan/centre/v1/centre.ts";
+import type { Event } from "#proto/qalqan/events/v1/events.ts";
+import { lastOf, readAll, testLog, until } from "#test/replication/servers.ts";
+import { Recovery } from "../../services/centre/recovery.ts";
+import { Standing } from "../../services/centre/standing.ts";
+import { CentreService, operator, prosecutor, region } from "./centre-service.ts";
+
+/**
+ * The region's database and its NATS store both come back from an older copy,
+ * and agree. Then replication fills the lanes up from the hub, in the same
+ * epoch, while the centre serves people and screening.
+ */
+describe("a centre whose lanes are filled up with what its database lacks", () => {
+  const blocked = "+442071000002";
+  const members = ["+12125550001", "+12125550002"];
+  let service: CentreService;
+  let batch = "";
+  let lost: Record<Lane, readonly CopiedMessage[]>;
+
+  beforeAll(async () => {
+    service = await CentreService.start();
+    await service.issue(operator, { number: "+442071000001" });
+    await service.settled();
+    const restoreStore = await service.servers.keepStore("region");
+    await service.copyDatabase("older");
+    const ends = { urgent: (await own("urgent")).length, events: (await own("events")).length };
+
+    await service.issue(operator, { number: blocked });
+    batch = (await service.import(operator, members)).at(-1)?.batch ?? "";
+    await service.approve(prosecutor, { batch });
+    await service.as(operator, "revokeBatch", { batch, reason: "mistake" });
+    await service.settled();
+    lost = {
+      urgent: (await own("urgent")).slice(ends.urgent),
+      events: (await own("events")).slice(ends.events),
+    };
+    await service.centre.stop("SIGKILL");
+    await restoreStore();
+    await service.postgres.stop("SIGKILL");
+    service.centre.start();
+    await service.restoreDatabase("older");
+    await until(async () => (await ask()).header.urgentSequence === ends.urgent);
+  }, 60_000);
+  afterAll(() => service.stop());
+
+  async function own(lane: Lane): Promise<readonly CopiedMessage[]> {
+    const messages = await readAll(service.line, regionStream.lane(lane, firstEpoch));
+    return messages.filter(({ subject }) => subject.includes(".centre."));
+  }
+
+  /** As replication: the hub's messages after the end of the lane. @returns the lane's end */
+  async function fillUp(lane: Lane): Promise<number> {
+    for (const { subject, data } of lost[lane]) {
+      await until(async () => {
+        const end = await lastOf(service.line, regionStream.lane(lane, firstEpoch));
+        await appendAt(service.line, subject, end + 1, data);
+        return true;
+      });
+    }
+    return lastOf(service.line, regionStream.lane(lane, firstEpoch));
+  }
+
+  async function ask(): Promise<{ header: OverlayHeader; events: Event[] }> {
+    const client = await service.clientOf(`screening.${region}`);
+    let header: OverlayHeader | undefined;
+    const events: Event[] = [];
+    try {
+      for await (const { part } of read<OverlayPart>(client.getOverlay({}))) {
+        if (part?.$case === "header") header = part.value;
+        if (part?.$case === "event") events.push(part.value);
+      }
+    } finally {
+      client.close();
+    }
+    if (header === undefined) throw new Error("an overlay begins with its header");
+    return { header, events };
+  }
+
+  /** What the first overlay enforces that claims to be true for the end of a lane. */
+  async function enforcedFrom(lane: Lane, end: number): Promise<string[]> {
+    let answer: Awaited<ReturnType<typeof ask>> | undefined;
+    await until(async () => {
+      answer = await ask();
+      const { urgentSequence, eventsSequence } = answer.header;
+      return (lane === "urgent" ? urgentSequence : eventsSequence) >= end;
+    });
+    const overlay = new Overlay(region);
+    for (const event of answer?.events ?? []) overlay.applyEvent(event, { lane, sequence: 0 });
+    return [...overlay.enforcedAt(Date.now())].map(({ target }) => target);
+  }
+
+  test("claims no sequence in an overlay whose event its database does not hold", async () => {
+    const end = await fillUp("urgent");
+    expect(await enforcedFrom("urgent", end)).toContain(blocked);
+  });
+
+  test("sees by itself that a lane holds what its database lacks", async () => {
+    const recovery = new Recovery(
+      service.database,
+      region,
+      new Standing(service.database),
+      new Alarms(testLog),
+      testLog,
+    );
+    const connection = await service.servers.connect("centre");
+    const agrees = () => recovery.stillAgrees(connection, "events", firstEpoch, 0);
+    expect(await agrees()).toBe(true);
+    await fillUp("events");
+    expect(await agrees()).toBe(false);
+  });
+
+  test("keeps a batch revoked whose revocation it took back before the members", async () => {
+    const end = await lastOf(service.line, regionStream.lane("events", firstEpoch));
+    expect(await enforcedFrom("events", end)).toHaveLength(2);
+    expect(await service.batch(batch)).toMatchObject({ state: "revoked", directives: members.length });
+  });
+});
