@@ -6,7 +6,11 @@ import { BulkFlow } from "./domain/bulk-flow.ts";
 /** A message that changes more rows is bulk: regions need a moment for it. */
 const bulkRowsMin = 64;
 
-/** The pace of bulk: it hears how far the regions are, and names those that it does not wait for. */
+/**
+ * The pace of bulk: it hears how far the regions are, and names those that it
+ * does not wait for. By a clock that nobody sets: one set back would have bulk
+ * wait for a silent region until it caught up.
+ */
 export class BulkPace {
   readonly #flow = new BulkFlow();
   readonly #log: Log;
@@ -24,7 +28,7 @@ export class BulkPace {
     await hearReceipts(
       connection,
       (region, { replica, nationalSequence, ready }) => {
-        this.#flow.heard(region, replica, nationalSequence, ready, Date.now());
+        this.#flow.heard(region, replica, nationalSequence, ready, performance.now());
         if (this.#isHeld) this.#moved();
       },
       signal,
@@ -32,12 +36,12 @@ export class BulkPace {
   }
 
   /** A message of NATIONAL was committed. */
-  published(sequence: number, rows: number, nowMs: number): void {
-    if (rows > bulkRowsMin) this.#flow.published(sequence, nowMs);
+  published(sequence: number, rows: number): void {
+    if (rows > bulkRowsMin) this.#flow.published(sequence, performance.now());
   }
 
-  mayGoOn(nowMs: number): boolean {
-    const goesOn = this.#flow.mayGoOn(nowMs);
+  mayGoOn(): boolean {
+    const goesOn = this.#flow.mayGoOn(performance.now());
     const behind = this.#flow.behind.join();
     if (behind !== this.#behind)
       this.#log.warn({ regions: behind, before: this.#behind }, "regions are behind, and not waited for");

@@ -239,7 +239,7 @@ export class Leader {
     this.#steps += 1;
     const step = beginStep(this.state, nowMs);
     const isBulkTurn = !this.#lanes.hasUrgent || this.#steps % bulkEverySteps === 0;
-    const withBulk = isBulkTurn && this.#national.backlog < backlogMax && this.#pace.mayGoOn(nowMs);
+    const withBulk = isBulkTurn && this.#national.backlog < backlogMax && this.#pace.mayGoOn();
     const messages = this.#lanes.take(withBulk);
     const rows = messages.reduce((sum, message) => sum + message.rows, 0);
     const portion =
@@ -324,7 +324,7 @@ export class Leader {
       this.#national.committed(batch.sequence, batch.bytes);
       this.#seals.committed(batch.bytes, changes.nationalSeal);
       this.snapshots.committed(batch.sequence, batch.rows);
-      this.#pace.published(batch.sequence, batch.rows, changes.nowMs);
+      this.#pace.published(batch.sequence, batch.rows);
       if (changes.decisions.length > 0) this.#teller.decided(changes.nowMs);
     }
     for (const { region, sequence, bytes } of changes.regionMessages) {

@@ -151,11 +151,20 @@ export class ReceiptBook {
     }
   }
 
+  /** Replicas that were heard within 30 s. */
+  heardReplicas(nowMs: number): ReplicaState[] {
+    this.#heardBy(nowMs);
+    return this.replicas().filter(({ heardAtMs }) => nowMs - heardAtMs <= replicaSilenceMaxMs);
+  }
+
   /** Replicas that are ready and were heard within 30 s. */
   readyReplicas(nowMs: number): ReplicaState[] {
-    return this.replicas().filter(
-      (replica) => replica.ready && nowMs - replica.heardAtMs <= replicaSilenceMaxMs,
-    );
+    return this.heardReplicas(nowMs).filter(({ ready }) => ready);
+  }
+
+  /** After a clock was set back, what was heard by it lies ahead, and a replica that is gone would be waited for. */
+  #heardBy(nowMs: number): void {
+    for (const replica of this.#replicas.values()) replica.heardAtMs = Math.min(replica.heardAtMs, nowMs);
   }
 
   /** Every replica that is remembered. */
@@ -202,6 +211,7 @@ export class ReceiptBook {
   }
 
   #counted(nowMs: number): Replica[] {
+    this.#heardBy(nowMs);
     return [...this.#replicas.values()].filter(
       (replica) => replica.ready && nowMs - replica.heardAtMs <= replicaSilenceMaxMs,
     );

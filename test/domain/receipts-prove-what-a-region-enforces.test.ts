@@ -111,3 +111,14 @@ test("repeated and overtaken receipts of one boot change nothing, and memory sta
   expect(book.enforcedAt("NATIONAL", last, nowMs)).toBe(last);
   expect(book.enforcedAt("NATIONAL", last - 1_000, nowMs)).toBe(last - 1_000);
 });
+
+test("a clock that was set back keeps no replica alive that is gone", () => {
+  const book = new ReceiptBook();
+  const hourMs = 3_600_000;
+  book.apply(receipt({ nationalSequence: 5 }), nowMs + hourMs);
+  book.apply(receipt({ replica: "screening-1", nationalSequence: 7 }), nowMs + hourMs);
+  expect(book.enforcedSequence("NATIONAL", nowMs)).toBe(5);
+  book.apply(receipt({ replica: "screening-1", nationalSequence: 8 }), nowMs + 20_000);
+  expect(book.enforcedSequence("NATIONAL", nowMs + 31_000)).toBe(8);
+  expect(book.readyReplicas(nowMs + 31_000)).toHaveLength(1);
+});

@@ -59,11 +59,17 @@ export class RegionKnowledge {
 
   /** Heard within 30 s: whoever waits for receipts waits for it. */
   isAwaited(nowMs: number): boolean {
-    return nowMs - this.heardAtMs <= replicaSilenceMaxMs;
+    return this.#silentMs(nowMs) <= replicaSilenceMaxMs;
   }
 
   isCutOff(nowMs: number): boolean {
-    return nowMs - this.heardAtMs > regionSilenceMaxMs;
+    return this.#silentMs(nowMs) > regionSilenceMaxMs;
+  }
+
+  /** After a clock was set back, what was heard by it lies ahead, and a region that is gone would count as heard. */
+  #silentMs(nowMs: number): number {
+    this.heardAtMs = Math.min(this.heardAtMs, nowMs);
+    return nowMs - this.heardAtMs;
   }
 }
 
@@ -104,9 +110,7 @@ export function judgeRegion(
   nowMs: number,
 ): RegionState {
   if (knowledge.isCutOff(nowMs)) return "cut-off";
-  const heard = knowledge.book
-    .replicas()
-    .filter((replica) => nowMs - replica.heardAtMs <= replicaSilenceMaxMs);
+  const heard = knowledge.book.heardReplicas(nowMs);
   for (const { nationalSequence, digest } of heard) {
     const ours = position.digests.at(nationalSequence);
     const isAhead = nationalSequence > position.committed;
