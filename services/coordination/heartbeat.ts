@@ -6,14 +6,17 @@ import { capitalEpoch } from "./epochs.ts";
 import type { Leader } from "./leader.ts";
 
 const intervalMs = 5_000;
+/** Regions that start together with the capital wait for its first word. */
+const atFirst = { intervalMs: 1_000, forMs: 30_000 } as const;
 
-/** Tells every region where NATIONAL stands, once in five seconds, until the signal. */
+/** Tells every region where NATIONAL stands, once in five seconds (at first more often), until the signal. */
 export async function sendHeartbeats(
   connection: NatsConnection,
   leader: Leader,
   signal: AbortSignal,
 ): Promise<void> {
   const pace = new Wake();
+  const beganMs = performance.now();
   while (!signal.aborted) {
     const { published, state, snapshots } = leader;
     const digest = state.digests.at(published);
@@ -28,6 +31,7 @@ export async function sendHeartbeats(
       connection.publish(hubSubject.heartbeat, NationalHeartbeat.encode(heartbeat).finish());
       state.heartbeat = published;
     }
-    await pace.wait(intervalMs, signal);
+    const isFirst = performance.now() - beganMs < atFirst.forMs;
+    await pace.wait(isFirst ? atFirst.intervalMs : intervalMs, signal);
   }
 }

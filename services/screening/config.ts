@@ -71,6 +71,13 @@ export const appliedPerReceiptMax = 1_000;
 export const snapshotEveryMs = 30_000;
 /** Or if EVENTS has gone on by so much, receipts and counters too: a start reads them in a second. */
 export const snapshotBehindMax = 2_000;
+/**
+ * A replica without a file hears in this time how far the capital is (ms), or
+ * goes by the region's copy: the capital says it every five seconds.
+ */
+export const capitalWordWaitMs = 6_000;
+/** A replica whose region's NATS has not answered for so long is ready from its own file (ms). */
+export const streamsWaitMs = 5_000;
 /** Live messages kept while earlier ones are on their way; beyond that the copy brings them. */
 export const liveWaitingMax = 2_000;
 export const liveWaitingBytesMax = 16 * 1024 * 1024;

@@ -2,19 +2,18 @@ import { NationalTable } from "#domain/national-table.ts";
 import { Overlay } from "#domain/overlay.ts";
 import type { StopSetting } from "#domain/overlay-events.ts";
 import type { Trunk } from "#domain/trunk.ts";
+import type { CopiedMessage } from "#platform/batch-get.ts";
 import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
+import { messageHash } from "#platform/message-hash.ts";
 import { firstEpoch, type Lane } from "#proto/names.ts";
-import type { Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
+import type { Applied, Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { appliedPerReceiptMax, endedKeptMs } from "./config.ts";
 import { AppliedLog } from "./domain/applied-log.ts";
+import { waitsFor, type StartEnds } from "./domain/start.ts";
 
-/** Ends of the streams as they were read at the start: ready when all are reached. */
-export interface StartEnds {
-  readonly national: number;
-  readonly events: number;
-  readonly urgent: number;
-}
+/** Names the message of each lane that was applied last (messageHash); undefined: not known. */
+export type LaneHashes = Readonly<Record<Lane, Buffer | undefined>>;
 
 /** Stop switches and trunks as they were turned last. */
 export interface KeptSwitches {
@@ -42,7 +41,18 @@ export class Enforcement {
   /** The overlay is the region's own, not the empty one of a first start. */
   #overlayLoaded = false;
   #ends: StartEnds | undefined;
+  #hasOwnTable = false;
+  #capital: number | undefined;
+  #isCapitalSilent = false;
   #ready = false;
+  /** Why it is ready although it could not read on from its own snapshot; empty: it could. */
+  #standsAlone = "";
+  /** The message of each lane that was applied last, or what it is named by. */
+  #lastOfLanes: Record<Lane, CopiedMessage | Buffer | undefined> = { urgent: undefined, events: undefined };
+  /** The lanes were seen to hold what was applied of them since the server was there last. */
+  #lanesProven = false;
+  /** How often the lanes turned out to be others under the same sequences. */
+  #histories = 0;
   #diverged = "";
   #mismatches = 0;
   #changes = 0;
@@ -77,6 +87,34 @@ export class Enforcement {
 
   get ready(): boolean {
     return this.#ready;
+  }
+
+  /** Sequences of the lanes in receipts: what was applied of a lane that may be another now proves nothing. */
+  get provenSequences(): { readonly events: number; readonly urgent: number } {
+    const { eventsSequence, urgentSequence } = this.#overlay;
+    return this.#lanesProven ? { events: eventsSequence, urgent: urgentSequence } : { events: 0, urgent: 0 };
+  }
+
+  /** What was applied since the last receipt; of lanes that may be others now it is kept back. */
+  takeApplied(): Applied[] {
+    return this.#lanesProven ? this.applied.take() : this.applied.takeNational();
+  }
+
+  /** How often the lanes turned out to be others: what a receipt said of them before counts no more. */
+  get histories(): number {
+    return this.#histories;
+  }
+
+  get lastOfLanes(): LaneHashes {
+    return { events: this.#lastOf("events"), urgent: this.#lastOf("urgent") };
+  }
+
+  #lastOf(lane: Lane): Buffer | undefined {
+    const last = this.#lastOfLanes[lane];
+    if (last === undefined || Buffer.isBuffer(last)) return last;
+    const hash = messageHash(last);
+    this.#lastOfLanes[lane] = hash;
+    return hash;
   }
 
   /** Whether table and overlay are there: before that a snapshot would say less than is in force. */
@@ -128,38 +166,89 @@ export class Enforcement {
 
   /** What is still missing before this replica is ready. */
   get waitsFor(): string {
-    if (this.#ready) return "";
-    if (!this.#overlayLoaded) return "the overlay from centre";
-    if (this.#ends === undefined) return "the region's streams";
-    const { national, events, urgent } = this.#ends;
-    const { eventsSequence, urgentSequence } = this.#overlay;
-    return `NATIONAL ${this.#table.sequence} of ${national}, EVENTS ${eventsSequence} of ${events}, URGENT ${urgentSequence} of ${urgent}`;
+    return this.#ready ? "" : this.#missing();
   }
 
-  /** Takes what a snapshot held; both are true for the same moment. */
+  /** In what it is less than it should be although it is ready; empty: in nothing. */
+  get standsAlone(): string {
+    return this.#standsAlone;
+  }
+
+  #missing(): string {
+    const { eventsSequence, urgentSequence } = this.#overlay;
+    return waitsFor({
+      hasOverlay: this.#overlayLoaded,
+      ends: this.#ends,
+      reached: { national: this.#table.sequence, events: eventsSequence, urgent: urgentSequence },
+      hasOwnTable: this.#hasOwnTable,
+      capital: this.#capital,
+      isCapitalSilent: this.#isCapitalSilent,
+    });
+  }
+
+  /** Takes what this replica's own file held; all of it is true for the same moment. */
   restore(snapshot: {
     readonly table: NationalTable;
     readonly overlay: Overlay;
     readonly regionEpoch: number;
+    readonly lastOfLanes: LaneHashes;
   }): void {
     this.#table = snapshot.table;
     this.#overlay = snapshot.overlay;
     this.#regionEpoch = snapshot.regionEpoch;
+    this.#lastOfLanes = { ...snapshot.lastOfLanes };
     this.#overlayLoaded = true;
+    this.#hasOwnTable = true;
   }
 
-  /** From here on the replica is ready when it has reached these ends. */
+  /** The lanes hold what was applied of them; from here on the replica is ready when it has reached these ends. */
   setEnds(ends: StartEnds): void {
     this.#ends = ends;
+    this.#lanesProven = true;
     this.#readyPerhaps();
   }
 
+  /** The region's server is away: it may come back with other lanes. */
+  lanesAway(): void {
+    this.#lanesProven = false;
+  }
+
+  /** A heartbeat of the capital; the first one says what a replica without a table of its own has to reach. */
+  capitalIsAt(epoch: number, sequence: number): void {
+    if (epoch !== this.nationalEpoch || this.#capital !== undefined) return;
+    this.#capital = sequence;
+    this.#readyPerhaps();
+  }
+
+  /** The capital has had its time to be heard. */
+  capitalIsSilent(): void {
+    this.#isCapitalSilent = true;
+    this.#readyPerhaps();
+  }
+
+  /**
+   * The region's streams have not answered for a while: what this replica knew
+   * last protects more people than nothing. Not without an own file.
+   *
+   * @param why says how old that is
+   */
+  standAlone(why: string): void {
+    if (this.#ready || this.#ends !== undefined || !this.#hasOwnTable) return;
+    this.#standsAlone = why;
+    this.#ready = true;
+    this.#log.warn({ event: "stands-alone", sequence: this.#table.sequence, why }, "ready");
+    this.#changed();
+  }
+
   /** Another overlay, whole: what the nation has decided already is taken out of it at once. */
-  replaceOverlay(overlay: Overlay, regionEpoch: number): void {
+  replaceOverlay(overlay: Overlay, regionEpoch: number, lastOfLanes: LaneHashes): void {
     tellDecisions(this.#table, overlay);
+    // Sequences of another epoch, or of another history in this one, prove nothing.
+    const isSameEpoch = this.#overlayLoaded && regionEpoch === this.#regionEpoch;
+    if (isSameEpoch && !this.#lanesProven) this.#histories += 1;
+    this.applied.forgetLanes();
     this.#overlay = overlay;
-    // Sequences of another epoch prove nothing in this one.
-    if (regionEpoch !== this.#regionEpoch) this.applied.forgetLanes();
+    this.#lastOfLanes = { ...lastOfLanes };
     this.#regionEpoch = regionEpoch;
     this.#overlayLoaded = true;
     this.switched.notify();
@@ -201,8 +290,10 @@ export class Enforcement {
   }
 
   /** Applies the next event of a lane; most are about other things and move the sequence alone. */
-  applyEvent(lane: Lane, sequence: number, event: Event): void {
+  applyEvent(lane: Lane, message: CopiedMessage, event: Event): void {
+    const { sequence } = message;
     this.#overlay.applyEvent(event, { lane, sequence });
+    this.#lastOfLanes[lane] = message;
     this.#readyPerhaps();
     // Receipts are events themselves: one about a receipt would never end.
     if (!concernsOverlay(event)) return;
@@ -228,13 +319,9 @@ export class Enforcement {
   }
 
   #readyPerhaps(): void {
-    if (this.#ready || !this.#overlayLoaded || this.#ends === undefined) return;
-    const reached =
-      this.#table.sequence >= this.#ends.national &&
-      this.#overlay.eventsSequence >= this.#ends.events &&
-      this.#overlay.urgentSequence >= this.#ends.urgent;
-    if (!reached) return;
+    if ((this.#ready && this.#standsAlone === "") || this.#missing() !== "") return;
     this.#ready = true;
+    this.#standsAlone = "";
     this.#log.info({ event: "ready", sequence: this.#table.sequence, entries: this.#table.size }, "ready");
     this.#changed();
   }

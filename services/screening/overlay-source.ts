@@ -5,6 +5,13 @@ import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import { CentreClient, type OverlayHeader } from "#proto/qalqan/centre/v1/centre.ts";
 import { overlayWaitMs, retryMs } from "./config.ts";
+import type { LaneHashes } from "./enforcement.ts";
+
+/** An overlay, and the messages of the lanes that it is true for. */
+export interface WholeOverlay {
+  readonly overlay: Overlay;
+  readonly lastOfLanes: LaneHashes;
+}
 
 /**
  * Loads the region's whole overlay from its centre, trying until centre answers
@@ -19,19 +26,20 @@ export async function loadOverlay(
   regionEpoch: number,
   log: Log,
   signal: AbortSignal,
-): Promise<Overlay> {
+): Promise<WholeOverlay> {
   const client = new CentreClient(centreAddress, channelCredentials(tls), channelOptions);
   try {
     for (;;) {
       signal.throwIfAborted();
       try {
-        const overlay = await readOverlay(client, region, regionEpoch);
+        const whole = await readOverlay(client, region, regionEpoch);
+        const { overlay } = whole;
         const { eventsSequence, urgentSequence } = overlay;
         log.info(
           { event: "overlay-loaded", entries: overlay.size, eventsSequence, urgentSequence },
           "overlay loaded",
         );
-        return overlay;
+        return whole;
       } catch (error) {
         log.info({ event: "overlay-awaited", reason: String(error) }, "waiting for the overlay from centre");
         await pause(retryMs, signal);
@@ -42,7 +50,7 @@ export async function loadOverlay(
   }
 }
 
-async function readOverlay(client: CentreClient, region: string, regionEpoch: number): Promise<Overlay> {
+async function readOverlay(client: CentreClient, region: string, regionEpoch: number): Promise<WholeOverlay> {
   const overlay = new Overlay(region);
   let header: OverlayHeader | undefined;
   let parts = 0;
@@ -63,5 +71,6 @@ async function readOverlay(client: CentreClient, region: string, regionEpoch: nu
   }
   overlay.advance({ lane: "events", sequence: header.eventsSequence });
   overlay.advance({ lane: "urgent", sequence: header.urgentSequence });
-  return overlay;
+  const hashOf = (hash: Uint8Array) => (hash.length === 0 ? undefined : Buffer.from(hash));
+  return { overlay, lastOfLanes: { events: hashOf(header.eventsHash), urgent: hashOf(header.urgentHash) } };
 }

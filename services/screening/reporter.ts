@@ -126,19 +126,21 @@ export class Reporter {
   }
 
   #receipt(): Event["body"] {
-    const { table, overlay, nationalEpoch, regionEpoch, ready, applied } = this.#enforcement;
+    const { table, nationalEpoch, regionEpoch, ready, provenSequences, histories } = this.#enforcement;
     this.#receiptWanted = false;
     this.#receiptAtMs = performance.now();
     const value: Receipt = {
       ...this.#replica,
+      // Where lanes turned out to be others this replica begins anew in them, as after a restart.
+      bootId: histories === 0 ? this.#replica.bootId : `${this.#replica.bootId}.${histories}`,
       ready: ready && !this.#closing,
       nationalEpoch,
       nationalSequence: table.sequence,
       digest: Buffer.from(table.digest),
       regionEpoch,
-      eventsSequence: overlay.eventsSequence,
-      urgentSequence: overlay.urgentSequence,
-      applied: applied.take(),
+      eventsSequence: provenSequences.events,
+      urgentSequence: provenSequences.urgent,
+      applied: this.#enforcement.takeApplied(),
       atMs: Date.now(),
     };
     return { $case: "receipt", value };

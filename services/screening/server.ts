@@ -69,7 +69,7 @@ export async function startScreening(
   const probes = await serveProbes(config.HTTP_LISTEN, () => ({
     ready: enforcement.ready,
     why: enforcement.ready
-      ? nationalStopped() || enforcement.diverged
+      ? nationalStopped() || enforcement.diverged || enforcement.standsAlone
       : `waiting for ${enforcement.waitsFor}`,
   }));
   lifecycle.use("probes", probes, (server) => server.close());
@@ -79,6 +79,8 @@ export async function startScreening(
   const kept = await switches.read();
   if (snapshot !== undefined) enforcement.restore(snapshot);
   if (snapshot !== undefined && kept !== undefined) enforcement.restoreSwitches(kept);
+  if (snapshot !== undefined)
+    setTimeout(() => enforcement.standAlone(ageOf(snapshot)), limits.streamsWaitMs).unref();
 
   const handlers = new Handlers(createTokenVerifier(config.IDENTITY_KEYS_FILE), log, lifecycle.signal);
   const implementation = {
@@ -98,11 +100,12 @@ export async function startScreening(
   });
   const connection = await connectNats(config, tlsOf(config), `${config.REPLICA}.${region}`, log);
   lifecycle.use("nats", connection, (open) => open.close());
-  heartbeat.listen(connection);
+  heartbeat.listen(connection, (epoch, sequence) => enforcement.capitalIsAt(epoch, sequence));
+  setTimeout(() => enforcement.capitalIsSilent(), limits.capitalWordWaitMs).unref();
 
   const loadWhole = async (epoch: number, signal: AbortSignal) => {
-    const overlay = await loadOverlay(region, config.CENTRE_URL, tlsOf(config), epoch, log, signal);
-    enforcement.replaceOverlay(overlay, epoch);
+    const whole = await loadOverlay(region, config.CENTRE_URL, tlsOf(config), epoch, log, signal);
+    enforcement.replaceOverlay(whole.overlay, epoch, whole.lastOfLanes);
   };
   const national = new NationalConsumer(connection, enforcement, log);
   nationalStopped = () => national.stopped;
@@ -143,10 +146,11 @@ async function keepSnapshots(
   let written = { changes: -1, eventsSequence: 0 };
   while (await pause(limits.snapshotEveryMs, signal)) {
     enforcement.forgetOld(Date.now());
-    const { changes, overlay, isWhole } = enforcement;
+    const { changes, overlay, ready } = enforcement;
     const { eventsSequence } = overlay;
     const isBehind = eventsSequence - written.eventsSequence >= limits.snapshotBehindMax;
-    if (!isWhole || (changes === written.changes && !isBehind)) continue;
+    // A table that is not there yet would look like an empty one at the next start.
+    if (!ready || (changes === written.changes && !isBehind)) continue;
     await snapshots.write(enforcement);
     written = { changes, eventsSequence };
   }
@@ -154,9 +158,15 @@ async function keepSnapshots(
 
 /** The consumers end at the same time: the last of them may still change something once or twice. */
 async function writeAtLast(snapshots: SnapshotFile, enforcement: Enforcement): Promise<void> {
-  if (!enforcement.isWhole) return;
+  if (!enforcement.ready) return;
   const attemptsMax = 5;
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     if (await snapshots.write(enforcement)) return;
   }
+}
+
+/** In what a replica is less than it should be that has read its own file alone. */
+function ageOf({ writtenAtMs }: { readonly writtenAtMs: number }): string {
+  const ageSeconds = Math.max(0, Math.round((Date.now() - writtenAtMs) / 1_000));
+  return `the region's NATS does not answer: what is enforced was written down ${ageSeconds} s ago`;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createLog } from "#platform/log.ts";
+import { messageHash } from "#platform/message-hash.ts";
 import { Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { NationalTable } from "#domain/national-table.ts";
 import { Enforcement } from "../../services/screening/enforcement.ts";
@@ -89,12 +90,13 @@ test("a snapshot of a large table is written while its lanes go on, and is of on
   const batch = NationalBatch.fromPartial({ sequence: 1, atMs: 1, rows });
   const table = new NationalTable("astana");
   table.apply(batch);
-  enforcement.replaceOverlay(enforcement.overlay, 1);
+  enforcement.replaceOverlay(enforcement.overlay, 1, enforcement.lastOfLanes);
   enforcement.applyNational({ ...batch, digestAfter: Buffer.from(table.digest) });
   let sequence = 0;
   const busy = setInterval(() => {
     sequence += 1;
-    enforcement.applyEvent("events", sequence, Event.fromPartial({}));
+    const message = { sequence, subject: `events.1.a.${sequence}`, data: Buffer.from("event") };
+    enforcement.applyEvent("events", message, Event.fromPartial({}));
   }, 1);
   const file = new SnapshotFile(folder, enforcement, log);
   await file.write(enforcement);
@@ -102,6 +104,11 @@ test("a snapshot of a large table is written while its lanes go on, and is of on
   expect(sequence).toBeGreaterThan(0);
   const read = await new SnapshotFile(folder, enforcement, log).read("astana");
   expect(read?.table.size).toBe(20_000);
-  expect(read?.overlay.eventsSequence).toBeLessThanOrEqual(sequence);
+  const { eventsSequence } = read?.overlay ?? {};
+  expect(eventsSequence).toBeLessThanOrEqual(sequence);
+  const last = { subject: `events.1.a.${eventsSequence}`, data: Buffer.from("event") };
+  expect(read?.lastOfLanes.events ?? Buffer.alloc(0)).toEqual(
+    eventsSequence === 0 ? Buffer.alloc(0) : messageHash(last),
+  );
   rmSync(folder, { recursive: true });
 });

@@ -6,7 +6,7 @@ import { status, type ServiceError } from "@grpc/grpc-js";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { call, channelCredentials, channelOptions, remoteErrorOf } from "#platform/grpc-client.ts";
 import { ScreeningClient, ScreenRequest, type ScreenResponse } from "#proto/qalqan/screening/v1/screening.ts";
-import { readiness, until, type Restartable } from "#test/replication/servers.ts";
+import { until, type Restartable } from "#test/replication/servers.ts";
 import { ScreenedRegion } from "./screening-service.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -41,7 +41,7 @@ async function startSecond() {
     REGION_KEY_FILE: join(nation.folder, "region.key"),
   });
   process.start();
-  await until(async () => (await readiness(http)).ready);
+  await region.untilReady(http);
   return { process, grpc };
 }
 

@@ -26,7 +26,8 @@ const limits = { callsPerFlushMax: 5, minutesPerFlushMax: 2, callsWaitingMax: 10
 
 function screener() {
   const enforcement = new Enforcement("astana", log, () => undefined);
-  enforcement.applyEvent("urgent", 1, Event.fromPartial({ body: trunk("intl-1", "international") }));
+  const message = { sequence: 1, subject: "urgent.1.centre.trunkSet", data: new Uint8Array() };
+  enforcement.applyEvent("urgent", message, Event.fromPartial({ body: trunk("intl-1", "international") }));
   const counters = new CallCounters("astana", "screening-0:boot", limits);
   const replica = { region: "astana", replica: "screening-0", bootId: "boot", release: "test" };
   const loop = new LoopWatch();

@@ -7,7 +7,7 @@ import { Event } from "#proto/qalqan/events/v1/events.ts";
 import type { Enforcement } from "../enforcement.ts";
 
 /** Last sequence of a lane that an overlay is true for. */
-function laneSequence(overlay: Overlay, lane: Lane): number {
+export function laneSequence(overlay: Overlay, lane: Lane): number {
   return lane === "events" ? overlay.eventsSequence : overlay.urgentSequence;
 }
 
@@ -51,8 +51,8 @@ async function followLane(
 ): Promise<void> {
   const stream = regionStream.lane(lane, enforcement.regionEpoch);
   const after = laneSequence(enforcement.overlay, lane);
-  for await (const { sequence, data } of follow(connection, stream, after, signal)) {
-    enforcement.applyEvent(lane, sequence, readEvent(data, sequence, lane, log));
+  for await (const message of follow(connection, stream, after, signal)) {
+    enforcement.applyEvent(lane, message, readEvent(message.data, message.sequence, lane, log));
   }
 }
 

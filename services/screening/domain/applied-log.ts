@@ -38,6 +38,14 @@ export class AppliedLog {
     return taken;
   }
 
+  /** Gives what was noted of NATIONAL, and keeps the rest. */
+  takeNational(): Applied[] {
+    const taken = this.take();
+    for (const { stream, sequence, atMs } of taken)
+      if (stream !== "NATIONAL") this.add(stream === "URGENT" ? "URGENT" : "EVENTS", sequence, atMs);
+    return taken.filter(({ stream }) => stream === "NATIONAL");
+  }
+
   /** Forgets what was applied of the region's own lanes. */
   forgetLanes(): void {
     const kept = this.take().filter(({ stream }) => stream === "NATIONAL");

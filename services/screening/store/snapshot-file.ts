@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { nationalFromLines, nationalLines } from "#domain/national-snapshot.ts";
@@ -7,6 +7,8 @@ import type { NationalTable } from "#domain/national-table.ts";
 import type { OverlayState } from "#domain/overlay-state.ts";
 import { Overlay } from "#domain/overlay.ts";
 import type { Log } from "#platform/log.ts";
+import { lanes, type Lane } from "#proto/names.ts";
+import type { LaneHashes } from "../enforcement.ts";
 import { replaceFile } from "./replace-file.ts";
 
 const format = 1;
@@ -21,6 +23,13 @@ export interface Snapshot {
   readonly overlay: Overlay;
   /** Epoch of the lanes that the overlay's sequences are of. */
   readonly regionEpoch: number;
+  readonly lastOfLanes: LaneHashes;
+}
+
+/** A snapshot as it was found. */
+export interface FoundSnapshot extends Snapshot {
+  /** Milliseconds since 1970. */
+  readonly writtenAtMs: number;
 }
 
 interface Header {
@@ -30,6 +39,8 @@ interface Header {
   /** The overlay without its directives, which follow, one a line. */
   readonly overlay: OverlayState;
   readonly directives: number;
+  /** In base64; a file of an older release has none. */
+  readonly lastOfLanes?: Partial<Readonly<Record<Lane, string>>>;
 }
 
 export interface Epochs {
@@ -59,10 +70,12 @@ export class SnapshotFile {
   }
 
   /** The snapshot, or undefined where there is none to be used; a damaged one is named in the log. */
-  async read(region: string): Promise<Snapshot | undefined> {
+  async read(region: string): Promise<FoundSnapshot | undefined> {
     let text: string;
+    let writtenAtMs: number;
     try {
       text = await readFile(this.path, "utf8");
+      writtenAtMs = (await stat(this.path)).mtimeMs;
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
       throw error;
@@ -71,7 +84,7 @@ export class SnapshotFile {
       const snapshot = parseSnapshot(text, this.#epochs);
       if (snapshot.table.region !== region) throw new Error(`it is of ${snapshot.table.region}`);
       this.#written = stateOf(snapshot);
-      return snapshot;
+      return { ...snapshot, writtenAtMs };
     } catch (error) {
       this.#log.error({ event: "snapshot-damaged", reason: String(error) }, "the snapshot is not used");
       return undefined;
@@ -123,7 +136,10 @@ function stateOf({ table, overlay, regionEpoch }: Snapshot): string {
 }
 
 /** Of the moment of the call: the rows are replaced, never changed, and what is known of a directive is copied. */
-function snapshotLines({ table, overlay, regionEpoch }: Snapshot, epochs: Epochs): Iterable<string> {
+function snapshotLines(
+  { table, overlay, regionEpoch, lastOfLanes }: Snapshot,
+  epochs: Epochs,
+): Iterable<string> {
   const { directives: own, ...rest } = overlay.serialise();
   const directives = own.map(([id, known]) => [id, { ...known }] as const);
   const header: Header = {
@@ -131,6 +147,12 @@ function snapshotLines({ table, overlay, regionEpoch }: Snapshot, epochs: Epochs
     ...{ nationalEpoch: epochs.nationalEpoch, regionEpoch },
     overlay: { ...rest, directives: [] },
     directives: directives.length,
+    lastOfLanes: Object.fromEntries(
+      lanes.flatMap((lane) => {
+        const hash = lastOfLanes[lane];
+        return hash === undefined ? [] : [[lane, hash.toString("base64")]];
+      }),
+    ),
   };
   return linesOf(header, directives, nationalLines(table));
 }
@@ -162,6 +184,13 @@ function parseSnapshot(text: string, epochs: Epochs): Snapshot {
     .slice(1, tableFrom)
     .map((line) => JSON.parse(line) as OverlayState["directives"][number]);
   const overlay = Overlay.restore({ ...header.overlay, directives });
-  const { regionEpoch } = header;
-  return { table: nationalFromLines(lines.slice(tableFrom)), overlay, regionEpoch };
+  const { regionEpoch, lastOfLanes } = header;
+  const hashOf = (lane: Lane) => {
+    const hash = lastOfLanes?.[lane];
+    return hash === undefined ? undefined : Buffer.from(hash, "base64");
+  };
+  return {
+    ...{ table: nationalFromLines(lines.slice(tableFrom)), overlay, regionEpoch },
+    lastOfLanes: { events: hashOf("events"), urgent: hashOf("urgent") },
+  };
 }
