@@ -1,6 +1,6 @@
 import { firstEpoch, lanes, regionStream, regionSubject, streamAsk, type Lane } from "#proto/names.ts";
-import { Event } from "#proto/qalqan/events/v1/events.ts";
-import type { EpochOpened } from "#proto/qalqan/events/v1/sync.ts";
+import { Event, type RegionHeartbeat } from "#proto/qalqan/events/v1/events.ts";
+import type { EpochOpened, ProducerMark } from "#proto/qalqan/events/v1/sync.ts";
 import { lastOfSubject, streamRange } from "./batch-get.ts";
 import { pause, Wake } from "./lifecycle.ts";
 import { onDisconnect, type NatsConnection } from "./nats.ts";
@@ -33,6 +33,24 @@ export async function openingOf(
   const { outbox, body } = Event.decode(found.data);
   if (body?.$case !== "epochOpened") throw new Error(`${subject} holds ${body?.$case ?? "no event"}`);
   return { sequence: found.sequence, outbox, opened: body.value };
+}
+
+/** What replication told last of the numbers of a lane's producers; whoever was trimmed since is among them. */
+export async function numbersTold(
+  connection: NatsConnection,
+  lane: Lane,
+  epoch: number,
+): Promise<readonly ProducerMark[]> {
+  const subject = regionSubject.lane("events", epoch, "replication", "heartbeat");
+  const stream = streamAsk.get(regionStream.lane("events", epoch));
+  const found = await lastOfSubject(connection, stream, subject);
+  const { body } = found === undefined ? {} : Event.decode(found.data);
+  return body?.$case === "heartbeat" ? numbersOf(body.value, lane) : [];
+}
+
+/** What a heartbeat tells of one lane. */
+export function numbersOf({ numbers }: RegionHeartbeat, lane: Lane): readonly ProducerMark[] {
+  return numbers.filter((each) => each.lane === lane).flatMap(({ producers }) => producers);
 }
 
 /** Epochs of which the region's JetStream has a lane, the highest first, and which lanes those are. */

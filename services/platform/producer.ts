@@ -3,7 +3,7 @@ import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { firstEpoch, regionStream, regionSubject, streamAsk, type Lane } from "#proto/names.ts";
 import { batchLimits, publishBatch, WrongSequence, type Message } from "./append.ts";
 import { lastOfSubject, streamRange } from "./batch-get.ts";
-import { openingOf } from "./epochs.ts";
+import { numbersTold, openingOf } from "./epochs.ts";
 import { pause } from "./lifecycle.ts";
 
 const acknowledgeWaitMs = 1_000;
@@ -54,8 +54,8 @@ export class LaneProducer {
 
   /**
    * Reads how far this producer is in the lane; waits while the stream is not
-   * there. In a later epoch than the first it goes on after the number that it
-   * had in the one before.
+   * there. Where the lane keeps none of its messages it goes on after the number
+   * that it had before they were trimmed, or in the epoch before.
    *
    * @param epoch of the region's lanes (openedEpoch)
    */
@@ -200,14 +200,20 @@ export class LaneProducer {
       acknowledgeWaitMs,
     );
     this.#lastSequence = last?.sequence ?? 0;
-    this.#lastOutbox = last === undefined ? await this.#markBefore() : Event.decode(last.data).outbox;
+    this.#lastOutbox = last === undefined ? await this.#numberTold() : Event.decode(last.data).outbox;
     this.#lastBytes = last?.data ?? new Uint8Array();
   }
 
-  /** The number that this producer had when the epoch was opened. */
-  async #markBefore(): Promise<number> {
-    if (this.#epoch <= firstEpoch) return 0;
-    const opening = await openingOf(this.#connection, this.#lane, this.#epoch);
-    return opening?.opened.producers.find(({ producer }) => producer === this.#producer)?.outbox ?? 0;
+  /** The number that this producer had when the epoch was opened, or before its messages were trimmed. */
+  async #numberTold(): Promise<number> {
+    const [opening, told] = await Promise.all([
+      this.#epoch > firstEpoch ? openingOf(this.#connection, this.#lane, this.#epoch) : undefined,
+      numbersTold(this.#connection, this.#lane, this.#epoch),
+    ]);
+    const marks = [...(opening?.opened.producers ?? []), ...told];
+    return Math.max(
+      0,
+      ...marks.filter(({ producer }) => producer === this.#producer).map(({ outbox }) => outbox),
+    );
   }
 }

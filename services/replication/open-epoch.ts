@@ -32,6 +32,7 @@ import {
   type NumberedMessage,
   type Segment,
 } from "./domain/epoch.ts";
+import { numbersIn } from "./producer-numbers.ts";
 import type { Ends } from "./ends.ts";
 
 /** The epoch that is opened, and why. */
@@ -224,23 +225,13 @@ class LaneOpening {
         const { connection, get } = this.#sides(ends.epoch)[end];
         const numbered: NumberedMessage[] = [];
         for (const { subject, data } of await lastOfEachSubject(connection, get, `${prefix}>`)) {
-          numbered.push(...numbersIn(subject.slice(prefix.length), data));
+          numbered.push(...numbersIn(this.#lane, subject.slice(prefix.length), data));
         }
         marks = producerMarks(numbered, marks);
       }
     }
     return marks;
   }
-}
-
-/** A message's own number, and those that an opening tells. */
-function numbersIn(rest: string, data: Uint8Array): NumberedMessage[] {
-  const { outbox, body } = Event.decode(data);
-  const told = body?.$case === "epochOpened" ? body.value.producers : [];
-  return [
-    { rest, outbox },
-    ...told.map(({ producer, outbox: of }) => ({ rest: `${producer}.`, outbox: of })),
-  ];
 }
 
 async function existing(side: Side): Promise<StreamState | undefined> {

@@ -47,10 +47,17 @@ export class RegionLanes {
   readonly #capitalEpoch: number;
   #epoch = firstEpoch;
   #ready = false;
+  /** Up to these messages a stored heartbeat tells the numbers of the producers. */
+  #told: Readonly<Record<Lane, number>> = { urgent: 0, events: 0 };
 
   constructor(of: RegionContext, capitalEpoch: number) {
     this.#of = of;
     this.#capitalEpoch = capitalEpoch;
+  }
+
+  /** Up to which message of each lane nothing is lost by trimming that a producer goes on from. */
+  get told(): Readonly<Record<Lane, number>> {
+    return this.#told;
   }
 
   /** The region's streams are there. It does not depend on the capital: a region that is cut off is whole. */
@@ -187,6 +194,7 @@ export class RegionLanes {
   async #speak(epoch: number, over: AbortSignal): Promise<void> {
     const { ends, region, release, states, alarms, key } = this.#of;
     const untilMs = Date.now() + settleWaitMs;
+    this.#told = { urgent: 0, events: 0 };
     const isSettled = () => lanes.every((lane) => states.stateOf(upName(lane)) === "copying");
     while (!isSettled() && Date.now() < untilMs) if (!(await pause(awayPollMs, over))) return;
     const parts = lanes.map(async (lane) => {
@@ -200,7 +208,8 @@ export class RegionLanes {
           states,
           alarms,
         );
-        said.push(sendHeartbeats(own, { region, regionEpoch: epoch, release }, reports, over));
+        const of = { region, regionEpoch: epoch, release };
+        said.push(sendHeartbeats(ends.region, own, of, reports, (told) => (this.#told = told), over));
         const source = { region, source: "replication" };
         said.push(sendAlarms(alarms, source, async ({ body }) => body && own.append(body, over), over));
       }

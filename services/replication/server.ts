@@ -46,7 +46,7 @@ export async function startReplication(
     lifecycle.run(down.name, (signal) => new DownCopy(ends, down, states, alarms, from).run(signal));
   }
   const retention = { keptMessages: config.KEPT_MESSAGES, keptMs: config.KEPT_HOURS * 3_600_000 };
-  const trimming = { ends, regionEpoch: () => regionLanes.epoch, capitalEpoch, snapshots, retention, log };
+  const trimming = { ends, regionLanes, capitalEpoch, snapshots, retention, log };
   lifecycle.run("trim", (signal) => trimNowAndThen({ ...trimming, everyMs: config.TRIM_EVERY_MS }, signal));
 }
 

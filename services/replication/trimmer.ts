@@ -8,11 +8,12 @@ import type { SnapshotCopy } from "./consumers/snapshot.ts";
 import { trimForRegion, trimLane, trimNational } from "./domain/trim.ts";
 import type { Ends } from "./ends.ts";
 import { compareAt } from "./fork.ts";
+import type { RegionLanes } from "./region-lanes.ts";
 
 /** What trimming goes by. */
 export interface TrimmerParts {
   readonly ends: Ends;
-  readonly regionEpoch: () => number;
+  readonly regionLanes: Pick<RegionLanes, "epoch" | "told">;
   readonly capitalEpoch: number;
   readonly snapshots: SnapshotCopy;
   readonly retention: Retention;
@@ -22,7 +23,7 @@ export interface TrimmerParts {
 
 /**
  * Trims the region's streams now and then until the signal: lanes up to what
- * the hub has, NATIONAL up to the region's snapshot, FOR by age. Nothing is
+ * the hub has and a heartbeat tells the producers' numbers of, NATIONAL up to the region's snapshot, FOR by age. Nothing is
  * trimmed that the hub was not asked about just now.
  */
 export async function trimNowAndThen(parts: TrimmerParts, signal: AbortSignal): Promise<void> {
@@ -36,8 +37,8 @@ export async function trimNowAndThen(parts: TrimmerParts, signal: AbortSignal): 
   }
 }
 
-async function trimLanes({ ends, regionEpoch, retention }: TrimmerParts): Promise<void> {
-  const epoch = regionEpoch();
+async function trimLanes({ ends, regionLanes, retention }: TrimmerParts): Promise<void> {
+  const { epoch, told } = regionLanes;
   for (const lane of lanes) {
     const { last } = await streamRange(ends.line, hubAsk.infoUp(lane, epoch), askWaitMs);
     const stream = regionStream.lane(lane, epoch);
@@ -45,7 +46,7 @@ async function trimLanes({ ends, regionEpoch, retention }: TrimmerParts): Promis
     if (retained === undefined) continue;
     // A hub with another history has nothing of ours, however far it is.
     await compareAt(ends, streamAsk.get(stream), hubAsk.getUp(lane, epoch), Math.min(last, retained.last));
-    await trimStream(ends.region, stream, trimLane(retained, last));
+    await trimStream(ends.region, stream, trimLane(retained, Math.min(last, told[lane])));
   }
 }
 

@@ -100,6 +100,7 @@ function nastyOthers(region: string, text: string, index: number): Body[] {
       $case: "heartbeat",
       value: {
         ...{ region, regionEpoch: 1, atMs: 1, release: text },
+        numbers: [{ lane: text, producers: [{ producer: text, outbox: 1 }] }],
         streams: [
           {
             ...{ stream: text, epoch: 1, state: text, first: 1, last: 1, hubLast: 1 },

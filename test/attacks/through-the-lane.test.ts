@@ -66,7 +66,14 @@ test(`tried: ${attack("events-of-another")}`, async () => {
     { $case: "receipt", value: receiptOf("almaty") },
     {
       $case: "heartbeat",
-      value: { region: "almaty", regionEpoch: 7, atMs: Date.now(), release: "test", streams: [] },
+      value: {
+        region: "almaty",
+        regionEpoch: 7,
+        atMs: Date.now(),
+        release: "test",
+        streams: [],
+        numbers: [],
+      },
     },
     {
       $case: "counters",

@@ -67,7 +67,14 @@ afterAll(async () => {
 });
 
 function heartbeatOf(slug: string) {
-  const value = { region: slug, regionEpoch: firstEpoch, atMs: Date.now(), release: "test", streams: [] };
+  const value = {
+    region: slug,
+    regionEpoch: firstEpoch,
+    atMs: Date.now(),
+    release: "test",
+    streams: [],
+    numbers: [],
+  };
   return { $case: "heartbeat" as const, value };
 }
 

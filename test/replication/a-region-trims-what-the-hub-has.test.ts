@@ -75,3 +75,26 @@ test("the copy of NATIONAL stays whole without a snapshot, and keeps what comes 
   await storeSnapshot(coordination, { sequence: 20, rows: [] });
   await until(async () => (await range(national)).first === 20 - kept + 1);
 }, 60_000);
+
+test("a producer that was quiet until its messages were trimmed goes on after its own number", async () => {
+  const limit = AbortSignal.timeout(40_000);
+  const open = () => LaneProducer.open(centre, "events", firstEpoch, "centre", limit);
+  const body = {
+    $case: "batchRevocation",
+    value: { batch: "b", person: "p", role: "", reason: "", atMs: 1 },
+  } as const;
+  const quiet = await open();
+  for (let number = 1; number <= 3; number += 1) await quiet.append({ atMs: 1, body }, limit);
+  const screening = await nation.connect("screening");
+  const busy = await LaneProducer.open(screening, "events", firstEpoch, "screening-0", limit);
+  const events = regionStream.lane("events", firstEpoch);
+  await until(async () => {
+    await busy.append({ atMs: 1, body }, limit);
+    return (await readAll(centre, events)).every(({ subject }) => !subject.includes(".centre."));
+  }, 30_000);
+
+  const again = await open();
+  expect(again.lastOutbox).toBe(3);
+  await again.append({ atMs: 1, body }, limit);
+  expect(again.lastOutbox).toBe(4);
+}, 90_000);

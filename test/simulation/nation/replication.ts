@@ -268,7 +268,7 @@ export class Replication {
       });
       if (producer === undefined) continue;
       const atMs = replication.clockMs;
-      const value = { region: name, regionEpoch: epoch, atMs, release: "", streams: [] };
+      const value = { region: name, regionEpoch: epoch, atMs, release: "", streams: [], numbers: [] };
       yield* producer.append({ $case: "heartbeat", value }, atMs, scheduler.nowMs + heartbeatMs);
       yield sleep(scheduler, heartbeatMs);
     }

@@ -3,7 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { EpochOpened, RegionAlarms, Seal, StreamReport } from "./sync.ts";
+import { EpochOpened, LaneNumbers, RegionAlarms, Seal, StreamReport } from "./sync.ts";
 
 export const protobufPackage = "qalqan.events.v1";
 
@@ -186,6 +186,8 @@ export interface RegionHeartbeat {
   release: string;
   /** Every stream of the region and every copy, as replication sees them. */
   streams: StreamReport[];
+  /** For producers whose messages were trimmed: they go on after these. */
+  numbers: LaneNumbers[];
 }
 
 /**
@@ -2363,7 +2365,7 @@ export const Applied: MessageFns<Applied> = {
 };
 
 function createBaseRegionHeartbeat(): RegionHeartbeat {
-  return { region: "", regionEpoch: 0, atMs: 0, release: "", streams: [] };
+  return { region: "", regionEpoch: 0, atMs: 0, release: "", streams: [], numbers: [] };
 }
 
 export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
@@ -2382,6 +2384,9 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
     }
     for (const v of message.streams) {
       StreamReport.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.numbers) {
+      LaneNumbers.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2439,6 +2444,14 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
             message.streams.push(StreamReport.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.numbers.push(LaneNumbers.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2468,6 +2481,7 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
       streams: globalThis.Array.isArray(object?.streams)
         ? object.streams.map((e: any) => StreamReport.fromJSON(e))
         : [],
+      numbers: globalThis.Array.isArray(object?.numbers) ? object.numbers.map((e: any) => LaneNumbers.fromJSON(e)) : [],
     };
   },
 
@@ -2488,6 +2502,9 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
     if (message.streams?.length) {
       obj.streams = message.streams.map((e) => StreamReport.toJSON(e));
     }
+    if (message.numbers?.length) {
+      obj.numbers = message.numbers.map((e) => LaneNumbers.toJSON(e));
+    }
     return obj;
   },
 
@@ -2501,6 +2518,7 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
     message.atMs = object.atMs ?? 0;
     message.release = object.release ?? "";
     message.streams = object.streams?.map((e) => StreamReport.fromPartial(e)) || [];
+    message.numbers = object.numbers?.map((e) => LaneNumbers.fromPartial(e)) || [];
     return message;
   },
 };

@@ -35,6 +35,12 @@ export interface ProducerMark {
   outbox: number;
 }
 
+/** Highest outbox number of each producer that a lane has held. */
+export interface LaneNumbers {
+  lane: string;
+  producers: ProducerMark[];
+}
+
 /**
  * Signed proof of what a stream held (architecture: "Evidence"). It stands in
  * the stream itself, after what it covers.
@@ -408,6 +414,93 @@ export const ProducerMark: MessageFns<ProducerMark> = {
     const message = createBaseProducerMark();
     message.producer = object.producer ?? "";
     message.outbox = object.outbox ?? 0;
+    return message;
+  },
+};
+
+function createBaseLaneNumbers(): LaneNumbers {
+  return { lane: "", producers: [] };
+}
+
+export const LaneNumbers: MessageFns<LaneNumbers> = {
+  encode(message: LaneNumbers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lane !== "") {
+      writer.uint32(10).string(message.lane);
+    }
+    for (const v of message.producers) {
+      ProducerMark.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LaneNumbers {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLaneNumbers();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lane = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.producers.push(ProducerMark.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LaneNumbers {
+    return {
+      lane: isSet(object.lane) ? globalThis.String(object.lane) : "",
+      producers: globalThis.Array.isArray(object?.producers)
+        ? object.producers.map((e: any) => ProducerMark.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: LaneNumbers): unknown {
+    const obj: any = {};
+    if (message.lane !== "") {
+      obj.lane = message.lane;
+    }
+    if (message.producers?.length) {
+      obj.producers = message.producers.map((e) => ProducerMark.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LaneNumbers>, I>>(base?: I): LaneNumbers {
+    return LaneNumbers.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LaneNumbers>, I>>(object: I): LaneNumbers {
+    const message = createBaseLaneNumbers();
+    message.lane = object.lane ?? "";
+    message.producers = object.producers?.map((e) => ProducerMark.fromPartial(e)) || [];
     return message;
   },
 };
