@@ -42,7 +42,11 @@ export async function directiveBenchmark(json: boolean): Promise<void> {
   const stations = new Map<string, Stations>();
   await Promise.all(
     access.regions.map((region, place) =>
-      issueFrom(region, place, access.regions.length, stations, directives),
+      issueFrom(region, place, access.regions.length, stations, {
+        from: 0,
+        count: directives,
+        gapMs,
+      }),
     ),
   );
   const enforced = await enforcedEverywhere(access, [...stations.keys()]);
@@ -65,39 +69,83 @@ export async function directiveBenchmark(json: boolean): Promise<void> {
   );
 }
 
+/** Which directives are issued: numbers from `from` on, and how long each client waits after each (ms). */
+export interface Issuing {
+  readonly from: number;
+  readonly count: number;
+  readonly gapMs?: number;
+}
+
 /** Issues a region's share of so many directives, each by a person who may, and notes what was accepted when. */
 export async function issueFrom(
   access: RegionAccess,
   place: number,
   regions: number,
   stations: Map<string, Stations>,
+  { from, count, gapMs: waitMs = 0 }: Issuing,
+): Promise<void> {
+  for (let index = from + place; index < from + count; index += regions) {
+    await issueOne(access, index, Math.floor(index / regions), stations);
+    if (waitMs > 0) await sleep(waitMs);
+  }
+}
+
+/** Issues so many directives a second, the regions in turn, however long each takes (an open loop). */
+export async function issueAtRate(
+  regions: readonly RegionAccess[],
+  perSecond: number,
+  stations: Map<string, Stations>,
   count: number,
 ): Promise<void> {
-  for (let index = place; index < count; index += regions) {
-    const issued = Math.floor(index / regions);
-    const askedAt = performance.now();
-    const view = await call(
-      access.centre.issueDirective.bind(access.centre),
-      {
-        number: `+4478${String(index).padStart(8, "0")}`,
-        range: "",
-        trunk: "",
-        action: "block",
-        basis: "communications-law-41-1",
-        reason: "fraud",
-        expiresAtMs: Date.now() + 6 * dayMs,
-        scope: "nation",
-        overrideRevision: 0,
-        evidence: [],
-        falseStopOf: "",
-        dryRun: false,
-        idempotencyKey: "",
-      },
-      { metadata: await access.operator(1 + Math.floor(issued / perOperator)) },
-    );
-    stations.set(view.id, { acceptedAtMs: view.acceptedAtMs, answeredAfterMs: performance.now() - askedAt });
-    await sleep(gapMs);
+  const beganMs = performance.now();
+  const asked: Promise<void>[] = [];
+  for (const [index, region] of inTurn(regions, count)) {
+    const waitMs = beganMs + (index * 1_000) / perSecond - performance.now();
+    if (waitMs > 0) await sleep(waitMs);
+    asked.push(issueOne(region, index, Math.floor(index / regions.length), stations));
   }
+  await Promise.all(asked);
+}
+
+function* inTurn<Item>(items: readonly Item[], count: number): Generator<[number, Item]> {
+  for (let index = 0; index < count; index += 1) {
+    const item = items[index % items.length];
+    if (item !== undefined) yield [index, item];
+  }
+}
+
+/**
+ * Issues directive `index`, by a person who may, and notes when it was accepted.
+ *
+ * @param issued so many were issued in this region before
+ */
+async function issueOne(
+  access: RegionAccess,
+  index: number,
+  issued: number,
+  stations: Map<string, Stations>,
+): Promise<void> {
+  const askedAt = performance.now();
+  const view = await call(
+    access.centre.issueDirective.bind(access.centre),
+    {
+      number: `+4478${String(index).padStart(8, "0")}`,
+      range: "",
+      trunk: "",
+      action: "block",
+      basis: "communications-law-41-1",
+      reason: "fraud",
+      expiresAtMs: Date.now() + 6 * dayMs,
+      scope: "nation",
+      overrideRevision: 0,
+      evidence: [],
+      falseStopOf: "",
+      dryRun: false,
+      idempotencyKey: "",
+    },
+    { metadata: await access.operator(1 + Math.floor(issued / perOperator)) },
+  );
+  stations.set(view.id, { acceptedAtMs: view.acceptedAtMs, answeredAfterMs: performance.now() - askedAt });
 }
 
 /** For each directive, how long after acceptance the last region enforced it. */
