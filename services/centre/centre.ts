@@ -2,7 +2,7 @@ import type { CentreConfig } from "./config.ts";
 import type { Changes } from "./changes.ts";
 import type { CapitalHearing } from "./consumers/heartbeat.ts";
 import type { ViewMoment } from "./domain/directive-view.ts";
-import type { Lane } from "#proto/names.ts";
+import { lanes, type Lane } from "#proto/names.ts";
 import { sql } from "#platform/database.ts";
 import { untilAborted } from "#platform/lifecycle.ts";
 import type { Readiness } from "#platform/probes.ts";
@@ -12,12 +12,14 @@ import { LaneDiffers } from "./session.ts";
 import type { Standing } from "./standing.ts";
 import type { CentreDatabase, CentreTransaction } from "./store/schema.ts";
 import { writeAudit, type AuditEntry } from "./store/audit.ts";
-import { writeOutbox, type Outgoing } from "./store/outbox.ts";
+import { writeOutbox, type Outgoing, type WaitingRow } from "./store/outbox.ts";
 import { inTransaction } from "./store/transaction.ts";
 
 /** What a command writes beside its own tables. */
 export interface Effects<Result> {
   readonly result: Result;
+  /** Rows that are written together with audit and events, before them; the others are there already. */
+  readonly rows?: readonly (() => Promise<unknown>)[];
   readonly audit: readonly AuditEntry[];
   readonly events: readonly Outgoing[];
 }
@@ -41,7 +43,7 @@ export class Centre {
   readonly changes: Changes;
   readonly room: LaneRoom;
   readonly #hearing: CapitalHearing;
-  readonly #wake: (lane: Lane) => void;
+  readonly #committed: (lane: Lane, rows: readonly WaitingRow[]) => void;
   #lanes: OpenLanes | undefined;
   #endSession: (why: LaneDiffers) => void = () => undefined;
 
@@ -52,7 +54,7 @@ export class Centre {
     changes: Changes,
     room: LaneRoom,
     hearing: CapitalHearing,
-    wake: (lane: Lane) => void,
+    committed: (lane: Lane, rows: readonly WaitingRow[]) => void,
   ) {
     this.config = config;
     this.database = database;
@@ -60,7 +62,7 @@ export class Centre {
     this.changes = changes;
     this.room = room;
     this.#hearing = hearing;
-    this.#wake = wake;
+    this.#committed = committed;
   }
 
   /** The region's lanes while this centre's outbox agrees with them; undefined: not now. */
@@ -118,16 +120,20 @@ export class Centre {
    *   is unknown
    */
   async accept<Result>(work: (transaction: CentreTransaction) => Promise<Effects<Result>>): Promise<Result> {
-    const effects = await inTransaction(this.database, async (transaction) => {
+    const { effects, waiting } = await inTransaction(this.database, async (transaction) => {
       const decided = await work(transaction);
       this.room.require(decided.events);
-      // Audit head before lane counters, in every command: locks are taken in one order.
-      for (const entry of decided.audit) await writeAudit(transaction, entry);
-      await writeOutbox(transaction, decided.events);
-      return decided;
+      // Sent at once, and carried out in this order. Audit head before lane counters, in every command:
+      // locks are taken in one order.
+      const written = [
+        ...(decided.rows ?? []).map((write) => write()),
+        ...decided.audit.map((entry) => writeAudit(transaction, entry)),
+      ];
+      const [waitingRows] = await Promise.all([writeOutbox(transaction, decided.events), ...written]);
+      return { effects: decided, waiting: waitingRows };
     });
     this.room.took(effects.events);
-    for (const lane of new Set(effects.events.map((event) => event.lane))) this.#wake(lane);
+    for (const lane of lanes) if (waiting[lane].length > 0) this.#committed(lane, waiting[lane]);
     this.changes.notify();
     return effects.result;
   }

@@ -4,11 +4,21 @@ import type { LaneProducer } from "#platform/producer.ts";
 import type { Lane } from "#proto/names.ts";
 import { pumpPollMs } from "./config.ts";
 import type { EnforcementLedger } from "./ledger.ts";
-import { readOutbox, recordSequences, withOutboxNumber, type StoredRow } from "./store/outbox.ts";
+import {
+  readOutbox,
+  recordSequences,
+  withOutboxNumber,
+  type StoredRow,
+  type WaitingRow,
+} from "./store/outbox.ts";
 import type { CentreDatabase } from "./store/schema.ts";
 
 const recordRowsMax = 100;
 const recordEveryMs = 200;
+/** Rows that are kept until they are carried, so that one alone need not be read again. */
+const handedRowsMax = 100;
+/** Larger ones are bulk, and read. */
+const handedBytesMax = 64 * 1024;
 /** How often it is looked whether the lane takes what it is given (ms). */
 const troubleLookMs = 2_000;
 
@@ -22,6 +32,8 @@ export class OutboxPump {
   readonly #ledger: EnforcementLedger;
   readonly #log: Log;
   readonly #wake = new Wake();
+  /** Rows as their commit handed them over, by number. */
+  readonly #handed = new Map<number, WaitingRow>();
 
   constructor(database: CentreDatabase, lane: Lane, ledger: EnforcementLedger, log: Log) {
     this.#database = database;
@@ -30,8 +42,12 @@ export class OutboxPump {
     this.#log = log;
   }
 
-  /** Something was committed to this lane's outbox. */
-  wake(): void {
+  /** These rows were committed to this lane's outbox. What is not kept here is read from it. */
+  committed(rows: readonly WaitingRow[]): void {
+    for (const row of rows) {
+      if (this.#handed.size >= handedRowsMax || row.bytes.length > handedBytesMax) break;
+      this.#handed.set(row.number, row);
+    }
     this.#wake.notify();
   }
 
@@ -42,6 +58,8 @@ export class OutboxPump {
    * @throws ProducerReplaced, or what keeps the database from answering
    */
   async run(producer: LaneProducer, epoch: number, signal: AbortSignal): Promise<void> {
+    // A recovery may have given other numbers since they were handed over.
+    this.#handed.clear();
     let recordedAtMs = performance.now();
     let stored: StoredRow[] = [];
     while (!signal.aborted) {
@@ -76,9 +94,21 @@ export class OutboxPump {
     }
   }
 
+  /** What was handed over and comes next, without a gap; it is not kept any longer. */
+  #handedAfter(number: number): WaitingRow[] {
+    const rows: WaitingRow[] = [];
+    for (let row = this.#handed.get(number + 1); row !== undefined; row = this.#handed.get(row.number + 1))
+      rows.push(row);
+    const last = number + rows.length;
+    for (const handed of this.#handed.keys()) if (handed <= last) this.#handed.delete(handed);
+    return rows;
+  }
+
   /** Stores what waits, and says where. */
   async #carry(producer: LaneProducer, epoch: number, signal: AbortSignal): Promise<StoredRow[]> {
-    const rows = await readOutbox(this.#database, this.#lane, producer.lastOutbox);
+    const handed = this.#handedAfter(producer.lastOutbox);
+    const rows =
+      handed.length > 0 ? handed : await readOutbox(this.#database, this.#lane, producer.lastOutbox);
     const sequences = await producer.appendAll(
       rows.map(({ number, type, bytes }) => ({
         type,

@@ -50,7 +50,9 @@ export async function startCentre(config: CentreConfig, log: Log, lifecycle: Lif
   };
   const alarms = new Alarms(log);
   const room = new LaneRoom(database, alarms, config.OUTBOX_WAITING_BYTES_MAX);
-  const centre = new Centre(config, database, standing, changes, room, hearing, (lane) => pumps[lane].wake());
+  const centre = new Centre(config, database, standing, changes, room, hearing, (lane, rows) =>
+    pumps[lane].committed(rows),
+  );
 
   const recovery = new Recovery(database, config.QALQAN_REGION, standing, alarms, log);
   lifecycle.run("nats", async () => {

@@ -56,6 +56,10 @@ export async function openDatabase<Schema>(
     statement_timeout: statementWaitMs,
     query_timeout: answerWaitMs,
     idle_in_transaction_session_timeout: idleTransactionMs,
+    // Statements that are sent together cost one round trip (transact).
+    pipeline: true,
+    // Kept: a new one costs a process, a handshake and its caches, and would be opened for what is urgent.
+    idleTimeoutMillis: 0,
     keepAlive: true,
   });
   // A connection that dies while idle is replaced at its next use.

@@ -115,10 +115,9 @@ async function issue(
   };
   // A trial ends here: the transaction commits nothing.
   if (request.dryRun) return noEffects({ view: { ...view, id: "" } });
-  await insertDirective(transaction, row);
-  await rememberKey(transaction, key, row.id, nowMs);
   return {
     result: { view },
+    rows: [() => insertDirective(transaction, row), () => rememberKey(transaction, key, row.id, nowMs)],
     audit: [
       {
         atMs: nowMs,

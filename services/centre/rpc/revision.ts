@@ -24,10 +24,11 @@ export async function writeRevision(
   if (outcome.events.length === 0) return noEffects(undefined);
   const sent = outcome.events.map((each) => outgoing(each.lane, each.body, nowMs));
   const { directive } = outcome;
-  await insertDirective(transaction, newRow(directive, eventOf(sent)));
+  const row = newRow(directive, eventOf(sent));
   const { revision, expiresAtMs, missing, reason } = directive;
   return {
     result: undefined,
+    rows: [() => insertDirective(transaction, row)],
     audit: [
       {
         atMs: nowMs,

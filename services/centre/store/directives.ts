@@ -71,10 +71,11 @@ export function newRow(opinion: Opinion, event: string): DirectiveRow {
 
 /** Writes a revision; it becomes the latest one of its directive. */
 export async function insertDirective(transaction: CentreTransaction, row: DirectiveRow): Promise<void> {
-  if (row.revision > 1) {
-    await transaction.updateTable("directives").set({ latest: false }).where("id", "=", row.id).execute();
-  }
-  await transaction.insertInto("directives").values(row).execute();
+  const former =
+    row.revision > 1
+      ? [transaction.updateTable("directives").set({ latest: false }).where("id", "=", row.id).execute()]
+      : [];
+  await Promise.all([...former, transaction.insertInto("directives").values(row).execute()]);
 }
 
 /** The latest revision of a directive; undefined: this region has no such directive. */

@@ -34,24 +34,57 @@ export function eventOf(sent: readonly Outgoing[]): string {
 /** Lanes in the order in which their counters are locked. */
 const lockOrder: readonly Lane[] = ["urgent", "events"];
 
+/** Events of one statement: their bytes go as one value. */
+const eventsPerStatement = 50;
+
 /**
  * Writes events into the outbox, numbered per lane in commit order: the
  * counter's row stays locked until the commit, so this comes last in a
  * transaction. A transaction that is rolled back leaves no gap.
+ *
+ * @returns the rows as they wait from the commit on
  */
 export async function writeOutbox(
   transaction: CentreTransaction,
   events: readonly Outgoing[],
-): Promise<void> {
+): Promise<Record<Lane, readonly WaitingRow[]>> {
+  const written: Record<Lane, WaitingRow[]> = { urgent: [], events: [] };
   for (const lane of lockOrder) {
-    for (const { event, type, bytes, atMs } of events.filter((each) => each.lane === lane)) {
-      await sql`
-        with counter as (update outbox_counters set last = last + 1 where lane = ${lane} returning last)
-        insert into outbox (lane, number, type, event, bytes, at_ms)
-        select ${lane}::text, last, ${type}::text, ${event}::text, ${Buffer.from(bytes)}::bytea,
-          ${atMs}::bigint from counter`.execute(transaction);
-    }
+    const ofLane = events.filter((each) => each.lane === lane);
+    for (let from = 0; from < ofLane.length; from += eventsPerStatement)
+      written[lane].push(
+        ...(await writeSome(transaction, lane, ofLane.slice(from, from + eventsPerStatement))),
+      );
   }
+  return written;
+}
+
+/** The bytes are cut apart there: as an array each would be written out in hexadecimal. */
+async function writeSome(
+  transaction: CentreTransaction,
+  lane: Lane,
+  events: readonly Outgoing[],
+): Promise<WaitingRow[]> {
+  let end = 0;
+  const starts = events.map(({ bytes }) => (end += bytes.length) - bytes.length + 1);
+  const { rows } = await sql<{ number: number }>`
+    with counter as (
+      update outbox_counters set last = last + ${events.length} where lane = ${lane} returning last
+    )
+    insert into outbox (lane, number, type, event, bytes, at_ms)
+    select ${lane}::text, counter.last - ${events.length} + given.place, given.type, given.event,
+      substring(${Buffer.concat(events.map(({ bytes }) => bytes))}::bytea from given.start for given.size),
+      given.at_ms
+    from counter, unnest(
+      ${events.map(({ type }) => type)}::text[],
+      ${events.map(({ event }) => event)}::text[],
+      ${starts}::integer[],
+      ${events.map(({ bytes }) => bytes.length)}::integer[],
+      ${events.map(({ atMs }) => atMs)}::bigint[]
+    ) with ordinality as given (type, event, start, size, at_ms, place)
+    returning number`.execute(transaction);
+  const first = Math.min(...rows.map(({ number }) => number));
+  return events.map(({ type, bytes }, index) => ({ number: first + index, type, bytes }));
 }
 
 /** Tag of field 1, a varint: `Event.outbox`. */

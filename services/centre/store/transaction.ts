@@ -1,5 +1,6 @@
 import { Refusal } from "#domain/refusal.ts";
 import { sql } from "#platform/database.ts";
+import { transact } from "#platform/transaction.ts";
 import type { CentreDatabase, CentreTransaction } from "./schema.ts";
 
 /**
@@ -15,7 +16,7 @@ export async function inTransaction<Result>(
 ): Promise<Result> {
   let committing = false;
   try {
-    return await database.transaction().execute(async (transaction) => {
+    return await transact(database, async (transaction) => {
       const result = await work(transaction);
       committing = true;
       return result;
@@ -35,7 +36,10 @@ export async function inTransaction<Result>(
 
 /** Takes locks that live as long as the transaction, always in the same order, so that none waits for another's. */
 export async function lock(transaction: CentreTransaction, names: readonly string[]): Promise<void> {
-  for (const name of [...new Set(names)].sort()) {
-    await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(transaction);
-  }
+  const inOrder = [...new Set(names)].sort();
+  await Promise.all(
+    inOrder.map((name) =>
+      sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(transaction),
+    ),
+  );
 }

@@ -28,19 +28,23 @@ export class AuditChain {
 
   /** Writes lines within a transaction; they count once it is committed. */
   async append(transaction: Transaction<unknown>, lines: readonly AuditLine[], atMs: number): Promise<void> {
+    if (lines.length === 0) return;
     let number = this.#number;
     let previous = this.#hash;
+    const writing: Promise<unknown>[] = [];
     for (const line of lines) {
       number += 1;
       const hash = auditHash(previous, { ...line, number, atMs });
-      await sql`
+      const written = sql`
         insert into audit (number, at_ms, actor, role, region, what, detail, previous, hash)
         values (${number}, ${atMs}, ${line.actor}, ${line.role}, ${line.region}, ${line.what}, ${line.detail},
                 ${previous}, ${hash})
       `.execute(transaction);
+      writing.push(written);
       previous = hash;
     }
     this.#pending = { number, hash: previous };
+    await Promise.all(writing);
   }
 
   /** The transaction of the last `append` is committed. */

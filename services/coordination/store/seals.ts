@@ -1,6 +1,7 @@
 import type { Seal } from "#domain/seal.ts";
 import { sql, type Transaction } from "#platform/database.ts";
 import { sealMessage } from "#platform/seal-message.ts";
+import { transact } from "#platform/transaction.ts";
 import type { Lane } from "#proto/names.ts";
 import { Seal as SealMessage } from "#proto/qalqan/events/v1/sync.ts";
 import type { Changes } from "../domain/changes.ts";
@@ -65,16 +66,24 @@ export async function loadVerifiedLanes(database: Database): Promise<readonly Ve
 
 /** Keeps how far lanes are verified. After a crash the last second is verified again: nothing else waits for it. */
 export async function writeVerifiedLanes(database: Database, lanes: readonly VerifiedLane[]): Promise<void> {
-  await database.transaction().execute(async (transaction) => {
-    await sql`set local synchronous_commit = off`.execute(transaction);
-    for (const { region, lane, epoch, sequence, last, hash, keyId } of lanes) {
-      await sql`
+  await transact(database, async (transaction) => {
+    await Promise.all([
+      sql`set local synchronous_commit = off`.execute(transaction),
+      sql`
         insert into verified_lane (region, lane, epoch, sequence, last, hash, key_id)
-        values (${region}, ${lane}, ${epoch}, ${sequence}, ${last}, ${Buffer.from(hash)}, ${keyId})
+        select * from unnest(
+          ${lanes.map(({ region }) => region)}::text[],
+          ${lanes.map(({ lane }) => lane)}::text[],
+          ${lanes.map(({ epoch }) => epoch)}::integer[],
+          ${lanes.map(({ sequence }) => sequence)}::bigint[],
+          ${lanes.map(({ last }) => last)}::bigint[],
+          ${lanes.map(({ hash }) => Buffer.from(hash))}::bytea[],
+          ${lanes.map(({ keyId }) => keyId)}::text[]
+        )
         on conflict (region, lane, epoch) do update set
           sequence = excluded.sequence, last = excluded.last, hash = excluded.hash, key_id = excluded.key_id
-      `.execute(transaction);
-    }
+      `.execute(transaction),
+    ]);
   });
 }
 

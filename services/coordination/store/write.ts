@@ -1,4 +1,5 @@
 import { sql, type Transaction } from "#platform/database.ts";
+import { transact } from "#platform/transaction.ts";
 import { Approval, BatchRevocation, Directive, Receipt } from "#proto/qalqan/events/v1/events.ts";
 import { regionOfId } from "#domain/vocabulary.ts";
 import { trunkOfTarget, type Changes } from "../domain/changes.ts";
@@ -23,14 +24,19 @@ type Part = (transaction: Transaction<unknown>, changes: Changes) => Promise<unk
  * @throws LeaderReplaced when a watermark or the national sequence is not where we left it
  */
 export async function writeChanges(database: Database, changes: Changes, audit: AuditChain): Promise<void> {
-  await database.transaction().execute(async (transaction) => {
-    // Nothing was promised or goes down: after a crash the same messages are taken in again.
-    if (!goesDown(changes)) await sql`set local synchronous_commit = off`.execute(transaction);
+  await transact(database, async (transaction) => {
     // First, so that a replaced leader stops before it does work.
-    await moveLanes(transaction, changes);
-    for (const part of parts) await part(transaction, changes);
-    if (changes.audit.length > 0) await audit.append(transaction, changes.audit, changes.nowMs);
-    if (changes.batch !== undefined) await appendNational(transaction, changes);
+    await Promise.all([
+      // Nothing was promised or goes down: after a crash the same messages are taken in again.
+      goesDown(changes) ? undefined : sql`set local synchronous_commit = off`.execute(transaction),
+      moveLanes(transaction, changes),
+    ]);
+    // Each part has tables of its own, so that none waits for another's answer.
+    await Promise.all([
+      ...parts.map((part) => part(transaction, changes)),
+      audit.append(transaction, changes.audit, changes.nowMs),
+      appendNational(transaction, changes),
+    ]);
   });
   audit.committed();
 }
@@ -307,7 +313,7 @@ async function writeJobs(transaction: Transaction<unknown>, changes: Changes): P
 }
 
 async function writeRegionMessages(transaction: Transaction<unknown>, changes: Changes): Promise<void> {
-  for (const { region, sequence, bytes } of changes.regionMessages) {
+  const append = async ({ region, sequence, bytes }: (typeof changes.regionMessages)[number]) => {
     const { rows } = await sql<{ sequence: number }>`
       with moved as (
         update region_state set for_sequence = ${sequence}
@@ -318,7 +324,8 @@ async function writeRegionMessages(transaction: Transaction<unknown>, changes: C
       returning sequence
     `.execute(transaction);
     if (rows.length !== 1) throw new LeaderReplaced(`FOR_${region} is not at ${sequence - 1} any more`);
-  }
+  };
+  await Promise.all(changes.regionMessages.map(append));
 }
 
 async function writeEnforced(transaction: Transaction<unknown>, changes: Changes): Promise<void> {

@@ -1,0 +1,101 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { postgres } from "#infra/blueprint/parts.ts";
+import { DataFolder } from "#infra/local/data-folder.ts";
+import { Ports } from "#infra/local/ports.ts";
+import { initialise, postgresCommand } from "#infra/local/postgres.ts";
+import { openDatabase, sql, type Kysely } from "#platform/database.ts";
+import { together, transact } from "#platform/transaction.ts";
+import { Restartable, testLog } from "#test/replication/servers.ts";
+
+const startWaitMs = 60_000;
+
+let folder: string;
+let server: Restartable;
+let database: Kysely<unknown>;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "qalqan-transact-"));
+  const { program } = postgres("capital", { cpuMilli: 1, memoryMebibytes: 1 }, 1);
+  if (program.kind !== "postgres") throw new Error("the blueprint's PostgreSQL is another program");
+  const ports = new Ports(DataFolder.create(join(folder, "ports")));
+  await ports.prepare(["postgres"]);
+  const passwordFile = join(folder, "password");
+  writeFileSync(passwordFile, "the-password\n");
+  await initialise(join(folder, "data"), program.server, passwordFile);
+  const port = ports.port("postgres");
+  const [file = "", ...parameters] = postgresCommand(join(folder, "data"), program.server, port);
+  server = new Restartable(() => spawn(file, parameters, { stdio: "ignore" }));
+  server.start();
+  const { superuser, database: name } = program.server;
+  const config = {
+    DATABASE_URL: `postgres://${superuser}@127.0.0.1:${port}/${name}`,
+    DATABASE_PASSWORD_FILE: readFileSync(passwordFile, "utf8").trim(),
+  };
+  const { signal } = new AbortController();
+  database = await openDatabase<unknown>(config, {}, testLog, signal);
+  await sql`create table step (number integer primary key, word text not null)`.execute(database);
+}, startWaitMs);
+
+afterAll(async () => {
+  await database.destroy();
+  await server.stop("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function words(): Promise<string[]> {
+  const { rows } = await sql<{ word: string }>`select word from step order by number`.execute(database);
+  return rows.map(({ word }) => word);
+}
+
+describe("statements of one transaction that are sent together", () => {
+  test("are carried out in the order in which they were sent, and are there once it is over", async () => {
+    await transact(database, async (transaction) => {
+      await Promise.all([
+        sql`insert into step values (1, 'first')`.execute(transaction),
+        sql`update step set word = word || ', then second' where number = 1`.execute(transaction),
+        sql`insert into step select 2, word || ', then third' from step where number = 1`.execute(
+          transaction,
+        ),
+      ]);
+    });
+    expect(await words()).toEqual(["first, then second", "first, then second, then third"]);
+  });
+
+  test("leave nothing when one of them fails, and the connection serves the next", async () => {
+    await sql`truncate step`.execute(database);
+    const failing = transact(database, async (transaction) => {
+      await Promise.all([
+        sql`insert into step values (1, 'before')`.execute(transaction),
+        sql`insert into step values (1, 'again')`.execute(transaction),
+        sql`insert into step values (2, 'after')`.execute(transaction),
+      ]);
+    });
+    await expect(failing).rejects.toThrow(/duplicate key/);
+    expect(await words()).toEqual([]);
+    await transact(database, (transaction) => sql`insert into step values (3, 'next')`.execute(transaction));
+    expect(await words()).toEqual(["next"]);
+  });
+
+  test("leave nothing when the work itself fails after they were answered", async () => {
+    await sql`truncate step`.execute(database);
+    const failing = transact(database, async (transaction) => {
+      await sql`insert into step values (1, 'written')`.execute(transaction);
+      throw new Error("decided otherwise");
+    });
+    await expect(failing).rejects.toThrow("decided otherwise");
+    expect(await words()).toEqual([]);
+  });
+
+  test("answer each its own question, where they only ask", async () => {
+    const answers = await together(database, (reader) =>
+      Promise.all(
+        [1, 2, 3].map((number) => sql<{ n: number }>`select ${number}::integer as n`.execute(reader)),
+      ),
+    );
+    expect(answers.map(({ rows }) => rows[0]?.n)).toEqual([1, 2, 3]);
+  });
+});
