@@ -7,7 +7,7 @@ import type { NatsConnection } from "#platform/nats.ts";
 import { hubStream, hubSubject, lanes as laneNames } from "#proto/names.ts";
 import { BulkPace } from "./bulk-pace.ts";
 import { Lanes } from "./consumers/lanes.ts";
-import type { CapitalState } from "./domain/capital-state.ts";
+import { laneName, type CapitalState } from "./domain/capital-state.ts";
 import { hasChanges, type AuditLine } from "./domain/changes.ts";
 import type { Command } from "./domain/commands.ts";
 import type { Intake } from "./domain/intake.ts";
@@ -42,6 +42,8 @@ const backlogMax = 8;
 const bulkEverySteps = 4;
 const idleWaitMs = 1_000;
 const judgeIntervalMs = 250;
+/** After the database came back older the lanes are read again before anything is folded, for so long at most (ms). */
+const readAgainMsMax = 5 * 60_000;
 const trimIntervalMs = 60_000;
 
 /** What the leader works with. */
@@ -97,6 +99,7 @@ export class Leader {
   #expiryAtMs: number | undefined = 0;
   #judgedAtMs = 0;
   #trimmedAtMs = 0;
+  readonly #openedAtMs = performance.now();
 
   private constructor(parts: LeaderParts, state: CapitalState, audit: AuditChain, seals: NationalSeals) {
     const { database, connection, log, lifecycle, verifier } = parts;
@@ -300,6 +303,11 @@ export class Leader {
 
   /** What is due to be folded again: urgent jobs, ends of opinions, the other jobs. */
   async #portion(targetsMax: number, nowMs: number): Promise<Portion | undefined> {
+    if (this.state.isReadingAgain) {
+      if (performance.now() - this.#openedAtMs < readAgainMsMax) return undefined;
+      this.#log.warn({ event: "read-enough" }, "lanes that were to be read again do not come");
+      this.state.readEnough();
+    }
     if (this.#expiryAtMs !== undefined && this.#expiryAtMs <= nowMs) {
       const portion = await expiredPortion(this.#database, this.state.expiry, nowMs, targetsMax);
       if (portion !== undefined) return portion;
@@ -319,6 +327,7 @@ export class Leader {
     await writeChanges(this.#database, changes, this.#audit);
 
     const { batch } = changes;
+    for (const { to, ...place } of changes.lanes) this.state.hasRead(laneName(place), to);
     if (batch !== undefined) {
       this.state.moved(batch.sequence, batch.digest);
       this.#national.committed(batch.sequence, batch.bytes);

@@ -6,6 +6,7 @@ import type { Log } from "#platform/log.ts";
 import { onDisconnect, type NatsConnection } from "#platform/nats.ts";
 import { firstEpoch, hubStream, streamAsk } from "#proto/names.ts";
 import type { Lanes } from "./consumers/lanes.ts";
+import { laneName } from "./domain/capital-state.ts";
 import { otherLane, type OtherLane } from "./domain/lane-end.ts";
 import { ensureHubStreams } from "./hub-streams.ts";
 import type { Database } from "./store/load.ts";
@@ -104,7 +105,7 @@ export class RegionReaders {
     const read = [...this.#epochs].map(([region, epochs]) => ({ region, epochs }));
     await ensureHubStreams(connection, read, replicas, log, signal);
     for (const watermark of await watermarks(database)) {
-      const reading = this.#readings.get(nameOf(watermark));
+      const reading = this.#readings.get(laneName(watermark));
       if (reading !== undefined && (await this.#isOther(watermark)) !== undefined) reading.abort();
     }
     for (const [stream, sinceMs] of this.#alarmed) {
@@ -130,11 +131,11 @@ export class RegionReaders {
     };
     for (let from = after; ;) {
       const reading = new AbortController();
-      this.#readings.set(nameOf(place), reading);
+      this.#readings.set(laneName(place), reading);
       await lanes.read({ ...place, after: from, heard }, AbortSignal.any([signal, reading.signal]));
       if (signal.aborted) return;
       lanes.forget(place);
-      const known = (await watermarks(database)).find((each) => nameOf(each) === nameOf(place));
+      const known = (await watermarks(database)).find((each) => laneName(each) === laneName(place));
       from = known === undefined ? 0 : await this.#sequenceAfter(known);
     }
   }
@@ -200,8 +201,6 @@ export class RegionReaders {
     });
   }
 }
-
-const nameOf = ({ region, lane, epoch }: LanePlace): string => `${region} ${lane} ${epoch}`;
 
 /** What was used, and the next; a region that has used none begins in the first, and opens its second without us. */
 function epochsToRead(used: readonly number[]): readonly number[] {

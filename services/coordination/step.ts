@@ -1,6 +1,6 @@
 import type { LaneMessage } from "./consumers/lanes.ts";
 import { shareIntelligence } from "./domain/share-intelligence.ts";
-import type { CapitalState } from "./domain/capital-state.ts";
+import { laneName, type CapitalState } from "./domain/capital-state.ts";
 import { isFarAhead } from "./domain/plausible.ts";
 import { noChanges, type Changes } from "./domain/changes.ts";
 import { acceptDirectives, acceptApprovals } from "./domain/accept.ts";
@@ -111,6 +111,10 @@ async function foldTargets(
   const loaded = await loadTargets(database, targets, ids, batches);
   const opinions = acceptDirectives(intake, loaded.opinions, changes);
   acceptApprovals(intake, loaded.approvals, changes);
+  if (state.isReadingAgain) {
+    for (const key of targets) changes.newJobs.push({ kind: "target", key, urgent: false });
+    return;
+  }
   const known: Known = { opinions, memories: loaded.memories, published: loaded.published };
   const context = state.foldContext(changes.nowMs, [...loaded.approvals, ...changes.approvals]);
   const refolded = refold(targets, known, context, step.national);
@@ -186,7 +190,7 @@ function moveLane(
   const known = moves.find((move) => move.region === region && move.lane === lane && move.epoch === epoch);
   // A lane is read without gaps, so the first message taken follows the watermark.
   if (known === undefined) {
-    const isMark = state.isMarkDue(`${region} ${lane} ${epoch}`, nowMs);
+    const isMark = state.isMarkDue(laneName({ region, lane, epoch }), nowMs);
     moves.push({ region, lane, epoch, from: sequence - 1, to: sequence, leaf, isMark });
   } else Object.assign(known, { to: sequence, leaf });
 }

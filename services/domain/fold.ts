@@ -102,7 +102,9 @@ export function fold(target: string, opinions: readonly Opinion[], context: Fold
       delete memory.counting[slot];
       continue;
     }
-    const same = sameEntry(entry, previous) && sameKeys(keys, context.memory.counting[slot] ?? []);
+    // Of an entry that was taken back from NATIONAL nobody remembers what counted.
+    const counted = context.memory.counting[slot] ?? keys;
+    const same = sameEntry(entry, previous) && sameKeys(keys, counted);
     if (!same) {
       entry.revision = context.nextSequence;
       changed.push(slot);
@@ -112,8 +114,9 @@ export function fold(target: string, opinions: readonly Opinion[], context: Fold
   }
 
   memory.entries = entries;
-  if (changed.length > 0 || removed.length > 0) {
-    memory.revision = context.nextSequence;
+  const hasMoved = changed.length > 0 || removed.length > 0;
+  if (hasMoved) memory.revision = context.nextSequence;
+  if (hasMoved || isTakenBack(context.memory)) {
     memory.behind = judged
       .filter((each) => counts(each) || isObserved(each))
       .map((each) => opinionKey(each.opinion));
@@ -126,6 +129,11 @@ export function fold(target: string, opinions: readonly Opinion[], context: Fold
     memory,
     nextChangeAtMs: nextChange(said),
   };
+}
+
+/** A memory that was made of a row of NATIONAL has entries, and not what they were folded of. */
+function isTakenBack({ entries, counting }: FoldMemory): boolean {
+  return slots.some((slot) => entries[slot] !== undefined && counting[slot] === undefined);
 }
 
 /** Whether the capital has anything to say of an opinion of scope `region`: powers, approvals, protection. */

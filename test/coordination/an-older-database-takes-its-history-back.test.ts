@@ -44,7 +44,10 @@ test("a capital restored from an older copy takes back what the hub has of it, a
 
   const batch = idOf("almaty", 50);
   const members = [51, 52, 53].map((index) => memberOf("almaty", batch, index));
-  const late = directiveOf("almaty", 3);
+  const late = directiveOf("almaty", 3, { action: "warn" });
+  // The row shows the strictest, which comes by the other lane, with much else: it must not be left out meanwhile.
+  const strictest = directiveOf("astana", 5, { target: late.target });
+  const others = Array.from({ length: 900 }, (_, index) => directiveOf("astana", 100 + index));
   const override = directiveOf("almaty", 4, {
     ...{ target: kept.target, action: "warn", authorRole: "regional-prosecutor" },
     overrideRevision: (await capital.national()).table.entriesOf(kept.target).measure?.revision ?? 0,
@@ -53,13 +56,20 @@ test("a capital restored from an older copy takes back what the hub has of it, a
   await capital.send("almaty", "events", directives(...members));
   await capital.send("almaty", "urgent", { $case: "approval", value: approvalOf("almaty", { batch }) });
   await capital.send("almaty", "urgent", directives(late), directives(override));
+  await capital.send("astana", "events", directives(...others, strictest));
   const metadata = await capital.token("central-prosecutor");
   const number = { number: bank, originatesFrom: ["bank-trunk"], holder: "Bank" };
   await call(capital.client.addProtectedNumber.bind(capital.client), number, { metadata });
   await until(async () => {
     const { table } = await capital.national();
     const isWhole = [51, 52, 53].every((index) => table.entriesOf(numberOf(index)).measure !== undefined);
-    return isWhole && (await decided(override.id, "accepted")) && (await decided(revoked.id, "revoked"));
+    const { action } = table.entriesOf(late.target).measure ?? {};
+    return (
+      isWhole &&
+      action === "block" &&
+      (await decided(override.id, "accepted")) &&
+      (await decided(revoked.id, "revoked"))
+    );
   });
   const before = await capital.national();
 
@@ -76,9 +86,14 @@ test("a capital restored from an older copy takes back what the hub has of it, a
   await until(() => decided(fresh.id, "accepted"));
   await until(async () => {
     const opinions = await capital.query<{ directive: string }>("select directive from opinion");
-    return opinions.length === 2 + members.length + 3;
+    return opinions.length === 2 + members.length + others.length + 4;
   });
-  const { table } = await capital.national();
+  await until(async () => (await capital.query("select * from refold_job")).length === 0);
+  const { table, batches } = await capital.national();
+  const moved = batches
+    .slice(before.batches.length)
+    .flatMap(({ rows }) => rows.map(({ row }) => (row?.$case === "entry" ? row.value.target : row?.value)));
+  expect(moved).toEqual([fresh.target]);
   for (const { target } of [kept, revoked, late, ...members]) {
     const [then, now] = [before.table.entriesOf(target).measure, table.entriesOf(target).measure];
     expect(now?.action).toBe(then?.action);

@@ -318,3 +318,16 @@ describe("any fold", () => {
     expect(() => fold(kazakhNumber, [astana(1)], foldContext())).toThrow(/another/u);
   });
 });
+
+describe("a row that was taken back from NATIONAL, whose opinions come again", () => {
+  it("is the same, under its revision, and remembers what stands behind it", () => {
+    const before = folded([astana(1), almaty(2)], { nextSequence: 7 });
+    const { revision, entries } = before.memory;
+    const takenBack = { revision, entries, counting: {}, behind: [], overridden: [], overrides: {} };
+    const again = folded([astana(1), almaty(2)], { memory: takenBack, nextSequence: 9 });
+    expect(again.changed).toEqual([]);
+    expect(again.memory).toEqual(before.memory);
+    const fewer = folded([almaty(2)], { memory: again.memory, nextSequence: 10 });
+    expect(fewer.changed).toEqual(["measure"]);
+  });
+});

@@ -1,5 +1,6 @@
 import {
   bothDisksFaults,
+  capitalDiskFaults,
   hubDiskFaults,
   leaderFaults,
   processFaults,
@@ -20,4 +21,6 @@ export const plans = {
   "disk of the hub": { ...common, weights: hubDiskFaults },
   /** Beside that, the hub's disk and a region's come back older at once. */
   "disks at both ends": { ...common, weights: bothDisksFaults },
+  /** Beside that, the capital's database comes back older. */
+  "disk of the capital": { ...common, weights: capitalDiskFaults },
 } satisfies Record<string, Plan>;

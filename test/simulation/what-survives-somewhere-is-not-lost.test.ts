@@ -7,6 +7,7 @@ const timeoutMs = 3_600_000;
 const regionSeeds = 700;
 const hubSeeds = 300;
 const bothSeeds = 300;
+const capitalSeeds = 300;
 
 test(
   "a region whose store or database comes back older loses nothing that is anywhere, and its forks heal",
@@ -33,6 +34,16 @@ test(
   async () => {
     const totals = await runSeeds(file, seedsOf(bothSeeds), plans["disks at both ends"]);
     console.log(`simulation of older disks at both ends: ${totals.describe()}`);
+    expect(totals.runs).toBeGreaterThan(0);
+  },
+  timeoutMs,
+);
+
+test(
+  "a capital whose database comes back older takes its history back from the hub, and folds the same",
+  async () => {
+    const totals = await runSeeds(file, seedsOf(capitalSeeds), plans["disk of the capital"]);
+    console.log(`simulation of an older database of the capital: ${totals.describe()}`);
     expect(totals.runs).toBeGreaterThan(0);
   },
   timeoutMs,

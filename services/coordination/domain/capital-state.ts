@@ -1,12 +1,26 @@
 import type { NationalStop, ProtectedNumber } from "#domain/national-rows.ts";
 import type { StandingContext } from "#domain/standing.ts";
 import { trunkDirections, type TrunkDirection } from "#domain/trunk.ts";
+import type { Lane } from "#proto/names.ts";
 import type { Approval } from "#proto/qalqan/events/v1/events.ts";
 import { RecentDigests, RegionKnowledge } from "./nation.ts";
 import { Refusals } from "./refusals.ts";
 
 /** What stood in a lane is remembered so often (ms): so much is read again at least where a hub came back older. */
 const markEveryMs = 60_000;
+
+/** A lane of a region in one epoch, as a key. */
+export function laneName({
+  region,
+  lane,
+  epoch,
+}: {
+  readonly region: string;
+  readonly lane: Lane;
+  readonly epoch: number;
+}): string {
+  return `${region} ${lane} ${epoch}`;
+}
 
 /** Directions of trunks as the regions say them. */
 export class TrunkDirections {
@@ -60,6 +74,8 @@ export class CapitalState {
   readonly forSequences = new Map<string, number>();
 
   readonly #markedAtMs = new Map<string, number>();
+  /** Lanes that are read again after PostgreSQL came back older, and how far. */
+  readonly #toRead = new Map<string, number>();
 
   /** Whether what stands in a lane is to be remembered now; then it is, for a while. */
   isMarkDue(lane: string, nowMs: number): boolean {
@@ -68,6 +84,29 @@ export class CapitalState {
     if (markedAtMs !== undefined && Math.abs(nowMs - markedAtMs) < markEveryMs) return false;
     this.#markedAtMs.set(lane, nowMs);
     return true;
+  }
+
+  /** @param lane is to be read up to that message before anything is folded */
+  mustRead(lane: string, upTo: number): void {
+    this.#toRead.set(lane, upTo);
+  }
+
+  /** A lane was read up to that message. */
+  hasRead(lane: string, sequence: number): void {
+    if (sequence >= (this.#toRead.get(lane) ?? Infinity)) this.#toRead.delete(lane);
+  }
+
+  /**
+   * Opinions that the rows of the table stand for come again with the lanes.
+   * Folding some of them before the others would drop what the others support.
+   */
+  get isReadingAgain(): boolean {
+    return this.#toRead.size > 0;
+  }
+
+  /** What was to be read again does not come: it is not waited for any more. */
+  readEnough(): void {
+    this.#toRead.clear();
   }
 
   /** Knows the region from now on. */

@@ -38,6 +38,9 @@ export function targetsOf({ rows }: NationalBatch): string[] {
  * history, taken back from the hub. The opinions behind it come again from the
  * lanes, and are folded into the same.
  *
+ * What it changes is folded once more when the lanes were read again: work that
+ * an order or a revocation had asked for may have been lost.
+ *
  * @param bytes of the message, as the hub has it
  * @returns undefined when the table after it has not the digest that it names: then it is another history
  */
@@ -102,6 +105,7 @@ export function recoveredChanges(
     batch: known.batchOf(each.directive) ?? "",
   }));
   for (const id of batch.revokedBatches) changes.batchRevocations.push(revocation(id, batch.atMs));
+  changes.newJobs.push(...jobsAfter(batch, changes));
   takeIntelligence(batch, known, changes);
   const { sequence, atMs, digestAfter, rows } = batch;
   changes.batch = { sequence, atMs, digest: digestAfter, bytes, rows: rows.length };
@@ -136,6 +140,15 @@ function movedMemory(
 function entryKey(key: string): { readonly slot: Slot; readonly target: string } | undefined {
   const slot = slots.find((each) => key.startsWith(entryRowKey(each, "")));
   return slot === undefined ? undefined : { slot, target: key.slice(entryRowKey(slot, "").length) };
+}
+
+function jobsAfter(batch: NationalBatch, { protectedNumbers, unprotectedNumbers }: Changes) {
+  const numbers = [...protectedNumbers.map(({ number }) => number), ...unprotectedNumbers];
+  return [
+    ...batch.revokedBatches.map((key) => ({ kind: "batch", key, urgent: true }) as const),
+    ...numbers.map((key) => ({ kind: "number", key, urgent: true }) as const),
+    ...targetsOf(batch).map((key) => ({ kind: "target", key, urgent: false }) as const),
+  ];
 }
 
 /** Who revoked it stands in the region's lane, and in its audit. */

@@ -260,6 +260,8 @@ const laneMarks = [
      leaf bytea not null,
      primary key (region, lane, epoch, sequence)
    )`,
+  // After the database came back older a lane is read again up to here before anything is folded.
+  "alter table inbox add column read_to bigint not null default 0",
 ] as const;
 
 const execute = (statements: readonly string[]): Migration => ({

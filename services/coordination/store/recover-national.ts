@@ -1,4 +1,5 @@
 import type { FoldMemory } from "#domain/fold.ts";
+import { capital } from "#domain/vocabulary.ts";
 import { sql } from "#platform/database.ts";
 import { batchGet, streamRange } from "#platform/batch-get.ts";
 import type { NatsConnection } from "#platform/nats.ts";
@@ -6,6 +7,7 @@ import { hubStream, streamAsk } from "#proto/names.ts";
 import { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import type { CapitalState } from "../domain/capital-state.ts";
 import { recoveredChanges, targetsOf } from "../domain/recover.ts";
+import { archivedAs } from "../archive/hub-stream-name.ts";
 import { capitalEpoch } from "../epochs.ts";
 import type { AuditChain } from "./audit.ts";
 import { loadIntelligence } from "./intelligence.ts";
@@ -37,7 +39,7 @@ export async function recoverNational(
   state: CapitalState,
   audit: AuditChain,
 ): Promise<number> {
-  await assertLanes(database, connection);
+  const lanes = await lanesAtHub(database, connection);
   const stream = hubStream.national(capitalEpoch);
   const there = await streamRange(connection, streamAsk.info(stream));
   const before = state.sequence;
@@ -47,6 +49,8 @@ export async function recoverNational(
       `${stream} begins at ${there.first}, and PostgreSQL knows nothing after ${before}`,
     );
   await assertSame(connection, stream, before, await readNationalLog(database, before, 1));
+  // Before the first row of the table is there whose opinions are not.
+  await mustRead(database, lanes);
   for (let next = before + 1; next <= there.last;) {
     const messages = await batchGet(connection, streamAsk.get(stream), next);
     if (messages[0]?.sequence !== next) throw new Error(`${stream} gave nothing from ${next} on`);
@@ -159,20 +163,49 @@ async function assertSame(
   throw new HistoriesDiffer(`${stream} holds something else at ${sequence} than PostgreSQL does`);
 }
 
-/** Lanes are read again from where PostgreSQL is: the hub must still have what comes next. */
-async function assertLanes(database: Database, connection: NatsConnection): Promise<void> {
+interface LaneAtHub {
+  readonly site: string;
+  readonly stream: string;
+  readonly epoch: number;
+  readonly last: number;
+}
+
+/**
+ * The regions' lanes. They are read again from where PostgreSQL is: the hub must still have what comes next.
+ *
+ * @throws HistoriesDiffer where it has not
+ */
+async function lanesAtHub(database: Database, connection: NatsConnection): Promise<LaneAtHub[]> {
   const { rows } = await sql<{ region: string; lane: "urgent" | "events"; epoch: number; sequence: number }>`
     select region, lane, epoch, sequence from inbox`.execute(database);
   const manager = await connection.jetstreamManager({ checkAPI: false });
-  const present = new Set<string>();
-  for await (const name of manager.streams.names()) present.add(name);
-  for (const { region, lane, epoch, sequence } of rows) {
-    const stream = hubStream.up(lane, region, epoch);
-    if (!present.has(stream)) continue;
-    const { first } = await streamRange(connection, streamAsk.info(stream));
-    if (first > sequence + 1)
-      throw new HistoriesDiffer(`${stream} begins at ${first}, and PostgreSQL has read it up to ${sequence}`);
+  const known = new Map(
+    rows.map(({ region, lane, epoch, sequence }) => [hubStream.up(lane, region, epoch), sequence]),
+  );
+  const lanes: LaneAtHub[] = [];
+  for await (const name of manager.streams.names()) {
+    const of = archivedAs(name, capital);
+    if (of === undefined || of.site === capital) continue;
+    const { first, last } = await streamRange(connection, streamAsk.info(name));
+    const sequence = known.get(name);
+    if (sequence !== undefined && first > sequence + 1)
+      throw new HistoriesDiffer(`${name} begins at ${first}, and PostgreSQL has read it up to ${sequence}`);
+    if (last > 0) lanes.push({ ...of, last });
   }
+  return lanes;
+}
+
+async function mustRead(database: Database, lanes: readonly LaneAtHub[]): Promise<void> {
+  await sql`
+    insert into inbox (region, lane, epoch, sequence, moved_at_ms, read_to)
+    select region, lane, epoch, 0, 0, last from unnest(
+      ${lanes.map(({ site }) => site)}::text[],
+      ${lanes.map(({ stream }) => stream)}::text[],
+      ${lanes.map(({ epoch }) => epoch)}::integer[],
+      ${lanes.map(({ last }) => last)}::bigint[]
+    ) there (region, lane, epoch, last)
+    on conflict (region, lane, epoch) do update set read_to = excluded.read_to
+  `.execute(database);
 }
 
 async function memoriesOf(database: Database, targets: readonly string[]): Promise<Map<string, FoldMemory>> {

@@ -1,6 +1,7 @@
 import { sql } from "#platform/database.ts";
 import { Receipt } from "#proto/qalqan/events/v1/events.ts";
-import { CapitalState } from "../domain/capital-state.ts";
+import type { Lane } from "#proto/names.ts";
+import { CapitalState, laneName } from "../domain/capital-state.ts";
 import type { RegionState } from "../domain/nation.ts";
 import { capitalEpoch } from "../epochs.ts";
 import type { Database } from "./load.ts";
@@ -29,7 +30,7 @@ interface RegionRow {
 /** Reads what the leader keeps in memory: nothing that grows with the number of directives. */
 export async function loadState(database: Database): Promise<CapitalState> {
   const state = new CapitalState();
-  const [national, trunks, numbers, stops, batches, regions, replicas, digests] = await Promise.all([
+  const [national, trunks, numbers, stops, batches, regions, replicas, digests, again] = await Promise.all([
     sql<StateRow>`select * from national_state`.execute(database),
     sql<{ trunk: string; region: string; revision: number; direction: string }>`select * from trunk`.execute(
       database,
@@ -46,6 +47,8 @@ export async function loadState(database: Database): Promise<CapitalState> {
     sql<{ sequence: number; digest: Buffer }>`
       select sequence, digest from national_log where epoch = ${capitalEpoch}
       order by sequence desc limit ${digestsRead}`.execute(database),
+    sql<{ region: string; lane: Lane; epoch: number; read_to: number }>`
+      select region, lane, epoch, read_to from inbox where read_to > sequence`.execute(database),
   ]);
   const [row] = national.rows;
   if (row === undefined) throw new Error("national_state has no row");
@@ -78,6 +81,7 @@ export async function loadState(database: Database): Promise<CapitalState> {
   for (const { region, heard_at_ms, receipt } of replicas.rows) {
     state.region(region, heard_at_ms).book.apply(Receipt.decode(receipt), heard_at_ms);
   }
+  for (const { read_to: upTo, ...place } of again.rows) state.mustRead(laneName(place), upTo);
   return state;
 }
 

@@ -299,9 +299,15 @@ async function writeJobs(transaction: Transaction<unknown>, changes: Changes): P
       transaction,
     );
   }
-  for (const { kind, key, urgent } of newJobs) {
+  if (newJobs.length > 0) {
     await sql`
-      insert into refold_job (kind, key, urgent, cursor) values (${kind}, ${key}, ${urgent}, '')
+      insert into refold_job (kind, key, urgent, cursor)
+      select kind, key, bool_or(urgent), '' from unnest(
+        ${newJobs.map(({ kind }) => kind)}::text[],
+        ${newJobs.map(({ key }) => key)}::text[],
+        ${newJobs.map(({ urgent }) => urgent)}::boolean[]
+      ) with ordinality as job (kind, key, urgent, place)
+      group by kind, key order by min(place)
       on conflict (kind, key) do update set cursor = '', urgent = refold_job.urgent or excluded.urgent
     `.execute(transaction);
   }

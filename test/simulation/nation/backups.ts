@@ -1,6 +1,7 @@
+import { hubStream } from "#proto/names.ts";
 import type { StreamBackup } from "../engine/store.ts";
 import { excuseWhatIsGone } from "./survival.ts";
-import type { CentreTables } from "./tables.ts";
+import type { CapitalTables, CentreTables } from "./tables.ts";
 import type { Region, World } from "./world.ts";
 
 interface Copy {
@@ -16,6 +17,7 @@ export class Backups {
   readonly #world: World;
   readonly #regions = new Map<string, Copy[]>();
   readonly #hub: ReadonlyMap<string, StreamBackup>[] = [];
+  readonly #capital: CapitalTables[] = [];
 
   constructor(world: World) {
     this.#world = world;
@@ -28,8 +30,11 @@ export class Backups {
       copies.push({ streams: store.streams.backup(), tables: postgres.database.backup() });
       this.#regions.set(name, copies.slice(-copiesMax));
     }
-    this.#hub.push(this.#world.capital.hub.streams.backup());
+    const { hub, postgres } = this.#world.capital;
+    this.#hub.push(hub.streams.backup());
     if (this.#hub.length > copiesMax) this.#hub.shift();
+    this.#capital.push(postgres.database.backup());
+    if (this.#capital.length > copiesMax) this.#capital.shift();
   }
 
   /** @param what of the region comes from the older copy */
@@ -64,6 +69,20 @@ export class Backups {
     capital.hub.streams.restore(scheduler.pick(this.#hub));
     const gone = regions.map((region) => excuseWhatIsGone(this.#world, region));
     return `the hub, ${gone.reduce((sum, each) => sum + each, 0)} acknowledged are nowhere any more`;
+  }
+
+  /** PostgreSQL of the capital: what was committed and is not at the hub yet is nowhere any more. */
+  restoreCapital(): string {
+    const { scheduler, capital, truth } = this.#world;
+    if (this.#capital.length === 0) return "no copy yet";
+    const last = capital.hub.streams.find(hubStream.national(1))?.last ?? 0;
+    const lost = capital.postgres.database.state.log.length - last;
+    // Whoever puts it back stops what writes into it: a leader that was stopped at exactly that copy knows no better.
+    for (const { machine } of capital.coordination) machine.kill("its database is put back");
+    capital.postgres.machine.kill("its disk is replaced by an older copy", this.#downMs());
+    capital.postgres.database.restore(scheduler.pick(this.#capital));
+    if (lost > 0) truth.forgetAfter(last);
+    return `the capital's database, ${lost} messages of NATIONAL are nowhere any more`;
   }
 
   /** Both come back older, each from some copy: they may agree with each other, and with nothing that the capital read. */

@@ -248,9 +248,9 @@ function checkFold({ capital, regions, scheduler }: World, say: Say): void {
   }
 }
 
-function checkCentral({ capital }: World, people: People, say: Say): void {
+function checkCentral({ capital, truth }: World, people: People, say: Say): void {
   const { protectedNumbers, single } = capital.postgres.database.state;
-  if (people.waiting > 0) return;
+  if (people.waiting > 0 || truth.hasLostOrders) return;
   const has = [...protectedNumbers.keys()].toSorted(compareText).join();
   const should = [...people.protectedNumbers].toSorted(compareText).join();
   if (has !== should) say("SYNC-1", `protected are ${has}, acknowledged ${should}`);

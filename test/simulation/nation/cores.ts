@@ -2,6 +2,7 @@ import type { NationalTable } from "#domain/national-table.ts";
 import type { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { acceptApprovals, acceptDirectives } from "../../../services/coordination/domain/accept.ts";
 import type { Changes } from "../../../services/coordination/domain/changes.ts";
+import { recoveredChanges } from "../../../services/coordination/domain/recover.ts";
 import { refold } from "../../../services/coordination/domain/refold.ts";
 import { planReconcile } from "../../../services/centre/domain/reconcile.ts";
 import { liftRevisions } from "../../../services/centre/domain/lift.ts";
@@ -50,6 +51,7 @@ export interface Cores {
   readonly acceptDirectives: typeof acceptDirectives;
   readonly acceptApprovals: typeof acceptApprovals;
   readonly refold: typeof refold;
+  readonly recoveredChanges: typeof recoveredChanges;
   readonly applyNational: (table: NationalTable, batch: NationalBatch) => boolean;
   /** @param write writes all of a step, or says why not */
   readonly writeChanges: (
@@ -84,6 +86,7 @@ export const realCores: Cores = {
   acceptDirectives,
   acceptApprovals,
   refold,
+  recoveredChanges,
   applyNational: (table, batch) => table.apply(batch),
   writeChanges: (tables, changes, write) => write(tables, changes),
   flaws: noFlaws,

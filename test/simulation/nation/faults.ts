@@ -27,7 +27,8 @@ export type FaultKind =
   | "older database"
   | "older store and database"
   | "older hub"
-  | "older hub and store";
+  | "older hub and store"
+  | "older capital database";
 
 /** How often each happens, relative to the others. */
 export type Weights = Readonly<Partial<Record<FaultKind, number>>>;
@@ -64,6 +65,13 @@ export const bothDisksFaults: Weights = {
   "older store": 1,
   "older hub": 1,
   "older hub and store": 3,
+};
+
+/** Beside all that, the capital's database comes back older, and databases of regions. */
+export const capitalDiskFaults: Weights = {
+  ...processFaults,
+  "older database": 1,
+  "older capital database": 3,
 };
 
 /** Does things to a nation until a time, chosen by the seed; then `heal` ends them all. */
@@ -199,6 +207,8 @@ export class Faults {
         return this.#backups.restore(this.#pickRegion(), { store: true, database: true });
       case "older hub":
         return this.#backups.restoreHub();
+      case "older capital database":
+        return this.#backups.restoreCapital();
       case "older hub and store":
         return this.#backups.restoreHubAndStore(this.#pickRegion());
       default:

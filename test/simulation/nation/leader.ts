@@ -1,6 +1,6 @@
 import { leafHash } from "#domain/merkle.ts";
 import { hubStream, lanes, type Lane } from "#proto/names.ts";
-import type { CapitalState } from "../../../services/coordination/domain/capital-state.ts";
+import { laneName, type CapitalState } from "../../../services/coordination/domain/capital-state.ts";
 import { noChanges, type Changes } from "../../../services/coordination/domain/changes.ts";
 import type { Intake } from "../../../services/coordination/domain/intake.ts";
 import { NationalBatchDraft } from "../../../services/coordination/domain/national-batch.ts";
@@ -18,6 +18,7 @@ import {
 import { otherLane } from "../../../services/coordination/domain/lane-end.ts";
 import { sameBytes } from "./decoded.ts";
 import { epochsMax } from "./epochs.ts";
+import { takeHistoryBack } from "./history.ts";
 import { carryOut, hasChanges, takeIn, type LaneMessage } from "./leader-step.ts";
 import { Publisher } from "./publisher.ts";
 import type { Job } from "./tables.ts";
@@ -92,6 +93,10 @@ class Leader {
     const { machine, toPostgres, toHub } = this.#own;
     const { database } = capital.postgres;
     const names = regions.map(({ name }) => name);
+    if ((yield* asked(toHub, () => (makeHubStreams(this.#world), true), askWaitMs)) === undefined) {
+      throw new Ends("the hub does not answer");
+    }
+    yield* takeHistoryBack(this.#world, this.#own);
     const opened = yield* asked(
       toPostgres,
       () => openState(database.state, names, machine.clockMs),
@@ -99,9 +104,6 @@ class Leader {
     );
     if (opened === undefined) throw new Ends("PostgreSQL went away");
     const { state, watermarks } = opened;
-    if ((yield* asked(toHub, () => (makeHubStreams(this.#world), true), askWaitMs)) === undefined) {
-      throw new Ends("the hub does not answer");
-    }
     const national = this.#publisher(
       "NATIONAL",
       hubStream.national(1),
@@ -260,7 +262,8 @@ class Leader {
     const draft = new NationalBatchDraft(state.sequence + 1, state.digest);
     const regional = new RegionBatchesDraft();
     const messages = this.#take();
-    const portion = national.backlog < backlogMax ? yield* this.#portion(nowMs) : undefined;
+    const mayFold = national.backlog < backlogMax && !state.isReadingAgain;
+    const portion = mayFold ? yield* this.#portion(nowMs) : undefined;
     const order = capital.orders.shift();
     if (order !== undefined) carryOut(order.command, { state, changes, draft });
     const intake = takeIn(messages, { state, changes, draft }, this.#world);
@@ -303,6 +306,7 @@ class Leader {
   }
 
   #written(changes: Changes, state: CapitalState, national: Publisher, teller: Teller): void {
+    for (const { to, ...place } of changes.lanes) state.hasRead(laneName(place), to);
     const { batch } = changes;
     if (batch !== undefined) {
       state.moved(batch.sequence, batch.digest);
@@ -376,6 +380,10 @@ class Leader {
     });
     const opinions = cores.acceptDirectives(intake, loaded.opinions, changes);
     cores.acceptApprovals(intake, loaded.approvals, changes);
+    if (state.isReadingAgain) {
+      for (const key of targets) changes.newJobs.push({ kind: "target", key, urgent: false });
+      return;
+    }
     const context = state.foldContext(changes.nowMs, [...loaded.approvals, ...changes.approvals]);
     const { memories, published } = loaded;
     const refolded = cores.refold(targets, { opinions, memories, published }, context, draft);

@@ -131,6 +131,8 @@ export interface CapitalTables {
   /** Watermarks, by `region lane epoch`; what stood there, and at some earlier messages. */
   readonly inbox: Map<string, number>;
   readonly marks: Map<string, readonly Mark[]>;
+  /** Up to where each lane is read again before anything is folded. */
+  readonly readTo: Map<string, number>;
   readonly opinions: Map<string, Opinion>;
   readonly approvals: Approval[];
   readonly revokedBatches: Set<string>;
@@ -161,6 +163,7 @@ export function emptyCapital(): CapitalTables {
     regionLogs: new Map(),
     inbox: new Map(),
     marks: new Map(),
+    readTo: new Map(),
     opinions: new Map(),
     approvals: [],
     revokedBatches: new Set(),
@@ -181,6 +184,7 @@ export function copyCapital(tables: CapitalTables): CapitalTables {
     regionLogs: new Map([...tables.regionLogs].map(([region, log]) => [region, [...log]])),
     inbox: new Map(tables.inbox),
     marks: new Map(tables.marks),
+    readTo: new Map(tables.readTo),
     opinions: new Map(tables.opinions),
     approvals: [...tables.approvals],
     revokedBatches: new Set(tables.revokedBatches),

@@ -34,6 +34,8 @@ export class Truth {
   readonly olderDisks = new Map<string, number>();
   /** Regions in which something was lost with every copy of it; a replica may still remember it. */
   readonly lostWork = new Set<string>();
+  /** An order of a central prosecutor may have been lost with every copy of it. */
+  hasLostOrders = false;
   reconciled = 0;
   opened = 0;
 
@@ -71,6 +73,12 @@ export class Truth {
     const known = this.#digests.get(sequence);
     if (known === undefined) this.#digests.set(sequence, text);
     else if (known !== text) this.broken("SYNC-4", `${who} ${sequence} with another digest than before`);
+  }
+
+  /** Messages of NATIONAL were lost before anybody but the capital had them, and orders with them. */
+  forgetAfter(sequence: number): void {
+    this.hasLostOrders = true;
+    for (const known of this.#digests.keys()) if (known > sequence) this.#digests.delete(known);
   }
 
   /** A table differs from what the capital said of it. */
