@@ -43,6 +43,8 @@ import { createStreams, type LaneLimits } from "./region-streams.ts";
 
 export const hourMs = 3_600_000;
 export const dayMs = 24 * hourMs;
+/** PostgreSQL reads its log again after a kill: on a busy machine that takes a while. */
+export const databaseBackMs = 60_000;
 export const region = "astana";
 
 const person = (id: string, role: LocalPerson["role"], more: Partial<LocalPerson> = {}): LocalPerson => ({
@@ -115,7 +117,7 @@ export class CentreService {
     prepare(join(servers.folder, "postgres"));
     const port = servers.ports.port("postgres/sql");
     const [file = "", ...parameters] = postgresCommand(join(servers.folder, "postgres"), server, port);
-    const running = servers.process("postgres", () => spawn(file, parameters));
+    const running = servers.process("postgres", () => spawn(file, parameters), true);
     running.start();
     const password = readFileSync(passwordFile, "utf8");
     await until(async () => {
@@ -328,7 +330,7 @@ export class CentreService {
   }
 
   async #databaseAnswers(): Promise<void> {
-    await until(async () => (await readiness(this.httpAddress)).ready);
+    await until(async () => (await readiness(this.httpAddress)).ready, databaseBackMs);
     // This test's own pool notices the restart by an error of its own.
     await until(
       async () => (await this.database.selectFrom("audit_head").selectAll().execute()).length === 1,

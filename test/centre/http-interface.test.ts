@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "#test/replication/servers.ts";
-import { CentreService, dayMs, hourMs, operator, prosecutor, stranger } from "./centre-service.ts";
+import {
+  CentreService,
+  databaseBackMs,
+  dayMs,
+  hourMs,
+  operator,
+  prosecutor,
+  stranger,
+} from "./centre-service.ts";
 
 interface Answer {
   readonly status: number;
@@ -149,7 +157,7 @@ describe("the HTTP interface of a centre", () => {
     expect(await ask("GET", "/ready")).toMatchObject({ status: 503, body: { ready: false } });
     expect(await ask("GET", "/live")).toMatchObject({ status: 200 });
     service.postgres.start();
-    await until(async () => (await ask("POST", "/v1/directives", asked)).status === 201);
+    await until(async () => (await ask("POST", "/v1/directives", asked)).status === 201, databaseBackMs);
     expect(await ask("GET", "/ready")).toMatchObject({ status: 200 });
-  });
+  }, 90_000);
 });

@@ -18,7 +18,7 @@ export async function startPostgres(folder: DataFolder, ports: Ports): Promise<R
   await initialise(storage, postgres, join(folder.root, "password"));
   const port = ports.port("postgres");
   const [file = "", ...parameters] = postgresCommand(storage, postgres, port);
-  const running = new Restartable(() => runLogged(folder, "postgres", file, parameters));
+  const running = new Restartable(() => runLogged(folder, "postgres", file, parameters), true);
   running.start();
   await until(async () => {
     await askDatabase(postgres, port, password);

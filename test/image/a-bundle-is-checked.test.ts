@@ -9,6 +9,8 @@ import {
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { makeSigningKey, readSigningKey, readVerifyingKey } from "#infra/bundle/key.ts";
@@ -257,9 +259,16 @@ test("a large bundle is written and checked without being in memory", async () =
   const large = join(folder.path, "large");
   writeFileSync(large, "");
   truncateSync(large, 96 << 20);
-  const before = process.memoryUsage().arrayBuffers;
+  // What is still held: how much has been let go of and not collected yet depends on how busy the machine is.
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const held = () => {
+    collect();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const before = held();
   let most = 0;
-  const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().arrayBuffers)), 5);
+  const watch = setInterval(() => (most = Math.max(most, held())), 150);
   const many = ["1", "2"].map((path): BundleFile => ({
     ...file(path, ""),
     bytes: statSync(large).size,
@@ -273,8 +282,9 @@ test("a large bundle is written and checked without being in memory", async () =
   });
   expect(await verifyBundle(bundle, publicKey)).toMatchObject({ files: 2 });
   clearInterval(watch);
-  expect(most - before).toBeLessThan(96 << 20);
-});
+  expect(most).toBeGreaterThan(0);
+  expect(most - before).toBeLessThan(32 << 20);
+}, 120_000);
 
 describe("a signing key", () => {
   test("is written for its owner alone, and never over another one", () => {

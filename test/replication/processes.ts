@@ -41,17 +41,32 @@ export class Line {
   }
 }
 
+/** How soon a process that ended by itself is started again (ms). */
+const againAfterMs = 200;
+
 /** A process of the test that can be killed and started again with the same command. */
 export class Restartable {
   readonly #start: () => ChildProcess;
+  readonly #isSupervised: boolean;
   #process: ChildProcess | undefined;
 
-  constructor(start: () => ChildProcess) {
+  /**
+   * @param isSupervised it is started again when it ends by itself, as a supervisor does: PostgreSQL does not
+   *   start while processes of a killed one are still there
+   */
+  constructor(start: () => ChildProcess, isSupervised = false) {
     this.#start = start;
+    this.#isSupervised = isSupervised;
   }
 
   start(): void {
-    this.#process = this.#start();
+    const started = this.#start();
+    this.#process = started;
+    if (!this.#isSupervised) return;
+    const again = () => {
+      if (this.#process === started) this.start();
+    };
+    started.once("exit", () => setTimeout(again, againAfterMs).unref());
   }
 
   /** Of the running process; 0: there is none. */

@@ -105,14 +105,14 @@ export class HubAndRegion {
   }
 
   /** Registers a process of this test; it is killed at the end. */
-  process(name: string, start: () => ChildProcess): Restartable {
+  process(name: string, start: () => ChildProcess, isSupervised = false): Restartable {
     const restartable = new Restartable(() => {
       const child = start();
       const output = createWriteStream(join(this.folder, `${name}.log`), { flags: "a" });
       child.stdout?.pipe(output, { end: false });
       child.stderr?.pipe(output, { end: false });
       return child;
-    });
+    }, isSupervised);
     this.#closers.push(() => restartable.stop("SIGKILL"));
     return restartable;
   }
