@@ -123,10 +123,18 @@ async function missingIn(access: RegionAccess, entries: readonly LedgerEntry[]):
   return missing;
 }
 
-/** Whether a region enforces what was acknowledged, or asked for, last. */
-export async function isTold(access: RegionAccess, entry: LedgerEntry): Promise<boolean> {
-  const { decision, directive } = await ask(access, entry);
-  return isRight(entry, decision, directive);
+/**
+ * Whether the capital has what was acknowledged about a directive, and so
+ * nobody needs the region's disk for it. That other regions let a number pass
+ * would not say so: they may never have heard of it.
+ */
+export async function isAtCapital(nation: NationAccess, entry: LedgerEntry): Promise<boolean> {
+  const { state } = await call(
+    nation.coordination.getDirective.bind(nation.coordination),
+    { id: entry.directive ?? "" },
+    { metadata: nation.reader, deadlineMs: 2_000 },
+  );
+  return entry.revocation === "none" || state === "revoked";
 }
 
 const expectedOf = ({ revocation }: LedgerEntry): "allow" | "block" =>

@@ -1,6 +1,6 @@
 import type { Control } from "#infra/local/control.ts";
 import { pause } from "#platform/lifecycle.ts";
-import { checkNation, isTold, type NationAccess, type Verdict } from "./checker.ts";
+import { checkNation, isAtCapital, type NationAccess, type Verdict } from "./checker.ts";
 import { inflict } from "./inflict.ts";
 import { Ledger, type LedgerEntry } from "./ledger.ts";
 import { runLoad, type LoadPlan } from "./load.ts";
@@ -23,7 +23,7 @@ export interface FaultRunResult extends Verdict {
   readonly repeatedRequests: number;
   readonly questionsAnswered: number;
   readonly questionsUnanswered: number;
-  /** Acknowledged, in no other region yet, and the disk that knew it was lost: promised to nobody. */
+  /** Acknowledged, not at the capital yet, and the disk that knew it was lost: promised to nobody. */
   readonly atRisk: number;
   readonly ledger: Ledger;
 }
@@ -80,6 +80,10 @@ export async function runFaults(
   };
 }
 
+/** What the capital had not read when it was lost, it reads within so long once it runs again (ms). */
+const readWaitMs = 5_000;
+const lookAgainMs = 250;
+
 /**
  * A region's database is gone and an older one comes back: what it had
  * acknowledged and nobody else knows is lost with the disk, and is no promise
@@ -92,12 +96,13 @@ async function markWhatIsAtRisk(
   services: readonly string[],
 ): Promise<void> {
   if (!services.includes("postgres")) return;
-  const own = ledger.acknowledged.filter(({ region }) => region === site);
-  const elsewhere = nation.regions.filter(({ region }) => region !== site);
-  await Promise.all(
-    own.map(async (entry) => {
-      const told = await Promise.all(elsewhere.map((access) => isTold(access, entry).catch(() => false)));
-      if (!told.includes(true)) entry.isAtRisk = true;
-    }),
-  );
+  const untilMs = Date.now() + readWaitMs;
+  let unknown = ledger.acknowledged.filter(({ region }) => region === site);
+  for (;;) {
+    const known = await Promise.all(unknown.map((entry) => isAtCapital(nation, entry).catch(() => false)));
+    unknown = unknown.filter((_, index) => !known[index]);
+    if (unknown.length === 0 || Date.now() > untilMs) break;
+    await pause(lookAgainMs, AbortSignal.timeout(2 * lookAgainMs));
+  }
+  for (const entry of unknown) entry.isAtRisk = true;
 }
