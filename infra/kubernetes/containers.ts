@@ -105,6 +105,30 @@ export function initContainers(workload: Workload, site: Site): readonly Contain
   ];
 }
 
+/** A container that runs a shell script once on the volumes of a workload; the image of PostgreSQL has a shell. */
+export function jobContainer(
+  name: string,
+  script: string,
+  environment: Readonly<Record<string, string>>,
+  workload: Workload,
+  site: Site,
+): Container {
+  return {
+    name,
+    image: site.release.images.postgres,
+    imagePullPolicy: "IfNotPresent",
+    command: ["/bin/sh", "-c", script],
+    env: Object.entries(environment).map(([variable, value]) => ({ name: variable, value })),
+    resources: amounts(initialiseResources),
+    securityContext: hardened,
+    volumeMounts: workload.storage.map((storage) => ({
+      name: storage.name,
+      mountPath: storageMount(storage.name),
+    })),
+    terminationMessagePolicy: "FallbackToLogsOnError",
+  };
+}
+
 function imageOf(program: Program): "qalqan" | "nats" | "postgres" {
   return program.kind === "service" ? "qalqan" : program.kind;
 }

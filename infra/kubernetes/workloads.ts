@@ -1,4 +1,4 @@
-import type { Workload } from "../blueprint/stack.ts";
+import type { Storage, Workload } from "../blueprint/stack.ts";
 import { configurationOf, hubAccountsName, secretFilesOf } from "./configuration.ts";
 import { companionContainer, goneSeconds, initContainers, programContainer } from "./containers.ts";
 import { contentName, type Json, type Manifest } from "./manifest.ts";
@@ -75,7 +75,6 @@ function deployment(workload: Workload, site: Site): Manifest {
 }
 
 function statefulSet(workload: Workload, site: Site): Manifest {
-  const { storageClass } = site.cluster;
   return {
     apiVersion: "apps/v1",
     kind: "StatefulSet",
@@ -91,23 +90,44 @@ function statefulSet(workload: Workload, site: Site): Manifest {
       revisionHistoryLimit: 5,
       persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
       template: podTemplate(workload, site),
-      volumeClaimTemplates: workload.storage.map(({ name, gibibytes }) => ({
+      volumeClaimTemplates: workload.storage.map((storage) => ({
         apiVersion: "v1",
         kind: "PersistentVolumeClaim",
-        metadata: { name, labels: { ...siteLabels(site.stack.site), ...podSelector(workload.name) } },
-        spec: {
-          accessModes: ["ReadWriteOnce"],
-          volumeMode: "Filesystem",
-          ...(storageClass === undefined ? {} : { storageClassName: storageClass }),
-          resources: { requests: { storage: `${gibibytes}Gi` } },
-        },
+        ...volumeClaim(storage, workload, site),
       })),
     },
   };
 }
 
+/** What a volume of a workload is asked for as. */
+export function volumeClaim({ name, gibibytes }: Storage, workload: Workload, { stack, cluster }: Site) {
+  const { storageClass } = cluster;
+  return {
+    metadata: { name, labels: { ...siteLabels(stack.site), ...podSelector(workload.name) } },
+    spec: {
+      accessModes: ["ReadWriteOnce"],
+      volumeMode: "Filesystem",
+      ...(storageClass === undefined ? {} : { storageClassName: storageClass }),
+      resources: { requests: { storage: `${gibibytes}Gi` } },
+    },
+  };
+}
+
+/** As whom the pods of a workload run. */
+export function podSecurity({ program }: Workload): Readonly<Record<string, Json>> {
+  const user = users[program.kind];
+  return {
+    runAsNonRoot: true,
+    runAsUser: user,
+    runAsGroup: user,
+    fsGroup: user,
+    // Volumes are large, and have one owner from the first day.
+    fsGroupChangePolicy: "OnRootMismatch",
+    seccompProfile: { type: "RuntimeDefault" },
+  };
+}
+
 function podTemplate(workload: Workload, site: Site): Json {
-  const user = users[workload.program.kind];
   const initial = initContainers(workload, site);
   return {
     metadata: {
@@ -122,15 +142,7 @@ function podTemplate(workload: Workload, site: Site): Json {
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       ...(workload.priority === "calls" ? { priorityClassName: priorityClassName(site.stack.site) } : {}),
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: user,
-        runAsGroup: user,
-        fsGroup: user,
-        // Volumes are large, and have one owner from the first day.
-        fsGroupChangePolicy: "OnRootMismatch",
-        seccompProfile: { type: "RuntimeDefault" },
-      },
+      securityContext: podSecurity(workload),
       terminationGracePeriodSeconds: goneSeconds + workload.stopWaitMs / 1_000,
       ...(workload.replicas.least > 1 ? { topologySpreadConstraints: spread(workload) } : {}),
       ...(initial.length > 0 ? { initContainers: initial } : {}),

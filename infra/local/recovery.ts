@@ -118,9 +118,8 @@ class Recovery {
       hot_standby: "off",
       recovery_target_timeline: order.timeline === undefined ? "latest" : String(order.timeline),
       recovery_target_action: "promote",
-      ...(order.until === undefined
-        ? {}
-        : { recovery_target_time: order.until.toISOString().replace("Z", "+00") }),
+      // Said also where all of it is wanted: the backup may hold what an earlier restore was told.
+      recovery_target_time: order.until?.toISOString().replace("Z", "+00") ?? "",
     };
     const [file = "", ...parameters] = diesWithRunner(
       postgresCommand(draft, order.server, socketPort, settings),

@@ -1,8 +1,10 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { startServers, temporaryFolder } from "#test/infra/small-nation.ts";
+import { restoreScript, untilVariables } from "#infra/kubernetes/restore-objects.ts";
+import { startServers, temporaryFolder, until } from "#test/infra/small-nation.ts";
 import { LocalSite } from "../../services/cli/backups/site.ts";
 import { runCli } from "./run-cli.ts";
 
@@ -111,6 +113,44 @@ test("after that the region is archived as before, from its next base backup on"
   expect(await rows()).toEqual([1, 2, 3, 4, 6, 8]);
 });
 
+/** What the pod of the printed steps does on a cluster, done here; the server has the same `restore_command` there. */
+async function putBack(moment?: string): Promise<string> {
+  await nation.stopService("astana", "postgres");
+  const [UNTIL = "", UNTIL_LABEL = ""] = moment === undefined ? [] : untilVariables(new Date(moment));
+  const place = { DATA_DIRECTORY: site().database, BACKUP_DIRECTORY: join(backups, "astana") };
+  const environment = { PATH: process.env["PATH"] ?? "", LC_ALL: "C", UNTIL, UNTIL_LABEL, ...place };
+  const said = execFileSync("/bin/sh", ["-c", restoreScript], { env: environment, encoding: "utf8" });
+  await nation.startService("astana", "postgres");
+  await until("the database answers", async () => (await query("select 1").catch(() => [])).length === 1);
+  return said;
+}
+
+test("on a cluster the script of the pod puts a base backup back, and the server replays what was archived since", async () => {
+  await query("insert into row values (9)");
+  expect(await putBack()).toMatch(/^put back: the base backup \d{8}T\d{6}Z$/m);
+  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8, 9]);
+  const [moment] = await query<{ now: Date }>("select clock_timestamp() as now");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await query("insert into row values (10)");
+  await putBack(moment?.now.toISOString());
+  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8, 9]);
+  // What a restore to a moment left in the settings does not hold for the next one.
+  await qalqan("backup", "astana");
+  await query("insert into row values (11)");
+  await putBack();
+  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8, 9, 11]);
+  // A backup that had not ended by then is none for that moment.
+  const labels = readdirSync(join(backups, "astana", "base")).toSorted();
+  const later = new Date(Date.now() + 60_000);
+  utimesSync(join(backups, "astana", "base", labels.at(-1) ?? "", "backup_label"), later, later);
+  const before = new Date().toISOString();
+  await query("insert into row values (12)");
+  expect(await putBack(before)).toContain(labels.at(-2));
+  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8, 9, 11]);
+  await expect(putBack("2020-01-01T00:00:00Z")).rejects.toThrow("no base backup is old enough");
+  await nation.startService("astana", "postgres");
+});
+
 test("what cannot be done changes nothing, and says what to do", async () => {
   expect(await failure("restore", "astana")).toMatchObject({ code: "wrong-use", field: "yes" });
   expect(await failure("restore", "atlantis", "--yes")).toMatchObject({ code: "unknown-region" });
@@ -132,7 +172,7 @@ test("what cannot be done changes nothing, and says what to do", async () => {
   expect(await failure("backup", "astana", "--to", join(folder.path, "elsewhere"))).toMatchObject({
     code: "not-backed-up",
   });
-  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8]);
+  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8, 9, 11]);
 });
 
 test("a nation that does not run is restored too, and goes on there at its next start", async () => {
@@ -140,5 +180,5 @@ test("a nation that does not run is restored too, and goes on there at its next 
   rmSync(site().database, { recursive: true });
   await qalqan("restore", "astana", "--yes");
   nation = await startServers(folder.path, ["astana"], ["postgres"]);
-  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8]);
+  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8, 9, 11]);
 });

@@ -2,13 +2,15 @@ import type { Command } from "commander";
 import { atRest } from "../backups/at-rest.ts";
 import { documentOf, noteSegment, shownRestored } from "../backups/answers.ts";
 import { restoreDatabase, type Wanted } from "../backups/restore-database.ts";
+import { refuseLocal, restoreOnCluster, tellSteps } from "../backups/on-clusters.ts";
 import { LocalSite } from "../backups/site.ts";
+import { addDeploymentOptions, deploymentOf, type DeploymentOptions } from "../deployment-options.ts";
 import { parseCount, parseSince } from "../durations.ts";
 import { WrongUse } from "../failure.ts";
 import { examples, type GlobalOptions } from "../options.ts";
 import { answer } from "../output.ts";
 
-interface Options extends GlobalOptions {
+interface Options extends DeploymentOptions, GlobalOptions {
   readonly from?: string;
   readonly until?: string;
   readonly timeline?: string;
@@ -18,8 +20,7 @@ interface Options extends GlobalOptions {
 const timelineMax = 0x7f_ff_ff_ff;
 
 export function define(command: Command): void {
-  command
-    .argument("<site>", "capital, or a region")
+  addDeploymentOptions(command.argument("<site>", "capital, or a region"))
     .option("--from <dir>", "folder of the backups (default: that of start --backups)")
     .option("--until <time>", "the moment to go back to: 10m ago, or a time (default: all that was archived)")
     .option("--timeline <n>", "which history, after an earlier restore (default: the latest)")
@@ -35,6 +36,9 @@ export function define(command: Command): void {
         "What was written after that moment and has left the region is taken back from the streams: a region's",
         "centre reads its own events again, the capital those of NATIONAL. Lost at worst is what was neither",
         "archived nor in a stream: notes of intelligence, and the audit lines of the last five minutes.",
+        "",
+        "With --deployment (or QALQAN_DEPLOYMENT) the site on its cluster is meant: nothing is done, and the steps",
+        "for kubectl are printed, in their order.",
       ].join("\n"),
     )
     .action(run);
@@ -43,11 +47,20 @@ export function define(command: Command): void {
     "qalqan restore astana --from /mnt/backups --yes",
     "qalqan restore capital --until 15m --yes",
     "qalqan restore capital --until 2026-12-31T18:00:00+05:00 --yes",
+    "qalqan restore astana --until 15m --deployment deployment",
   );
 }
 
 async function run(name: string, _given: unknown, command: Command): Promise<void> {
   const options = command.optsWithGlobals<Options>();
+  if (options.deployment !== undefined) {
+    const deployment = deploymentOf(options);
+    const { from, timeline } = options;
+    refuseLocal({ from, timeline });
+    const steps = await restoreOnCluster(deployment, name, wantedOf(options).until);
+    tellSteps(options, name, deployment, steps);
+    return;
+  }
   const site = LocalSite.of(name, options);
   const backups = site.backups("from", options.from);
   const wanted = wantedOf(options);

@@ -1,21 +1,22 @@
 import type { Command } from "commander";
 import { capitalSite } from "#infra/blueprint/stack.ts";
 import { rebuild, untilInSync } from "../../backups/rebuild.ts";
+import { rebuildOnCluster, refuseLocal, tellSteps } from "../../backups/on-clusters.ts";
 import { LocalSite } from "../../backups/site.ts";
+import { addDeploymentOptions, deploymentOf, type DeploymentOptions } from "../../deployment-options.ts";
 import { WrongUse } from "../../failure.ts";
 import { examples, type GlobalOptions } from "../../options.ts";
 import { answer } from "../../output.ts";
 import { noteSegment, rebuiltDocument, shownRebuilt } from "../../backups/answers.ts";
 
-interface Options extends GlobalOptions {
+interface Options extends DeploymentOptions, GlobalOptions {
   readonly from?: string;
   readonly withoutBackup?: boolean;
   readonly yes?: boolean;
 }
 
 export function define(command: Command): void {
-  command
-    .argument("<region>", "the region whose storage is gone")
+  addDeploymentOptions(command.argument("<region>", "the region whose storage is gone"))
     .option("--from <dir>", "folder of the backups (default: that of start --backups)")
     .option("--without-backup", "there is none: begin with an empty database")
     .option("--yes", "do it: everything that the region keeps is made anew")
@@ -35,6 +36,9 @@ export function define(command: Command): void {
         "Without any backup, what left the region comes back from the hub; lost are notes of intelligence,",
         "what had the audience `region`, and the audit before now.",
         "Are the keys gone too: `npx qalqan region rotate` first.",
+        "",
+        "With --deployment (or QALQAN_DEPLOYMENT) the site on its cluster is meant: nothing is done, and the steps",
+        "for kubectl are printed, in their order.",
       ].join("\n"),
     )
     .action(run);
@@ -47,6 +51,13 @@ export function define(command: Command): void {
 
 async function run(name: string, _given: unknown, command: Command): Promise<void> {
   const options = command.optsWithGlobals<Options>();
+  if (options.deployment !== undefined) {
+    const deployment = deploymentOf(options);
+    refuseLocal({ from: options.from, "without-backup": options.withoutBackup });
+    const steps = await rebuildOnCluster(deployment, name);
+    tellSteps(options, name, deployment, steps);
+    return;
+  }
   const site = regionOf(name, options);
   const backups = options.withoutBackup === true ? undefined : site.backups("from", options.from);
   if (options.yes !== true) {
