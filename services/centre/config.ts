@@ -38,6 +38,9 @@ export const recoverWaitMs = 200;
 /** Newest events of a lane that are compared with the outbox at each opening: no two histories agree on so many by chance. */
 export const agreementsChecked = 256;
 
+/** Where a row was stored is noted this late at most while all is well (ms): a row that is not by then was left behind. */
+export const noteWaitMs = 2_000;
+
 /** How often it is looked, while all is well, whether the lane still holds what was stored in it (ms). */
 export const agreementEveryMs = 60_000;
 

@@ -5,7 +5,7 @@ import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { lanes, type Lane } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
-import { agreementsChecked, behindShownMs, refillLookMs, refillWaitMs } from "./config.ts";
+import { agreementsChecked, behindShownMs, noteWaitMs, refillLookMs, refillWaitMs } from "./config.ts";
 import { liftRevisions } from "./domain/lift.ts";
 import { planReconcile, type LaneEntry, type ReconcilePlan } from "./domain/reconcile.ts";
 import { LaneHistory, newestOwn } from "./lane-history.ts";
@@ -108,13 +108,15 @@ export class Recovery {
     lane: Lane,
     epoch: number,
     laneNumber: number,
+    signal: AbortSignal,
   ): Promise<boolean> {
     const recorded = await readRecorded(this.#database, lane, 1);
     const history = await LaneHistory.open(connection, lane, epoch);
     if (!(await areThere(history, recorded))) return false;
     // A lane may have been filled up from the hub since, with what this database never had.
     if (await lacksOne(this.#database, lane, await newestOwn(connection, lane, epoch))) return false;
-    return !(await hasLeftBehind(this.#database, lane, laneNumber));
+    const isBehind = () => hasLeftBehind(this.#database, lane, laneNumber);
+    return !(await isBehind()) || !(await pause(noteWaitMs, signal)) || !(await isBehind());
   }
 
   /**

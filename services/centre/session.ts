@@ -99,7 +99,7 @@ async function watchAgreement(session: Session, recovery: Recovery, signal: Abor
   const { connection, epoch, producers } = session;
   while (await pause(agreementEveryMs, signal)) {
     for (const lane of lanes) {
-      const agrees = await recovery.stillAgrees(connection, lane, epoch, producers[lane].lastOutbox);
+      const agrees = await recovery.stillAgrees(connection, lane, epoch, producers[lane].lastOutbox, signal);
       if (!agrees) throw new LaneDiffers(`the outbox and ${lane} differ`);
     }
   }

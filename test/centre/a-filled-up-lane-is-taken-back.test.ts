@@ -6,11 +6,13 @@ import type { CopiedMessage } from "#platform/batch-get.ts";
 import { read } from "#platform/grpc-client.ts";
 import { firstEpoch, regionStream, type Lane } from "#proto/names.ts";
 import type { OverlayHeader, OverlayPart } from "#proto/qalqan/centre/v1/centre.ts";
-import type { Event } from "#proto/qalqan/events/v1/events.ts";
+import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { lastOf, readAll, testLog, until } from "#test/replication/servers.ts";
 import { Recovery } from "../../services/centre/recovery.ts";
 import { Standing } from "../../services/centre/standing.ts";
-import { CentreService, operator, prosecutor, region } from "./centre-service.ts";
+import { latestRevision, opinionOf } from "../../services/centre/store/directives.ts";
+import { takeBack } from "../../services/centre/store/take-back.ts";
+import { CentreService, dayMs, operator, prosecutor, region } from "./centre-service.ts";
 
 /**
  * The region's database and its NATS store both come back from an older copy,
@@ -22,6 +24,7 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
   const members = ["+12125550001", "+12125550002"];
   let service: CentreService;
   let batch = "";
+  let decided = "";
   let lost: Record<Lane, readonly CopiedMessage[]>;
 
   beforeAll(async () => {
@@ -33,6 +36,7 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
     const ends = { urgent: (await own("urgent")).length, events: (await own("events")).length };
 
     await service.issue(operator, { number: blocked });
+    decided = (await service.issue(operator, { number: "+442071000003" })).id;
     batch = (await service.import(operator, members)).at(-1)?.batch ?? "";
     await service.approve(prosecutor, { batch });
     await service.as(operator, "revokeBatch", { batch, reason: "mistake" });
@@ -96,9 +100,19 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
     return [...overlay.enforcedAt(Date.now())].map(({ target }) => target);
   }
 
+  test("keeps what the nation decides on a directive that it does not know yet", async () => {
+    const sequence = await service.decide([{ directive: decided, decision: "accepted" }]);
+    await until(async () => {
+      const rows = await service.database.selectFrom("inbox").selectAll().execute();
+      return rows.some(({ stream, sequence: applied }) => stream === "NATIONAL" && applied === sequence);
+    });
+    await expect(service.view(decided)).rejects.toThrow();
+  });
+
   test("claims no sequence in an overlay whose event its database does not hold", async () => {
     const end = await fillUp("urgent");
-    expect(await enforcedFrom("urgent", end)).toContain(blocked);
+    expect(await enforcedFrom("urgent", end)).toEqual(["+442071000001", blocked]);
+    expect((await service.view(decided)).state).toBe("national");
   });
 
   test("sees by itself that a lane holds what its database lacks", async () => {
@@ -110,7 +124,8 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
       testLog,
     );
     const connection = await service.servers.connect("centre");
-    const agrees = () => recovery.stillAgrees(connection, "events", firstEpoch, 0);
+    const signal = AbortSignal.timeout(20_000);
+    const agrees = () => recovery.stillAgrees(connection, "events", firstEpoch, 0, signal);
     expect(await agrees()).toBe(true);
     await fillUp("events");
     expect(await agrees()).toBe(false);
@@ -120,5 +135,25 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
     const end = await lastOf(service.line, regionStream.lane("events", firstEpoch));
     expect(await enforcedFrom("events", end)).toHaveLength(2);
     expect(await service.batch(batch)).toMatchObject({ state: "revoked", directives: members.length });
+  });
+
+  test("counts a withdrawal where two histories gave one revision to two things", async () => {
+    const { id } = await service.issue(operator, { number: "+442071000004" });
+    const extended = await service.as(operator, "extendDirective", {
+      ...{ id, expiresAtMs: Date.now() + 3 * dayMs, reason: "fraud" },
+    });
+    expect(extended).toMatchObject({ revision: 2, state: "regional" });
+    const row = await latestRevision(service.database, id);
+    if (row === undefined) throw new Error("an extended directive is not there");
+    const withdrawn = { ...opinionOf(row), revoked: true, revokedBy: prosecutor.id };
+    const event = Event.fromPartial({
+      body: { $case: "directives", value: { directives: [withdrawn] } },
+    });
+    const place = { lane: "urgent", number: 1_000, epoch: firstEpoch, sequence: 1_000 } as const;
+    const bytes = Event.encode(event).finish();
+    await service.database
+      .transaction()
+      .execute((transaction) => takeBack(transaction, region, [{ ...place, event, bytes }]));
+    expect(await service.view(id)).toMatchObject({ revision: 2, state: "revoked" });
   });
 });

@@ -1,8 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readiness, until } from "#test/replication/servers.ts";
+import { Alarms } from "#platform/alarms.ts";
+import { LaneProducer } from "#platform/producer.ts";
+import { firstEpoch } from "#proto/names.ts";
+import { readiness, testLog, until } from "#test/replication/servers.ts";
+import { Recovery } from "../../services/centre/recovery.ts";
+import { Standing } from "../../services/centre/standing.ts";
 import { verifyAudit } from "../../services/centre/store/audit.ts";
-import { CentreService, databaseBackMs, prosecutor } from "./centre-service.ts";
+import { CentreService, databaseBackMs, prosecutor, region } from "./centre-service.ts";
 
 /**
  * What a person was told is accepted is in the database, in the audit and in
@@ -95,6 +100,21 @@ describe("while parts of the region are killed", () => {
     await until(async () => (await readiness(service.httpAddress)).ready, databaseBackMs);
     await issuePatiently();
     expect(await found()).toEqual(promised());
+  }, 90_000);
+
+  test("nothing at all: the minutely look at the lanes finds nothing to mend", async () => {
+    const standing = new Standing(service.database);
+    const recovery = new Recovery(service.database, region, standing, new Alarms(testLog), testLog);
+    const connection = await service.servers.connect("centre");
+    const signal = AbortSignal.timeout(60_000);
+    const found: boolean[] = [];
+    await underLoad(async () => {
+      for (let look = 0; look < 5; look += 1) {
+        const { lastOutbox } = await LaneProducer.open(connection, "urgent", firstEpoch, "centre", signal);
+        found.push(await recovery.stillAgrees(connection, "urgent", firstEpoch, lastOutbox, signal));
+      }
+    });
+    expect(found).toEqual([true, true, true, true, true]);
   }, 90_000);
 
   test("the centre itself", async () => {

@@ -12,6 +12,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0004-national": { up: (database) => run(database, national) },
   "0005-intelligence": { up: (database) => run(database, intelligence) },
   "0006-recovery": { up: (database) => run(database, recovery) },
+  "0007-decisions-ahead": { up: (database) => run(database, decisionsAhead) },
 };
 
 // The migrator's own signature: it knows no schema.
@@ -220,4 +221,17 @@ const recovery = [
   // Whether an event of the lane is here is asked by what it says, under whatever number.
   `create index outbox_content on outbox (lane, sha256(bytes))`,
   `create index outbox_not_stored on outbox (lane, number) where sequence is null`,
+];
+
+const decisionsAhead = [
+  `create table decisions_ahead (
+    id text not null,
+    revision integer not null,
+    decision text not null,
+    reason text not null,
+    missing text[] not null,
+    sequence bigint not null,
+    at_ms bigint not null,
+    primary key (id, revision)
+  )`,
 ];

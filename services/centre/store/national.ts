@@ -22,26 +22,58 @@ export interface OwnDecision {
   readonly atMs: number;
 }
 
-/** A decision belongs to exactly one revision; a later message of the stream says what is true now. */
+/**
+ * A decision belongs to exactly one revision; a later message of the stream
+ * says what is true now. One on a directive that the database does not hold is
+ * kept for when it is taken back: both may come from an older copy, and NATIONAL
+ * may be filled up before the lanes are.
+ */
 export async function applyOwn(
   transaction: CentreTransaction,
   decisions: readonly OwnDecision[],
 ): Promise<void> {
   if (decisions.length === 0) return;
   await sql`
+    with decided as (
+      select distinct on (id, revision) id, revision, decision, reason,
+        string_to_array(missing, ',') as missing, sequence, at_ms
+      from unnest(
+        ${decisions.map(({ decision }) => decision.directive)}::text[],
+        ${decisions.map(({ decision }) => decision.revision)}::integer[],
+        ${decisions.map(({ decision }) => decision.decision)}::text[],
+        ${decisions.map(({ decision }) => decision.reason)}::text[],
+        ${decisions.map(({ decision }) => decision.missing.join(","))}::text[],
+        ${decisions.map(({ sequence }) => sequence)}::bigint[],
+        ${decisions.map(({ atMs }) => atMs)}::bigint[]
+      ) as told (id, revision, decision, reason, missing, sequence, at_ms)
+      order by id, revision, sequence desc
+    ), known as (
+      update directives set decision = decided.decision, decision_reason = decided.reason,
+        decision_missing = decided.missing, decided_at_ms = decided.at_ms,
+        national_revision = decided.sequence
+      from decided where directives.id = decided.id and directives.revision = decided.revision
+      returning directives.id, directives.revision
+    )
+    insert into decisions_ahead (id, revision, decision, reason, missing, sequence, at_ms)
+    select * from decided where (id, revision) not in (select id, revision from known)
+    on conflict (id, revision) do update set decision = excluded.decision, reason = excluded.reason,
+      missing = excluded.missing, sequence = excluded.sequence, at_ms = excluded.at_ms`.execute(transaction);
+}
+
+/** Gives directives that were taken back what the nation had decided on them meanwhile. */
+export async function applyAhead(transaction: CentreTransaction): Promise<void> {
+  await sql`
+    with decided as (
+      delete from decisions_ahead using directives
+      where directives.id = decisions_ahead.id and directives.revision = decisions_ahead.revision
+      returning decisions_ahead.*
+    )
     update directives set decision = decided.decision, decision_reason = decided.reason,
-      decision_missing = string_to_array(decided.missing, ','),
-      decided_at_ms = decided.at_ms, national_revision = decided.sequence
-    from unnest(
-      ${decisions.map(({ decision }) => decision.directive)}::text[],
-      ${decisions.map(({ decision }) => decision.revision)}::integer[],
-      ${decisions.map(({ decision }) => decision.decision)}::text[],
-      ${decisions.map(({ decision }) => decision.reason)}::text[],
-      ${decisions.map(({ decision }) => decision.missing.join(","))}::text[],
-      ${decisions.map(({ sequence }) => sequence)}::bigint[],
-      ${decisions.map(({ atMs }) => atMs)}::bigint[]
-    ) as decided (id, revision, decision, reason, missing, sequence, at_ms)
-    where directives.id = decided.id and directives.revision = decided.revision`.execute(transaction);
+      decision_missing = decided.missing, decided_at_ms = decided.at_ms,
+      national_revision = decided.sequence
+    from decided where directives.id = decided.id and directives.revision = decided.revision`.execute(
+    transaction,
+  );
 }
 
 /** Kinds of approval that another region than the directive's own can give. */

@@ -8,6 +8,7 @@ import { newRow, readTrunkDirections } from "./directives.ts";
 import { insertMembers } from "./imports.ts";
 import { insertIntelligence } from "./intelligence.ts";
 import type { CentreTransaction } from "./schema.ts";
+import { applyAhead } from "./national.ts";
 import { readRevocations, settleBatch, settleDirective, type Settling } from "./settle.ts";
 import { writeTrunk } from "./trunks.ts";
 
@@ -52,6 +53,7 @@ export async function takeBack(
   const settled = { ...settling, trunkDirection, revocations };
   for (const batch of settling.batches) await settleBatch(transaction, batch, settled);
   for (const directive of settling.directives) await settleDirective(transaction, directive, settled);
+  if (settling.directives.size + settling.batches.size > 0) await applyAhead(transaction);
 }
 
 async function insertRow(
@@ -94,7 +96,13 @@ async function apply(
         await transaction
           .insertInto("directives")
           .values({ ...newRow(directive, key), latest: false })
-          .onConflict((conflict) => conflict.doNothing())
+          .onConflict((conflict) =>
+            // Two histories gave one revision to two things: a withdrawal counts, whichever of them has it.
+            conflict
+              .columns(["id", "revision"])
+              .doUpdateSet((excluded) => ({ revoked: true, revoked_by: excluded.ref("excluded.revoked_by") }))
+              .where(sql<boolean>`excluded.revoked and not directives.revoked`),
+          )
           .execute();
         settling.directives.add(directive.id);
       }
