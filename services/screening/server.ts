@@ -91,6 +91,8 @@ export async function startScreening(
   const grpc = await serveGrpc(config.GRPC_LISTEN, tlsOf(config), [
     { definition: ScreeningService, implementation },
   ]);
+  // While the region's NATS is not there yet nothing else is: questions on their way are answered all the same.
+  lifecycle.use("questions", grpc, stopGrpc);
   // Closed after everything was written, or named as lost: then nothing is late.
   lifecycle.use("late calls file", lateCalls, (file) => file.write({ calls: 0, counted: 0 }));
   lifecycle.run("late calls", async (signal) => {

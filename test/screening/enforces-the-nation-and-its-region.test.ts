@@ -1,7 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ServiceError } from "@grpc/grpc-js";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { remoteErrorOf } from "#platform/grpc-client.ts";
 import { regionStream } from "#proto/names.ts";
+import { ScreenRequest, type ScreenResponse } from "#proto/qalqan/screening/v1/screening.ts";
 import { lastOf, readiness, until } from "#test/replication/servers.ts";
 import { entry, ownDirective, ScreenedRegion } from "./screening-service.ts";
 
@@ -58,6 +61,21 @@ test("a replica answers from its snapshot before its server, centre and the capi
   // What it knew last protects more people than nothing; how old that is, it says.
   await until(async () => (await region.readiness()).ready);
   expect((await region.readiness()).why).toMatch(/NATS does not answer: .* written down \d+ s ago/);
+  // It answers what it was asked, also when it is stopped in that state.
+  const stream = region.stream();
+  const verdicts: string[] = [];
+  stream.on("data", ({ verdict }: ScreenResponse) => verdicts.push(verdict));
+  const ended = new Promise<ServiceError>((resolve) => stream.on("error", resolve));
+  const question = ScreenRequest.fromPartial({
+    ...{ callingNumber: fraudster, calledNumber: "+77010000001", trunk: "intl-1" },
+  });
+  for (let count = 0; count < 50; count += 1) stream.write(question);
+  await until(() => verdicts.length > 0);
+  expect(await region.screening.stop("SIGTERM")).toBe(0);
+  expect(remoteErrorOf(await ended)).toMatchObject({ message: "this replica stops" });
+  expect(verdicts).toHaveLength(50);
+  region.screening.start();
+  await until(async () => (await region.readiness()).ready);
 
   region.nation.regional.start();
   await until(async () => (await region.readiness()).why === "");
