@@ -27,7 +27,7 @@ const lookEveryMs = 1_000;
 export class EnforcementLedger {
   readonly #database: CentreDatabase;
   readonly #changes: Changes;
-  readonly #book = new ReceiptBook();
+  #book = new ReceiptBook();
   readonly #wake = new Wake();
   #awaited = new Map<string, Awaited>();
 
@@ -48,9 +48,14 @@ export class EnforcementLedger {
     this.#wake.notify();
   }
 
-  /** Reads what is waited for; what was known of rows before says nothing after a recovery. */
+  /**
+   * Reads what is waited for. What was known before says nothing any more: rows
+   * may stand elsewhere, and a lane that came back otherwise has the sequences of
+   * which earlier receipts speak for other events. Receipts are read again.
+   */
   async load(): Promise<void> {
     this.#awaited.clear();
+    this.#book = new ReceiptBook();
     const rows = await this.#database
       .selectFrom("outbox")
       .select(["lane", "number", "epoch", "sequence"])

@@ -170,5 +170,5 @@ async function writeAtLast(snapshots: SnapshotFile, enforcement: Enforcement): P
 /** In what a replica is less than it should be that has read its own file alone. */
 function ageOf({ writtenAtMs }: { readonly writtenAtMs: number }): string {
   const ageSeconds = Math.max(0, Math.round((Date.now() - writtenAtMs) / 1_000));
-  return `the region's NATS does not answer: what is enforced was written down ${ageSeconds} s ago`;
+  return `the region's streams do not answer: what is enforced was written down ${ageSeconds} s ago`;
 }

@@ -106,7 +106,7 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
       const rows = await service.database.selectFrom("inbox").selectAll().execute();
       return rows.some(({ stream, sequence: applied }) => stream === "NATIONAL" && applied === sequence);
     });
-    await expect(service.view(decided)).rejects.toThrow();
+    await expect(service.view(decided)).rejects.toThrow(decided);
   });
 
   test("claims no sequence in an overlay whose event its database does not hold", async () => {

@@ -14,6 +14,8 @@ describe("the author of a directive", () => {
 
   const ofRegion = (view: DirectiveView, region: string) =>
     view.receipts.find((each) => each.region === region);
+  /** How often the centre looks for what was reached (ms). */
+  const lookEveryMs = 1_000;
   const waiting = { revision: 1, state: "waiting", enforcedAtMs: 0 };
 
   test("sees every region of the nation, also before the capital has decided anything", async () => {
@@ -139,5 +141,19 @@ describe("the author of a directive", () => {
     await capital.flush();
     await until(async () => !(await service.view(issued.id)).regionCutOff);
     expect(await service.view(issued.id)).toMatchObject({ settled: false });
+  }, 60_000);
+
+  test("is told nothing by receipts of a lane that was lost, though its sequences come again", async () => {
+    await service.receipt({ urgent: 60 });
+    const before = await service.issue(operator, { number: "+442079460006" });
+    await until(async () => ofRegion(await service.view(before.id), "astana")?.state === "enforced");
+    await service.loseStore();
+    const issued = await service.issue(operator, { number: "+442079460005" });
+    await until(async () => (await service.lane("urgent")).length === 8);
+    const looks = 3 * lookEveryMs;
+    await new Promise((resolve) => setTimeout(resolve, looks));
+    expect(ofRegion(await service.view(issued.id), "astana")?.state).toBe("waiting");
+    await service.receipt({ urgent: 8 });
+    await until(async () => ofRegion(await service.view(issued.id), "astana")?.state === "enforced");
   }, 60_000);
 });

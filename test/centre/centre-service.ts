@@ -43,7 +43,7 @@ import { createStreams, type LaneLimits } from "./region-streams.ts";
 
 export const hourMs = 3_600_000;
 export const dayMs = 24 * hourMs;
-/** PostgreSQL reads its log again after a kill: on a busy machine that takes a while. */
+/** PostgreSQL starts, and reads its log again after a kill: on a busy machine that takes a while (ms). */
 export const databaseBackMs = 60_000;
 export const region = "astana";
 
@@ -123,7 +123,7 @@ export class CentreService {
     await until(async () => {
       await askDatabase(server, port, password);
       return true;
-    });
+    }, databaseBackMs);
     const url = `postgres://${server.superuser}@127.0.0.1:${port}/${server.database}`;
     const centre = await servers.service("centre", {
       GRPC_LISTEN: servers.ports.address("centre/grpc"),
@@ -135,7 +135,7 @@ export class CentreService {
     centre.start();
     const line = await servers.connect("replication");
     await createStreams(line, limits);
-    await until(async () => (await readiness(servers.ports.address("centre/http"))).ready);
+    await until(async () => (await readiness(servers.ports.address("centre/http"))).ready, databaseBackMs);
     const database = await openDatabase<Schema>(
       { DATABASE_URL: url, DATABASE_PASSWORD_FILE: password },
       migrations,

@@ -107,14 +107,14 @@ describe("while parts of the region are killed", () => {
     const recovery = new Recovery(service.database, region, standing, new Alarms(testLog), testLog);
     const connection = await service.servers.connect("centre");
     const signal = AbortSignal.timeout(60_000);
-    const found: boolean[] = [];
+    const agreed: boolean[] = [];
     await underLoad(async () => {
       for (let look = 0; look < 5; look += 1) {
         const { lastOutbox } = await LaneProducer.open(connection, "urgent", firstEpoch, "centre", signal);
-        found.push(await recovery.stillAgrees(connection, "urgent", firstEpoch, lastOutbox, signal));
+        agreed.push(await recovery.stillAgrees(connection, "urgent", firstEpoch, lastOutbox, signal));
       }
     });
-    expect(found).toEqual([true, true, true, true, true]);
+    expect(agreed).toEqual([true, true, true, true, true]);
   }, 90_000);
 
   test("the centre itself", async () => {

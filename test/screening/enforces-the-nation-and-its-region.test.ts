@@ -60,7 +60,7 @@ test("a replica answers from its snapshot before its server, centre and the capi
   expect((await region.readiness()).ready).toBe(false);
   // What it knew last protects more people than nothing; how old that is, it says.
   await until(async () => (await region.readiness()).ready);
-  expect((await region.readiness()).why).toMatch(/NATS does not answer: .* written down \d+ s ago/);
+  expect((await region.readiness()).why).toMatch(/streams do not answer: .* written down \d+ s ago/);
   // It answers what it was asked, also when it is stopped in that state.
   const stream = region.stream();
   const verdicts: string[] = [];
