@@ -57,6 +57,9 @@ export const databaseLookMs = 1_000;
 /** A recovery is over in a moment; its alarm stays so long, that somebody sees it (ms). */
 export const behindShownMs = 10 * 60_000;
 
+/** How often the audit is told of tokens that were refused (ms). */
+export const refusalsLookMs = 1_000;
+
 /** How often it is looked how full the lanes are (ms). */
 export const roomLookMs = 2_000;
 

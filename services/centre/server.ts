@@ -25,6 +25,7 @@ import { LaneRoom } from "./lane-room.ts";
 import { EnforcementLedger } from "./ledger.ts";
 import { OutboxPump } from "./pump.ts";
 import { Recovery } from "./recovery.ts";
+import { RefusedAccess } from "./refused-access.ts";
 import { centreMethods } from "./rpc/index.ts";
 import { runSessions, type Session } from "./session.ts";
 import { Standing } from "./standing.ts";
@@ -81,7 +82,9 @@ export async function startCentre(config: CentreConfig, log: Log, lifecycle: Lif
     ]);
   });
 
-  const verify = createTokenVerifier(config.IDENTITY_KEYS_FILE);
+  const refusedAccess = new RefusedAccess(config.QALQAN_REGION);
+  lifecycle.run("refused access", (ends) => refusedAccess.run(database, alarms, log, ends));
+  const verify = refusedAccess.watched(createTokenVerifier(config.IDENTITY_KEYS_FILE));
   const methods = centreMethods(centre, new Handlers(verify, log, signal));
   const grpc = await serveGrpc(config.GRPC_LISTEN, tlsOf(config), [
     { definition: CentreService, implementation: methods },

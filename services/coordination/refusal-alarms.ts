@@ -1,6 +1,6 @@
 import type { Alarms } from "#platform/alarms.ts";
 import { pause } from "#platform/lifecycle.ts";
-import type { Refusals, Refused } from "./domain/refusals.ts";
+import type { Refusals, Refused } from "#domain/refusals.ts";
 
 const lookEveryMs = 1_000;
 

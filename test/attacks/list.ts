@@ -184,6 +184,13 @@ export const attacks: readonly Attack[] = [
     trace: "audit and alarm `refused-access`, by the replica that leads",
   },
   {
+    id: "foreign-token-in-a-region",
+    tried: "a token of another region, and one of another issuer, at a region's centre",
+    key: token,
+    outcome: "forbidden or unauthenticated, nothing is done",
+    trace: "the region's audit and log, and alarm `refused-access` of that region at the capital",
+  },
+  {
     id: "national-in-ones-own-region",
     tried: "write NATIONAL into the copy of one's own region",
     key: "key of the region's replication",

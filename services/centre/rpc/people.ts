@@ -8,6 +8,12 @@ export const writers: readonly Role[] = ["operator", "analyst", "regional-prosec
 /** Who sees a region's work. */
 export const readers: readonly Role[] = [...writers, "carrier"];
 
+const isCentral = ({ role, region }: Person): boolean => role === "central-prosecutor" && region === capital;
+
+/** Whether tokens of this region, or of a central prosecutor, may mean something here at all. */
+export const isKnownHere = (person: Person, here: string): boolean =>
+  person.region === here || isCentral(person);
+
 /**
  * The person is of this region and has one of the roles; a central prosecutor
  * may do what any prosecutor may.
@@ -15,7 +21,7 @@ export const readers: readonly Role[] = [...writers, "carrier"];
  * @throws Refusal `forbidden`
  */
 export function requireHere(person: Person, region: string, roles: readonly Role[]): void {
-  if (person.role === "central-prosecutor" && person.region === capital) return;
+  if (isCentral(person)) return;
   requirePerson(person, region, roles);
 }
 

@@ -2,7 +2,7 @@ import { pause } from "#platform/lifecycle.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { systemSubject } from "#proto/names.ts";
 import { readHubEvent } from "../domain/hub-events.ts";
-import type { Refusals } from "../domain/refusals.ts";
+import type { Refusals } from "#domain/refusals.ts";
 
 /** Events that wait to be read; more are dropped by the client library, and are in the hub's log. */
 const waitingMax = 1_000;

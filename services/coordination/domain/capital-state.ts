@@ -4,7 +4,7 @@ import { trunkDirections, type TrunkDirection } from "#domain/trunk.ts";
 import type { Lane } from "#proto/names.ts";
 import type { Approval } from "#proto/qalqan/events/v1/events.ts";
 import { RecentDigests, RegionKnowledge } from "./nation.ts";
-import { Refusals } from "./refusals.ts";
+import { Refusals } from "#domain/refusals.ts";
 
 /** What stood in a lane is remembered so often (ms): so much is read again at least where a hub came back older. */
 const markEveryMs = 60_000;

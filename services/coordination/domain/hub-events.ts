@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { regionAccount } from "#proto/names.ts";
-import type { Refused } from "./refusals.ts";
+import type { Refused } from "#domain/refusals.ts";
 
 /** nats-server's own form of the two events (server/events.go, DisconnectEventMsg). */
 const eventSchema = z.object({

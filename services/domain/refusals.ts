@@ -1,5 +1,3 @@
-import type { AuditLine } from "./changes.ts";
-
 /** Something that was refused, and may be tried again and again. */
 export interface Refused {
   readonly actor: string;
@@ -8,6 +6,16 @@ export interface Refused {
   readonly what: string;
   /** What of it stays the same each time; the audit's detail. */
   readonly detail: Readonly<Record<string, string | number>>;
+}
+
+/** What the audit is told of one kind: how often it was since the line before. */
+export interface RefusedLine {
+  readonly actor: string;
+  readonly role: string;
+  readonly region: string;
+  readonly what: string;
+  /** JSON, with `count`. */
+  readonly detail: string;
 }
 
 interface Kept {
@@ -56,8 +64,8 @@ export class Refusals {
   }
 
   /** Lines that the audit is due; they count as written. */
-  due(nowMs: number): AuditLine[] {
-    const lines: AuditLine[] = [];
+  due(nowMs: number): RefusedLine[] {
+    const lines: RefusedLine[] = [];
     for (const [key, kept] of this.#kept) {
       if (kept.count > 0 && nowMs >= kept.dueAtMs) {
         const { actor, region, what, detail } = kept.refused;
