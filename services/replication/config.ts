@@ -52,6 +52,8 @@ export const settleWaitMs = 3_000;
 export const lateRoundsMax = 5;
 /** So many messages apart, an end counts as behind the other. */
 export const behindMessages = 1_000;
+/** With so few epochs left that the hub's accounts list, a person is called. */
+export const epochsLeftMin = 2;
 /** How often it is looked whether an old epoch may go (ms). */
 export const oldEpochsLookMs = 5_000;
 /** An alarm that an epoch was opened ends after so long (ms). */

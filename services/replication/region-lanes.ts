@@ -8,7 +8,7 @@ import { onDisconnect } from "#platform/nats.ts";
 import { LaneProducer } from "#platform/producer.ts";
 import { ensureStream, regionStreams } from "#platform/streams.ts";
 import { epochsListed, firstEpoch, lanes, type Lane } from "#proto/names.ts";
-import { awayPollMs, openedAlarmMs, settleWaitMs } from "./config.ts";
+import { awayPollMs, epochsLeftMin, openedAlarmMs, settleWaitMs } from "./config.ts";
 import { copyUp, type LaneFork, type UpLane } from "./consumers/up.ts";
 import { planEpoch, type EpochKnowledge } from "./domain/epoch.ts";
 import type { Ends } from "./ends.ts";
@@ -108,6 +108,7 @@ export class RegionLanes {
       end ??= how;
       stay.abort();
     };
+    this.#warnOfLastEpochs(epoch);
     const forget = onDisconnect(ends.region, () => leave({ kind: "lost" }));
     const parts: Promise<unknown>[] = [
       this.#copyLanes(epoch, over).then((found) => found && leave(found)),
@@ -267,8 +268,15 @@ export class RegionLanes {
     }
   }
 
+  /** Each fork uses one up, and the hub's accounts list so many: a person has time while some are left. */
+  #warnOfLastEpochs(epoch: number): void {
+    if (epochsListed - epoch > epochsLeftMin) return;
+    const detail = `epoch ${epoch} of ${epochsListed} that the hub's accounts list is in use: before the last one is, roll out a release that lists more (epochsListed), to the hub and here`;
+    this.#of.alarms.raise("waits-for-person", "epochs", detail);
+  }
+
   async #waitForPerson(epoch: number, over: AbortSignal): Promise<void> {
-    const detail = `epoch ${epoch} is not in the hub's accounts, which list ${epochsListed}: rebuild the region's streams (npx qalqan rebuild region ${this.#of.region})`;
+    const detail = `epoch ${epoch} is not in the hub's accounts, which list ${epochsListed}; what is written waits in the region until a release that lists more is rolled out to the hub and here`;
     this.#of.alarms.raise("waits-for-person", "lanes", detail);
     for (const lane of lanes) this.#of.states.set(upName(lane), "stopped", detail);
     await untilAborted(over);
