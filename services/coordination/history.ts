@@ -3,6 +3,7 @@ import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubStream } from "#proto/names.ts";
+import { assertNotOlder } from "./regions-heard.ts";
 import { capitalEpoch } from "./epochs.ts";
 import { AuditChain } from "./store/audit.ts";
 import type { Database } from "./store/load.ts";
@@ -12,7 +13,8 @@ import { loadState } from "./store/start.ts";
 /** The hub is asked again after so long (ms); a person may need hours. */
 const retryWaitMs = 200;
 const personWaitMs = 5_000;
-const remedy = "run `npx qalqan restore` with a newer copy of the capital, or `npx qalqan rebuild capital`";
+const remedy =
+  "run `npx qalqan restore` with a newer copy of the capital, or `npx qalqan rebuild capital`, which takes what regions have";
 
 interface Parts {
   readonly database: Database;
@@ -32,6 +34,7 @@ export async function takeHistoryBack(parts: Parts, signal: AbortSignal): Promis
     const [state, audit] = await Promise.all([loadState(database), AuditChain.open(database)]);
     const recovered = await recoverNational(database, connection, state, audit);
     if (recovered > 0) log.warn({ event: "recovered", messages: recovered }, "taken back from the hub");
+    await assertNotOlder(database, connection, state.sequence, signal);
   });
 }
 

@@ -14,6 +14,7 @@ import type { Intake } from "./domain/intake.ts";
 import type { SnapshotPace } from "./domain/snapshot-chunks.ts";
 import { judgeRegion } from "./domain/nation.ts";
 import { EnforcementTeller } from "./enforcement-teller.ts";
+import { heldOf, isOlderThanNation } from "./domain/older-history.ts";
 import { capitalEpoch } from "./epochs.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { leadsNoMore } from "./leads-no-more.ts";
@@ -30,6 +31,7 @@ import type { Database } from "./store/load.ts";
 import { enrolRegions } from "./store/regions.ts";
 import { loadState, readNationalLog, readRegionLog } from "./store/start.ts";
 import { trimFigures } from "./store/statistics.ts";
+import { HistoriesDiffer } from "./store/recover-national.ts";
 import { confirmLead, writeChanges } from "./store/write.ts";
 import { RegionReaders } from "./region-epochs.ts";
 import { trimNowAndThen, type TrimmerParts } from "./trimmer.ts";
@@ -355,6 +357,11 @@ export class Leader {
     const { nowMs } = changes;
     if (nowMs - this.#judgedAtMs < judgeIntervalMs) return;
     this.#judgedAtMs = nowMs;
+    const { regions } = this.state;
+    const held = [...regions.values()].flatMap(({ streams }) => heldOf(streams, capitalEpoch) ?? []);
+    // What is given a number here is another message there: nothing more may be written.
+    if (isOlderThanNation(held, regions.size, this.state.sequence))
+      throw new HistoriesDiffer(`regions have more of NATIONAL than ${this.state.sequence} messages`);
     const { sequence: committed, heartbeat, digests } = this.state;
     for (const region of this.state.regions.values()) {
       const state = judgeRegion(region, { committed, heartbeat, digests }, nowMs);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { appendAt } from "#platform/append.ts";
 import { call } from "#platform/grpc-client.ts";
 import { firstEpoch, hubSubject } from "#proto/names.ts";
-import { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
+import { NationalBatch, RegionHeartbeat, type Event } from "#proto/qalqan/events/v1/events.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { approvalOf, directiveOf, directives, idOf, memberOf, numberOf, revokedOf } from "./directives.ts";
 
@@ -105,6 +105,36 @@ test("a capital restored from an older copy takes back what the hub has of it, a
   const audit = await capital.query<{ what: string }>("select what from audit where what = 'recovered'");
   expect(audit).toHaveLength(1);
 }, 120_000);
+
+/** The heartbeat of a region that has so many messages of NATIONAL. */
+function heartbeatOf(region: string, last: number): NonNullable<Event["body"]> {
+  const stream = { stream: "NATIONAL", epoch: firstEpoch, state: "copying", first: 1, last, hubLast: last };
+  const streams = [{ ...stream, bytes: 0, bytesMax: 1 }];
+  const value = RegionHeartbeat.fromPartial({ region, regionEpoch: firstEpoch, atMs: Date.now(), streams });
+  return { $case: "heartbeat", value };
+}
+
+test("a capital and a hub that are both older than the regions write nothing, and a person is called", async () => {
+  await capital.send("astana", "urgent", directives(directiveOf("astana", 1)));
+  await until(async () => (await capital.national()).batches.length === 1);
+  // One region alone may lie.
+  await capital.sendAs("replication", "astana", "events", heartbeatOf("astana", 7));
+  await capital.sendAs("replication", "almaty", "events", heartbeatOf("almaty", 1));
+  await capital.send("astana", "urgent", directives(directiveOf("astana", 2)));
+  await until(async () => (await capital.national()).batches.length === 2);
+  // As it runs, and at each start.
+  await capital.sendAs("replication", "almaty", "events", heartbeatOf("almaty", 7));
+  await until(() => capital.log().includes("regions have more of NATIONAL"));
+  await capital.coordination.stop("SIGKILL");
+  await capital.send("astana", "urgent", directives(directiveOf("astana", 3)));
+  capital.coordination.start();
+  await until(() => capital.log().includes('"code":"waits-for-person"'));
+  const metadata = await capital.token("central-prosecutor");
+  const status = await call(capital.client.getStatus.bind(capital.client), {}, { metadata });
+  expect(status.leader).toBe(false);
+  expect(status.alarms[0]?.detail).toContain("npx qalqan rebuild capital");
+  expect((await capital.national()).batches).toHaveLength(2);
+}, 60_000);
 
 test("where the hub goes on with another history, nothing is written and a person is called", async () => {
   await capital.send("astana", "urgent", directives(directiveOf("astana", 1)));

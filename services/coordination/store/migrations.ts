@@ -280,4 +280,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   ]),
   "005-seals": execute(seals),
   "006-lane-marks": execute(laneMarks),
+  // In which timeline the capital has led: PostgreSQL is in another one after each restore.
+  "007-timeline": execute(["alter table national_state add column timeline text"]),
 };

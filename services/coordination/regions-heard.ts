@@ -1,0 +1,75 @@
+import { capital } from "#domain/vocabulary.ts";
+import { lastOfSubject } from "#platform/batch-get.ts";
+import { sql } from "#platform/database.ts";
+import { pause } from "#platform/lifecycle.ts";
+import type { NatsConnection } from "#platform/nats.ts";
+import { hubSubject, streamAsk } from "#proto/names.ts";
+import { Event } from "#proto/qalqan/events/v1/events.ts";
+import { archivedAs } from "./archive/hub-stream-name.ts";
+import { heldOf, isOlderThanNation } from "./domain/older-history.ts";
+import { capitalEpoch } from "./epochs.ts";
+import type { Database } from "./store/load.ts";
+import { HistoriesDiffer } from "./store/recover-national.ts";
+
+/** After PostgreSQL was put back regions have so long to say what they have: three of their heartbeats (ms). */
+const hearWaitMs = 15_000;
+const lookEveryMs = 500;
+
+/**
+ * Whether the regions, as far as they were heard, have no more of NATIONAL than
+ * the capital. After PostgreSQL was put back, which its timeline tells, they
+ * are given time to say so before anything is written.
+ *
+ * @param committed last message that the capital knows
+ * @throws HistoriesDiffer, or what does not answer
+ */
+export async function assertNotOlder(
+  database: Database,
+  connection: NatsConnection,
+  committed: number,
+  signal: AbortSignal,
+): Promise<void> {
+  let held = await lastHeld(connection);
+  const timeline = await timelineOf(database);
+  const isPutBack = timeline.known !== null && timeline.known !== timeline.now;
+  const endMs = performance.now() + (isPutBack && held.length > 0 ? hearWaitMs : 0);
+  while (!isOlderThanNation(held, held.length, committed) && performance.now() < endMs) {
+    if (!(await pause(lookEveryMs, signal))) throw signal.reason;
+    held = await lastHeld(connection);
+  }
+  if (isOlderThanNation(held, held.length, committed))
+    throw new HistoriesDiffer(
+      `regions have up to message ${Math.max(...held)} of NATIONAL, PostgreSQL and the hub end at ${committed}`,
+    );
+  await sql`update national_state set timeline = ${timeline.now}`.execute(database);
+}
+
+/** What each region has of NATIONAL, as its newest heartbeat in the hub says, of the highest epoch that has one. */
+async function lastHeld(connection: NatsConnection): Promise<number[]> {
+  const found = new Map<string, { readonly held: number; readonly epoch: number }>();
+  const manager = await connection.jetstreamManager({ checkAPI: false });
+  for await (const name of manager.streams.names()) {
+    const of = archivedAs(name, capital);
+    if (of === undefined || of.site === capital || of.stream !== "events") continue;
+    const { site: region, epoch } = of;
+    if (epoch < (found.get(region)?.epoch ?? 0)) continue;
+    const subject = hubSubject.up("events", region, epoch, "replication.heartbeat");
+    const last = await lastOfSubject(connection, streamAsk.get(name), subject);
+    const { body } = last === undefined ? {} : Event.decode(last.data);
+    const held = body?.$case === "heartbeat" ? heldOf(body.value.streams, capitalEpoch) : undefined;
+    if (held !== undefined) found.set(region, { held, epoch });
+  }
+  return [...found.values()].map(({ held }) => held);
+}
+
+/** The timeline that PostgreSQL is in: another one after each restore; null: the capital has not led yet. */
+async function timelineOf(
+  database: Database,
+): Promise<{ readonly known: string | null; readonly now: string }> {
+  const { rows } = await sql<{ known: string | null; now: string }>`
+    select timeline as known, left(pg_walfile_name(pg_current_wal_lsn()), 8) as now from national_state
+  `.execute(database);
+  const [row] = rows;
+  if (row === undefined) throw new Error("national_state has no row");
+  return row;
+}
