@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { lastOfSubject, messageAt, NoSuchStream, streamRange } from "#platform/batch-get.ts";
-import { follow } from "#platform/follow.ts";
+import { batchGetOf, lastOfSubject, messageAt, NoSuchStream, streamRange } from "#platform/batch-get.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { firstEpoch, refeedToken, regionStream, regionSubject, streamAsk, type Lane } from "#proto/names.ts";
 import { producerName } from "./config.ts";
@@ -77,24 +76,25 @@ export class LaneHistory {
     return entries;
   }
 
-  /** Events of one producer's subjects that are there now; what comes meanwhile is left. */
+  /** Events of one producer's subjects that are there now; what comes meanwhile is left, and what is trimmed is gone. */
   async #read(
-    { epoch }: KeptRange,
+    { epoch, last }: KeptRange,
     producer: string,
     after: number,
     signal: AbortSignal,
   ): Promise<LaneEntry[]> {
-    const stream = regionStream.lane(this.#lane, epoch);
+    const stream = streamAsk.get(regionStream.lane(this.#lane, epoch));
     const filter = regionSubject.laneOfProducer(this.#lane, epoch, producer);
-    const last = (await lastOfSubject(this.#connection, streamAsk.get(stream), filter))?.sequence ?? 0;
     const entries: LaneEntry[] = [];
-    if (last <= after) return entries;
-    for await (const message of follow(this.#connection, stream, after, signal, filter)) {
-      const own = ownMessage(this.#lane, epoch, message);
-      if (own !== undefined) entries.push(own.entry);
-      if (message.sequence >= last) break;
+    for (let next = after + 1; next <= last;) {
+      signal.throwIfAborted();
+      const messages = await batchGetOf(this.#connection, stream, filter, next);
+      for (const message of messages) {
+        const own = ownMessage(this.#lane, epoch, message);
+        if (own !== undefined) entries.push(own.entry);
+      }
+      next = (messages.at(-1)?.sequence ?? last) + 1;
     }
-    signal.throwIfAborted();
     return entries;
   }
 }

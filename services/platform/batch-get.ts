@@ -34,6 +34,22 @@ export async function batchGet(
 }
 
 /**
+ * The same for the messages of some subjects alone.
+ *
+ * @param subjects which of the stream's, with wildcards
+ */
+export async function batchGetOf(
+  connection: NatsConnection,
+  subject: string,
+  subjects: string,
+  sequence: number,
+): Promise<CopiedMessage[]> {
+  const of = { seq: sequence, next_by_subj: subjects };
+  const request = JSON.stringify({ ...of, batch: batchMessagesMax, max_bytes: batchBytesMax });
+  return askForMany(connection, subject, request, answerWaitMs);
+}
+
+/**
  * The last message of each subject of a stream: at most 1,024 subjects, or the
  * server refuses (ADR-31).
  *
