@@ -35,9 +35,10 @@ import { HistoriesDiffer } from "./store/recover-national.ts";
 import { confirmLead, writeChanges } from "./store/write.ts";
 import { RegionReaders } from "./region-epochs.ts";
 import { trimNowAndThen, type TrimmerParts } from "./trimmer.ts";
+import { answerOf, type WaitingCommand } from "./waiting-command.ts";
 
-/** Targets folded, and rows taken in, by one step. */
-const stepRowsMax = 1_000;
+/** Targets folded, and rows taken in, by one step: so long an urgent event waits at most. */
+const stepRowsMax = 500;
 /** Bulk waits while so many messages are committed and not appended: the hub is slow, or away. */
 const backlogMax = 8;
 /** Of so many steps one takes bulk also while urgent work waits, so that bulk never starves. */
@@ -62,12 +63,6 @@ export interface LeaderParts {
   /** The key that NATIONAL is sealed with. */
   readonly sealingKey: SealingKey;
   readonly verifier: SealVerifier;
-}
-
-interface WaitingCommand {
-  readonly run: (step: StepDraft) => unknown;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /**
@@ -227,6 +222,7 @@ export class Leader {
       this.#expiryAtMs,
       this.#judgedAtMs + judgeIntervalMs,
       nowMs + (this.#seals.dueInMs ?? Infinity),
+      nowMs + (this.#lanes.eventsDueInMs ?? Infinity),
     ];
     const waits = next.filter((atMs) => atMs !== undefined).map((atMs) => Math.max(1, atMs - nowMs));
     return Math.min(idleWaitMs, ...waits);
@@ -243,9 +239,10 @@ export class Leader {
     if (await this.#seal(nowMs)) return true;
     this.#steps += 1;
     const step = beginStep(this.state, nowMs);
-    const isBulkTurn = !this.#lanes.hasUrgent || this.#steps % bulkEverySteps === 0;
-    const withBulk = isBulkTurn && this.#national.backlog < backlogMax && this.#pace.mayGoOn();
-    const messages = this.#lanes.take(withBulk);
+    // While urgent work waits, a step has nothing else in it, but for each fourth.
+    const isOpen = !this.#lanes.hasUrgent || this.#steps % bulkEverySteps === 0;
+    const withBulk = isOpen && this.#national.backlog < backlogMax && this.#pace.mayGoOn();
+    const messages = this.#lanes.take(isOpen, withBulk);
     const rows = messages.reduce((sum, message) => sum + message.rows, 0);
     const portion =
       withBulk && rows < stepRowsMax ? await this.#portion(stepRowsMax - rows, nowMs) : undefined;
@@ -254,7 +251,7 @@ export class Leader {
     const answer = command === undefined ? undefined : answerOf(command, step);
     const beganMs = performance.now();
     const intake = await takeIn(step, messages, portion, this.state, this.#database);
-    if ((this.#teller.dueAtMs(nowMs) ?? Infinity) <= nowMs)
+    if (isOpen && (this.#teller.dueAtMs(nowMs) ?? Infinity) <= nowMs)
       await this.#teller.tell(step.changes, step.regional);
     await this.#welcome(step);
     this.#judge(step);
@@ -386,15 +383,5 @@ export class Leader {
     // Not with the first step: the start is busy.
     if (this.#trimmedAtMs > 0) await trimFigures(this.#database, nowMs);
     this.#trimmedAtMs = nowMs;
-  }
-}
-
-/** Runs a command; its answer is given once the step is committed. */
-function answerOf(command: WaitingCommand, step: StepDraft): () => void {
-  try {
-    const result = command.run(step);
-    return () => command.resolve(result);
-  } catch (error) {
-    return () => command.reject(error);
   }
 }

@@ -1,5 +1,5 @@
 import { appendAt, appendBatch, batchLimits, type Message } from "#platform/append.ts";
-import { pause } from "#platform/lifecycle.ts";
+import { pause, Wake } from "#platform/lifecycle.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { appendWaitMs } from "./config.ts";
 
@@ -14,6 +14,8 @@ export class AppendWindow {
   readonly #onFailure: () => void;
   /** What is on its way, and since when (performance.now). */
   readonly #flying = new Map<Promise<void>, number>();
+  /** Notified when something is on its way again, after nothing was. */
+  readonly begun = new Wake();
   #bytes = 0;
   #messages = 0;
   /** Wakes the one sender that waits for room. */
@@ -109,6 +111,7 @@ export class AppendWindow {
         this.#flying.delete(flying);
         this.#landed();
       });
+    if (this.#flying.size === 0) this.begun.notify();
     this.#flying.set(flying, performance.now());
     return true;
   }

@@ -32,14 +32,18 @@ export const appendWaitMs = 30_000;
 export const drainWaitMs = 1_000;
 /** How often that is looked at while an append is not answered (ms). */
 export const lineLookMs = 200;
-/** And while there is nothing to append (ms). */
-export const idleLookMs = 1_000;
+/** And while there is nothing to append (ms): a hub that came back older is to be filled up also then. */
+export const idleLookMs = 2_000;
 /** An append that is not answered for so long, while later questions are, was lost (ms). */
 export const unansweredMaxMs = 2_000;
 /** A batch of messages that stops coming for so long is asked for again (ms). */
 export const silenceMaxMs = 1_000;
-/** After this much silence a copy asks whether it missed something (ms). */
+/** After this much silence the copy of NATIONAL asks whether it missed something (ms). */
 export const quietCheckMs = 500;
+/** And that of FOR, by which nothing is enforced (ms). */
+export const quietForCheckMs = 2_000;
+/** So long a live message waits to be copied after a silence, and others with it (ms). */
+export const liveGatherMs = 50;
 /** How often both ends are compared while all goes well (ms). */
 export const compareEveryMs = 60_000;
 /** So many of the newest messages are compared at a start and after a failure: one alone can be equal by chance. */
@@ -66,6 +70,6 @@ export const heartbeatMs = 5_000;
 export const liveMessagesMax = 2_000;
 export const liveBytesMax = 16 * 1024 * 1024;
 /** How often it is asked whether the hub has a newer snapshot (ms). */
-export const snapshotPollMs = 2_000;
+export const snapshotPollMs = 5_000;
 /** Messages read ahead of the seal that will cover them: after a long absence a lane is sealed in portions. */
 export const unsealedMax = 4_000;

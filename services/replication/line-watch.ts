@@ -23,7 +23,10 @@ export async function watchLine(
   const forget = onDisconnect(side.connection, () => window.fail(new Error("the connection was lost")));
   let lookedAtMs = performance.now();
   try {
-    while (await pause(lineLookMs, over)) {
+    while (!over.aborted) {
+      if (window.unansweredMs > 0) await pause(lineLookMs, over);
+      else await window.begun.wait(idleLookMs, over);
+      if (over.aborted) break;
       const waitedMs = window.unansweredMs;
       const isIdle = waitedMs === 0 && performance.now() - lookedAtMs >= idleLookMs;
       if (!isIdle && waitedMs < lineLookMs) continue;

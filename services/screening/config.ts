@@ -61,8 +61,17 @@ export const answeredWaitingMax = 200_000;
 export const countsPerMinuteMax = 2_000;
 /** Pairs of numbers remembered a day; beyond that each counts as the first. */
 export const pairsPerDayMax = 1_000_000;
-/** Receipts are at least this far apart (ms). */
-export const receiptGapMs = 100;
+/**
+ * Receipts are at least this far apart (ms): each is stored, copied, stored again and read by five. What was
+ * applied when is in them, so that nothing is enforced later, or shown as later, by it.
+ */
+export const receiptGapMs = 400;
+/** While bulk comes down, since the capital waits for them (coordination/domain/bulk-flow.ts). */
+export const bulkReceiptGapMs = 50;
+/** A batch of NATIONAL with more rows is bulk. */
+export const bulkRowsMin = 64;
+/** A receipt waits so long after what it tells of (ms), which twenty regions have just been told at once. */
+export const receiptDelayMs = 50;
 /** A receipt is sent at least this often: it is the replica's heartbeat (ms). */
 export const receiptEveryMs = 5_000;
 /** Messages named one by one in a receipt; beyond that the first and the last. */

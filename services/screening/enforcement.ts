@@ -8,7 +8,7 @@ import type { Log } from "#platform/log.ts";
 import { messageHash } from "#platform/message-hash.ts";
 import { firstEpoch, type Lane } from "#proto/names.ts";
 import type { Applied, Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
-import { appliedPerReceiptMax, endedKeptMs } from "./config.ts";
+import { appliedPerReceiptMax, bulkRowsMin, endedKeptMs } from "./config.ts";
 import { AppliedLog } from "./domain/applied-log.ts";
 import { waitsFor, type StartEnds } from "./domain/start.ts";
 
@@ -33,7 +33,7 @@ export class Enforcement {
   readonly nationalEpoch = firstEpoch;
   readonly applied = new AppliedLog(appliedPerReceiptMax);
   readonly #log: Log;
-  readonly #changed: () => void;
+  readonly #changed: (isBulk?: boolean) => void;
   /** Epoch of the lanes in which the overlay's sequences count. */
   #regionEpoch = firstEpoch;
   #table: NationalTable;
@@ -61,13 +61,13 @@ export class Enforcement {
   /** Somebody turned a switch: it is to be kept at once. */
   readonly switched = new Wake();
 
-  /** @param changed called after each change that a receipt tells about */
-  constructor(region: string, log: Log, changed: () => void) {
+  /** @param changed called after each change that a receipt tells about, with whether it was of many rows */
+  constructor(region: string, log: Log, changed: (isBulk: boolean) => void) {
     this.region = region;
     this.#log = log;
-    this.#changed = () => {
+    this.#changed = (isBulk = false) => {
       this.#changes += 1;
-      changed();
+      changed(isBulk);
     };
     this.#table = new NationalTable(region);
     this.#overlay = new Overlay(region);
@@ -285,7 +285,7 @@ export class Enforcement {
     this.#setDiverged(digestIsRight ? "" : `the digest differs since NATIONAL ${batch.sequence}`);
     if (batch.rows.some(({ row }) => row?.$case === "stop")) this.switched.notify();
     this.#readyPerhaps();
-    this.#changed();
+    this.#changed(batch.rows.length > bulkRowsMin);
     return digestIsRight;
   }
 

@@ -1,7 +1,15 @@
 import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { Event, Receipt } from "#proto/qalqan/events/v1/events.ts";
-import { answeredPerFlushMax, counterFlushMs, lateMs, receiptEveryMs, receiptGapMs } from "./config.ts";
+import {
+  answeredPerFlushMax,
+  bulkReceiptGapMs,
+  counterFlushMs,
+  lateMs,
+  receiptDelayMs,
+  receiptEveryMs,
+  receiptGapMs,
+} from "./config.ts";
 import type { CallCounters } from "./domain/call-counters.ts";
 import type { Enforcement } from "./enforcement.ts";
 import type { LaneWriter } from "./lane-writer.ts";
@@ -26,7 +34,9 @@ export class Reporter {
   readonly #replica: Replica;
   readonly #log: Log;
   readonly #wake = new Wake();
-  #receiptWanted = true;
+  /** When something was applied that no receipt has told of (performance.now); undefined: nothing was. */
+  #receiptWantedAtMs: number | undefined = 0;
+  #receiptGapMs = receiptGapMs;
   #receiptAtMs = 0;
   /** When the oldest call that waits for a flush was answered; 0: none waits. */
   #countedAtMs = 0;
@@ -51,10 +61,16 @@ export class Reporter {
     this.#log = log;
   }
 
-  /** Something was applied: a receipt tells of it as soon as the last one is old enough. */
-  wantReceipt(): void {
-    if (this.#receiptWanted) return;
-    this.#receiptWanted = true;
+  /**
+   * Something was applied: a receipt tells of it after a moment, and once the last one is old enough.
+   *
+   * @param isBulk the capital waits for this receipt
+   */
+  wantReceipt(isBulk: boolean): void {
+    const gapMs = isBulk ? bulkReceiptGapMs : receiptGapMs;
+    if (this.#receiptWantedAtMs !== undefined && gapMs >= this.#receiptGapMs) return;
+    this.#receiptWantedAtMs ??= performance.now();
+    this.#receiptGapMs = gapMs;
     this.#wake.notify();
   }
 
@@ -102,7 +118,8 @@ export class Reporter {
   #receiptDueMs(): number {
     // At the end one receipt comes after everything else.
     if (this.#closing) return Number.POSITIVE_INFINITY;
-    return this.#receiptAtMs + (this.#receiptWanted ? receiptGapMs : receiptEveryMs);
+    if (this.#receiptWantedAtMs === undefined) return this.#receiptAtMs + receiptEveryMs;
+    return Math.max(this.#receiptAtMs + this.#receiptGapMs, this.#receiptWantedAtMs + receiptDelayMs);
   }
 
   #flushDueMs(): number {
@@ -127,7 +144,8 @@ export class Reporter {
 
   #receipt(): Event["body"] {
     const { table, nationalEpoch, regionEpoch, ready, provenSequences, histories } = this.#enforcement;
-    this.#receiptWanted = false;
+    this.#receiptWantedAtMs = undefined;
+    this.#receiptGapMs = receiptGapMs;
     this.#receiptAtMs = performance.now();
     const value: Receipt = {
       ...this.#replica,

@@ -43,7 +43,7 @@ export async function startScreening(
   const region = config.QALQAN_REGION;
   const bootId = randomBytes(4).toString("hex");
   const replica: Replica = { region, replica: config.REPLICA, bootId, release: config.QALQAN_RELEASE };
-  const enforcement: Enforcement = new Enforcement(region, log, () => reporter.wantReceipt());
+  const enforcement: Enforcement = new Enforcement(region, log, (isBulk) => reporter.wantReceipt(isBulk));
   const counters = new CallCounters(region, `${config.REPLICA}:${bootId}`, {
     callsPerFlushMax: limits.answeredPerFlushMax,
     minutesPerFlushMax: limits.minutesPerFlushMax,

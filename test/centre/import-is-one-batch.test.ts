@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sql } from "#platform/database.ts";
 import { until } from "#test/replication/servers.ts";
 import { CentreService, operator, prosecutor } from "./centre-service.ts";
 
@@ -193,6 +195,25 @@ describe("an import", () => {
     await until(async () => (await service.as(operator, "getQuota", { person: "" })).targetsLeft > 0);
     expect(await count()).toBe(before);
     expect((await service.import(operator, numbers)).at(-1)).toMatchObject({ accepted: 5_000, done: true });
+  });
+
+  test("that is being written keeps its author's single directives waiting for nothing", async () => {
+    const content = "a file whose turn somebody else has";
+    const held = `content:${createHash("sha256").update(content).digest("hex")}`;
+    const importing = await service.database.transaction().execute(async (holder) => {
+      await sql`select pg_advisory_xact_lock(hashtextextended(${held}, 0))`.execute(holder);
+      const running = service.import(operator, ["+14155550102"], { content });
+      await until(async () => {
+        const { rows } = await sql<{ waiting: number }>`
+          select count(*)::integer as waiting from pg_locks where locktype = 'advisory' and not granted
+        `.execute(holder);
+        return rows[0]?.waiting === 1;
+      });
+      // Answered while the import's transaction stands still: it would never be otherwise.
+      expect(await service.issue(operator, { number: "+14155550103" })).toMatchObject({ state: "regional" });
+      return { running };
+    });
+    expect((await importing.running).at(-1)).toMatchObject({ accepted: 1, done: true });
   });
 
   test("in a trial counts everything and writes nothing", async () => {

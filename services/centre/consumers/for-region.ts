@@ -6,20 +6,21 @@ import type { CentreTransaction } from "../store/schema.ts";
 import type { InboxSource } from "./inbox.ts";
 
 /** FOR, the region's own copy: since when each region enforces this region's directives, and intelligence for it by name. */
-export function forRegionSource(region: string, changed: () => void): InboxSource {
+export function forRegionSource(region: string, changed: () => void): InboxSource<RegionBatch> {
   return {
     name: "FOR",
     epoch: firstEpoch,
     stream: regionStream.forRegion(firstEpoch),
-    apply: async (transaction, message) => {
-      const batch = RegionBatch.decode(message.data);
+    decode: (data) => RegionBatch.decode(data),
+    mayWait: () => false,
+    apply: async (transaction, batch) => {
       await applyEnforcements(transaction, batch.enforcements);
       for (const { intelligence } of batch.intelligence) {
         if (intelligence !== undefined) await storeShared(transaction, region, intelligence);
       }
       for (const withdrawn of batch.intelligenceWithdrawn) await storeWithdrawn(transaction, withdrawn);
+      return changed;
     },
-    applied: changed,
   };
 }
 

@@ -1,4 +1,5 @@
-import { StreamGap, follow, type StoredMessage } from "#platform/follow.ts";
+import { sql } from "#platform/database.ts";
+import { StreamGap, follow } from "#platform/follow.ts";
 import { watchForGap } from "#platform/gap-watch.ts";
 import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
@@ -7,21 +8,29 @@ import { SnapshotDamaged } from "#platform/snapshots.ts";
 import { recoverWaitMs } from "../config.ts";
 import type { CentreDatabase, CentreTransaction } from "../store/schema.ts";
 import { inTransaction } from "../store/transaction.ts";
+import { gather } from "./gather.ts";
 
-/** A stream whose messages change the database. */
-export interface InboxSource {
+/** A stream whose messages change the database. @typeParam Batch what a message holds */
+export interface InboxSource<Batch> {
   /** Name without the epoch, as the watermark is kept. */
   readonly name: string;
   readonly epoch: number;
   /** Name of the stream. */
   readonly stream: string;
-  /** Applies one message inside the transaction that moves the watermark. */
-  readonly apply: (transaction: CentreTransaction, message: StoredMessage) => Promise<void>;
-  /** Called after the commit. */
-  readonly applied: (message: StoredMessage) => void;
+  readonly decode: (data: Uint8Array) => Batch;
+  /** Whether nobody here would miss it for a second: then it is applied together with others. */
+  readonly mayWait: (batch: Batch) => boolean;
+  /**
+   * Applies one message inside the transaction that moves the watermark.
+   *
+   * @returns what is called after the commit
+   */
+  readonly apply: (transaction: CentreTransaction, batch: Batch, sequence: number) => Promise<() => void>;
   /** The state at a later message, where the stream does not reach back to the watermark; undefined: none is there yet. */
   readonly snapshot?: (connection: NatsConnection, after: number) => Promise<SnapshotEffect | undefined>;
 }
+
+type Watermarked = Pick<InboxSource<never>, "name" | "epoch">;
 
 /** What a snapshot changes in the database. */
 export interface SnapshotEffect {
@@ -31,6 +40,9 @@ export interface SnapshotEffect {
   /** Called after the commit. */
   readonly applied: () => void;
 }
+
+/** What is applied in one transaction: a region hears of some hundred thousand directives of others a day. */
+const gathered = { itemsMax: 64, waitMs: 1_000 } as const;
 
 /** Another process has applied what this one was applying. */
 class WatermarkMoved extends Error {
@@ -44,10 +56,10 @@ class WatermarkMoved extends Error {
  * A watermark that came from an older copy, together with the rest of its
  * database, is no harm: what is applied again says what is true from then on.
  */
-export async function applyStream(
+export async function applyStream<Batch>(
   connection: NatsConnection,
   database: CentreDatabase,
-  source: InboxSource,
+  source: InboxSource<Batch>,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
@@ -57,14 +69,19 @@ export async function applyStream(
     const ends = AbortSignal.any([signal, over.signal]);
     const watching = watchForGap(connection, source.stream, () => last, ends).finally(() => over.abort());
     try {
-      for await (const message of follow(connection, source.stream, last, ends)) {
-        await inTransaction(database, async (transaction) => {
-          // First, so that of two processes only one applies the message.
-          await moveWatermark(transaction, source, last, message.sequence);
-          await source.apply(transaction, message);
+      const read = readStream(connection, source, last, ends);
+      for await (const received of gather(read, ({ batch }) => source.mayWait(batch), gathered)) {
+        const reached = received.at(-1)?.sequence ?? last;
+        const applied = await inTransaction(database, async (transaction) => {
+          // First, so that of two processes only one applies the messages.
+          await Promise.all([letGoOfTheDisk(transaction), moveWatermark(transaction, source, last, reached)]);
+          const after: (() => void)[] = [];
+          for (const { batch, sequence } of received)
+            after.push(await source.apply(transaction, batch, sequence));
+          return after;
         });
-        last = message.sequence;
-        source.applied(message);
+        last = reached;
+        for (const tell of applied) tell();
       }
       const gap = await watching;
       if (gap !== undefined) throw gap;
@@ -89,11 +106,26 @@ export async function applyStream(
   }
 }
 
+async function* readStream<Batch>(
+  connection: NatsConnection,
+  { stream, decode }: InboxSource<Batch>,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<{ readonly batch: Batch; readonly sequence: number }> {
+  for await (const { data, sequence } of follow(connection, stream, after, signal))
+    yield { batch: decode(data), sequence };
+}
+
+/** After a crash the same messages are read again: effect and watermark are lost together, or not at all. */
+async function letGoOfTheDisk(transaction: CentreTransaction): Promise<void> {
+  await sql`set local synchronous_commit = off`.execute(transaction);
+}
+
 /** Goes on after the region's snapshot, or soon tries again; a stream without snapshots goes on where it begins. */
-async function passGap(
+async function passGap<Batch>(
   connection: NatsConnection,
   database: CentreDatabase,
-  source: InboxSource,
+  source: InboxSource<Batch>,
   { expected, found }: StreamGap,
   log: Log,
 ): Promise<void> {
@@ -120,7 +152,7 @@ async function passGap(
 }
 
 /** Makes the row where it is missing: moving it is then always an update. */
-async function readWatermark(database: CentreDatabase, source: InboxSource): Promise<number> {
+async function readWatermark(database: CentreDatabase, source: Watermarked): Promise<number> {
   await database
     .insertInto("inbox")
     .values({ stream: source.name, epoch: source.epoch, sequence: 0 })
@@ -138,7 +170,7 @@ async function readWatermark(database: CentreDatabase, source: InboxSource): Pro
 /** @throws WatermarkMoved when it is not where this process left it */
 async function moveWatermark(
   transaction: CentreTransaction,
-  source: InboxSource,
+  source: Watermarked,
   from: number,
   to: number,
 ): Promise<void> {

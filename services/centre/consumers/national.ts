@@ -2,6 +2,7 @@ import { regionOfId } from "#domain/vocabulary.ts";
 import { firstEpoch, regionStream } from "#proto/names.ts";
 import { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { storeShared, storeWithdrawn } from "../store/intelligence.ts";
+import { isOnlyOfOthers } from "../domain/only-of-others.ts";
 import { applyOwn, applyRow, markDecided, rememberForeign } from "../store/national.ts";
 import type { InboxSource } from "./inbox.ts";
 import { nationalSnapshot } from "./national-snapshot.ts";
@@ -17,8 +18,7 @@ export function nationalSource(
   region: string,
   decided: (sequence: number) => void,
   changed: () => void,
-): InboxSource {
-  let marked = false;
+): InboxSource<NationalBatch> {
   const applied = (sequences: readonly number[]) => {
     for (const sequence of sequences) decided(sequence);
     changed();
@@ -27,8 +27,9 @@ export function nationalSource(
     name: "NATIONAL",
     epoch: firstEpoch,
     stream: regionStream.national(firstEpoch),
-    apply: async (transaction, message) => {
-      const batch = NationalBatch.decode(message.data);
+    decode: (data) => NationalBatch.decode(data),
+    mayWait: (batch) => isOnlyOfOthers(batch, region),
+    apply: async (transaction, batch, sequence) => {
       const own = batch.decisions.filter((decision) => decision.region === region);
       await applyOwn(
         transaction,
@@ -37,19 +38,17 @@ export function nationalSource(
       await rememberForeign(
         transaction,
         batch.decisions.filter((decision) => decision.region !== region),
-        message.sequence,
+        sequence,
       );
       for (const row of batch.rows) await applyRow(transaction, row);
       for (const { intelligence } of batch.intelligence) {
         if (intelligence !== undefined) await storeShared(transaction, region, intelligence);
       }
       for (const withdrawn of batch.intelligenceWithdrawn) await storeWithdrawn(transaction, withdrawn);
-      marked = own.length > 0 || batch.revokedBatches.some((id) => regionOfId(id) === region);
-      if (marked) {
-        await markDecided(transaction, [{ sequence: message.sequence, atMs: batch.atMs }]);
-      }
+      const marked = own.length > 0 || batch.revokedBatches.some((id) => regionOfId(id) === region);
+      if (marked) await markDecided(transaction, [{ sequence, atMs: batch.atMs }]);
+      return () => applied(marked ? [sequence] : []);
     },
-    applied: (message) => applied(marked ? [message.sequence] : []),
     snapshot: (connection, after) => nationalSnapshot(connection, region, after, applied),
   };
 }

@@ -61,7 +61,10 @@ async function write(
   person: Person,
 ): Promise<Effects<WrittenImport>> {
   const { header } = wish;
-  await lock(transaction, [`author:${person.id}`, `content:${header.contentKey}`]);
+  // Not the author's own lock: what he issues singly meanwhile would wait until the file is written. A single
+  // directive that does not see these members was accepted before them, and their terms, which count from
+  // the beginning of the import, are the shorter for it. Imports of one author exclude each other.
+  await lock(transaction, [`imports:${person.id}`, `content:${header.contentKey}`]);
   const first = await batchOfContent(transaction, header.contentKey);
   if (first !== undefined) return noEffects({ kind: "repeated", first, refused: [] });
   const nowMs = Date.now();

@@ -1,7 +1,7 @@
 import { protectedRowKey, rowKey } from "#domain/national-rows.ts";
-import type { ApprovalKind } from "#domain/vocabulary.ts";
 import { sql } from "#platform/database.ts";
 import type { Decision, NationalRow } from "#proto/qalqan/events/v1/events.ts";
+import { waitsForOthers } from "../domain/only-of-others.ts";
 import type { CentreTransaction } from "./schema.ts";
 
 /** From now on it is asked since when this region enforces what these messages decided. */
@@ -76,9 +76,6 @@ export async function applyAhead(transaction: CentreTransaction): Promise<void> 
   );
 }
 
-/** Kinds of approval that another region than the directive's own can give. */
-const givenElsewhere: readonly string[] = ["second-region", "carrier"] satisfies ApprovalKind[];
-
 /** Keeps those that wait for such an approval; forgets what was decided otherwise. */
 export async function rememberForeign(
   transaction: CentreTransaction,
@@ -89,9 +86,7 @@ export async function rememberForeign(
   await sql`delete from foreign_held where directive = any(${decisions.map((each) => each.directive)})`.execute(
     transaction,
   );
-  const held = decisions.filter(
-    (each) => each.decision === "held" && each.missing.some((kind) => givenElsewhere.includes(kind)),
-  );
+  const held = decisions.filter(waitsForOthers);
   if (held.length === 0) return;
   await transaction
     .insertInto("foreign_held")

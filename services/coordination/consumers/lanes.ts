@@ -34,7 +34,12 @@ export interface LaneToRead extends LanePlace {
 /** A message with more rows is bulk: it waits while there is urgent work. */
 const smallRowsMax = 64;
 const takenMessagesMax = 64;
-const takenRowsMax = 1_000;
+const takenRowsMax = 500;
+/**
+ * Receipts and counters wait for others so long (ms): of twenty regions that were told one thing, the receipts
+ * come one by one, and a step of a few costs as much as one of many.
+ */
+const eventsGatherMs = 50;
 /** What one lane may hold in memory. */
 const queuedMessagesMax = 128;
 const queuedBytesMax = 4 * 1024 * 1024;
@@ -59,6 +64,8 @@ export class Lanes {
   readonly #witness: (message: WitnessedMessage) => void;
   readonly #queues: Record<Lane, Map<string, Queue>> = { urgent: new Map(), events: new Map() };
   #turn = 0;
+  /** When messages that are not urgent were taken (performance.now). */
+  #tookEventsAtMs = 0;
 
   /**
    * @param arrived is called when there is something to take
@@ -120,14 +127,17 @@ export class Lanes {
   }
 
   /**
-   * Takes up to 64 messages and about 1,000 rows out of the queues.
+   * Takes up to 64 messages and about 500 rows (or one message of more) out of the queues.
    *
+   * @param withEvents also takes messages that are not urgent, once they have waited for others
    * @param withBulk also takes messages of many rows where there is no urgent one
    */
-  take(withBulk: boolean): LaneMessage[] {
+  take(withEvents: boolean, withBulk: boolean): LaneMessage[] {
     const taken: LaneMessage[] = [];
     let rows = 0;
-    for (const lane of lanes) {
+    const takesEvents = withEvents && this.#mayTakeEvents(withBulk);
+    if (takesEvents) this.#tookEventsAtMs = performance.now();
+    for (const lane of takesEvents ? lanes : (["urgent"] as const)) {
       const queues = this.#inTurn(lane);
       let tookAny = true;
       while (tookAny && taken.length < takenMessagesMax && rows < takenRowsMax) {
@@ -147,12 +157,18 @@ export class Lanes {
     return taken;
   }
 
-  /** Messages that wait to be taken. */
-  get waiting(): number {
-    let waiting = 0;
-    for (const lane of lanes)
-      for (const queue of this.#queues[lane].values()) waiting += queue.messages.length;
-    return waiting;
+  /** In how many milliseconds what is not urgent has waited long enough for others; undefined: nothing waits. */
+  get eventsDueInMs(): number | undefined {
+    const waits = [...this.#queues.events.values()].some(({ messages }) => messages.length > 0);
+    return waits ? Math.max(0, this.#tookEventsAtMs + eventsGatherMs - performance.now()) : undefined;
+  }
+
+  /** Bulk, and as much as a step takes, need not wait for more. */
+  #mayTakeEvents(withBulk: boolean): boolean {
+    const queues = [...this.#queues.events.values()];
+    const waiting = queues.reduce((sum, { messages }) => sum + messages.length, 0);
+    const hasBulk = () => queues.some(({ messages }) => (messages[0]?.message.rows ?? 0) > smallRowsMax);
+    return this.eventsDueInMs === 0 || waiting >= takenMessagesMax || (withBulk && hasBulk());
   }
 
   /** Whether urgent messages wait. */

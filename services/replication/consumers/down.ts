@@ -14,8 +14,10 @@ import {
   drainWaitMs,
   flight,
   liveBytesMax,
+  liveGatherMs,
   liveMessagesMax,
   quietCheckMs,
+  quietForCheckMs,
   silenceMaxMs,
   stoppedLookMs,
 } from "../config.ts";
@@ -36,6 +38,8 @@ export interface DownStream {
   readonly get: string;
   readonly info: string;
   readonly live: string;
+  /** After so much silence it is asked whether something was missed (ms). */
+  readonly quietCheckMs: number;
 }
 
 /** NATIONAL and FOR in one epoch of the capital. */
@@ -48,6 +52,7 @@ export function downStreams(region: string, capitalEpoch: number): readonly Down
       get: hubAsk.getNational(capitalEpoch),
       info: hubAsk.infoNational(capitalEpoch),
       live: hubSubject.live(hubSubject.nationalAll(capitalEpoch)),
+      quietCheckMs,
     },
     {
       name: "down for",
@@ -56,6 +61,7 @@ export function downStreams(region: string, capitalEpoch: number): readonly Down
       get: hubAsk.getFor(capitalEpoch),
       info: hubAsk.infoFor(capitalEpoch),
       live: hubSubject.live(hubSubject.forRegionAll(region, capitalEpoch)),
+      quietCheckMs: quietForCheckMs,
     },
   ];
 }
@@ -147,11 +153,12 @@ export class DownCopy {
         if (!(await this.#append(window, next, messages, takesBatches))) return;
         next += messages.length;
         heardAtMs = performance.now();
-      } else if (this.#live.waiting || performance.now() - heardAtMs >= quietCheckMs) {
+      } else if (this.#live.waiting || performance.now() - heardAtMs >= this.#down.quietCheckMs) {
         next = await this.#fetch(next, window, takesBatches);
         heardAtMs = performance.now();
       } else {
-        await this.#live.wake.wait(quietCheckMs, ends);
+        // Twenty regions are told at once, and screening enforces what it hears live: the copy can wait.
+        if (await this.#live.wake.wait(this.#down.quietCheckMs, ends)) await pause(liveGatherMs, ends);
       }
       if (performance.now() - comparedAtMs >= compareEveryMs) {
         await window.drain();
