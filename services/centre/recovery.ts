@@ -150,7 +150,11 @@ export class Recovery {
     // Histories can agree again by chance at one place; not at so many in a row.
     if (newest !== undefined && (await areThere(history, recorded))) {
       const messages = await history.from(newest.epoch, newest.sequence, signal);
-      return { lane, history, agreed: newest.number, messages, laneNumber };
+      const read = new Set(messages.map(({ content }) => content));
+      const before = (await newestOwn(connection, lane, epoch)).filter(({ content }) => !read.has(content));
+      // What was fed into the lane between rows that are noted is found by reading all of it.
+      if (!(await lacksOne(this.#database, lane, before)))
+        return { lane, history, agreed: newest.number, messages, laneNumber };
     }
     const agreed = await readTrimmed(this.#database, lane, history.kept);
     return { lane, history, agreed, messages: await history.from(0, 0, signal), laneNumber };

@@ -1,16 +1,18 @@
+import { ulid } from "ulid";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Overlay } from "#domain/overlay.ts";
 import { Alarms } from "#platform/alarms.ts";
 import { appendAt } from "#platform/append.ts";
 import type { CopiedMessage } from "#platform/batch-get.ts";
 import { read } from "#platform/grpc-client.ts";
-import { firstEpoch, regionStream, type Lane } from "#proto/names.ts";
+import { firstEpoch, refeedToken, regionStream, regionSubject, type Lane } from "#proto/names.ts";
 import type { OverlayHeader, OverlayPart } from "#proto/qalqan/centre/v1/centre.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { lastOf, readAll, testLog, until } from "#test/replication/servers.ts";
 import { Recovery } from "../../services/centre/recovery.ts";
 import { Standing } from "../../services/centre/standing.ts";
 import { latestRevision, opinionOf } from "../../services/centre/store/directives.ts";
+import { withOutboxNumber } from "../../services/centre/store/outbox.ts";
 import { takeBack } from "../../services/centre/store/take-back.ts";
 import { CentreService, dayMs, operator, prosecutor, region } from "./centre-service.ts";
 
@@ -135,6 +137,24 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
     const end = await lastOf(service.line, regionStream.lane("events", firstEpoch));
     expect(await enforcedFrom("events", end)).toHaveLength(2);
     expect(await service.batch(batch)).toMatchObject({ state: "revoked", directives: members.length });
+  });
+
+  test("takes back what was fed into a lane before rows that are noted already", async () => {
+    const fed = "+442071000009";
+    const known = await service.issue(operator, { number: "+442071000008" });
+    const row = await latestRevision(service.database, known.id);
+    if (row === undefined) throw new Error("a directive that was issued is not there");
+    const directive = { ...opinionOf(row), id: `${region}-${ulid()}`, target: fed };
+    const bytes = Event.encode(
+      Event.fromPartial({ body: { $case: "directives", value: { directives: [directive] } } }),
+    ).finish();
+    await service.settled();
+    const subject = regionSubject.inLane("urgent", firstEpoch, `${refeedToken}.centre.directives`);
+    const end = await lastOf(service.line, regionStream.lane("urgent", firstEpoch));
+    await appendAt(service.line, subject, end + 1, withOutboxNumber(bytes, 5_000));
+    await service.issue(operator, { number: "+442071000010" });
+    await service.settled();
+    expect(await enforcedFrom("urgent", end + 2)).toContain(fed);
   });
 
   test("counts a withdrawal where two histories gave one revision to two things", async () => {
