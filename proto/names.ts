@@ -13,8 +13,8 @@ export const lanes: readonly Lane[] = ["urgent", "events"];
 /** The first epoch of any stream. */
 export const firstEpoch = 1;
 
-/** So many epochs of a region the hub's accounts name; a later one needs accounts of a later release. */
-export const epochsListed = 8;
+/** So many epochs of a region the hub's accounts name, eight lines each; a later one needs accounts of a later release. */
+export const epochsListed = 32;
 
 /** The token, in place of a producer's, under which a message stands that was fed again into a new epoch. */
 export const refeedToken = "refeed";
