@@ -64,7 +64,8 @@ test("what was written late into an epoch before the previous one is fed into th
   await region.untilEpoch(nearlyLast);
   await region.untilHeard(nearlyLast);
   // Two are left of those that the hub's accounts list.
-  const called = async () => (await region.alarms(nearlyLast)).filter(({ code }) => code === "waits-for-person");
+  const called = async () =>
+    (await region.alarms(nearlyLast)).filter(({ code }) => code === "waits-for-person");
   await until(async () => (await called()).length > 0);
   expect(await called()).toMatchObject([{ subject: "epochs" }]);
   for (const lane of lanes) await until(async () => (await keptIn(lane)).join() === "false,true,true,true");
