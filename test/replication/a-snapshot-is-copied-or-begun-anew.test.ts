@@ -22,11 +22,14 @@ test("whatever both ends have, following the plan ends with exactly the newest s
         const copied = Array.from({ length: newest.manifestMessage - from + 1 }, (_, index) => from + index);
         const after = [...kept, ...copied];
         expect(after.at(-1)).toBe(newest.manifestMessage);
+        const whole = Array.from({ length: 4 }, (_, index) => newest.firstMessage + index);
+        expect(after.filter((sequence) => sequence >= newest.firstMessage)).toEqual(whole);
         expect(copied.every((sequence) => sequence >= there.first)).toBe(true);
         expect(plan.kind === "anew" || agrees).toBe(true);
         expect(plan.kind !== "current" || here.last === newest.manifestMessage).toBe(true);
       },
     ),
+    { examples: [[3, 0, 0, 7, true]] },
   );
   expect(planSnapshotCopy(undefined, { first: 1, last: 0 }, { first: 1, last: 0 }, true).kind).toBe("none");
 });

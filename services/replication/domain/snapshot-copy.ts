@@ -39,7 +39,9 @@ export function planSnapshotCopy(
 ): SnapshotCopyPlan {
   if (newest === undefined) return { kind: "none" };
   const next = here.last + 1;
-  if (!agrees || next < there.first || here.last > newest.manifestMessage)
+  // A copy that begins within the newest snapshot, or after it, never becomes whole.
+  const beginsLate = here.first > newest.firstMessage;
+  if (!agrees || beginsLate || next < there.first || here.last > newest.manifestMessage)
     return { kind: "anew", from: newest.firstMessage };
   return next > newest.manifestMessage ? { kind: "current" } : { kind: "continue", from: next };
 }
