@@ -81,10 +81,10 @@ export class Link {
     const { incarnation } = this.#server;
     const arrivalMs = Math.max(this.#lastArrivalMs, sentMs + this.#delay());
     this.#lastArrivalMs = arrivalMs;
-    if (weather.twice > 0 && random() < weather.twice) this.#repeat(run, arrivalMs - sentMs);
+    if (weather.twice > 0 && random() < weather.twice) this.#repeat(run, arrivalMs - sentMs, incarnation);
     this.#scheduler.at(arrivalMs - sentMs, () => {
       if (connection !== this.#connection) {
-        if (random() < 0.5) this.#repeat(run, 0);
+        if (random() < 0.5) this.#repeat(run, 0, incarnation);
         return giveUp();
       }
       if (!this.#server.isUp || incarnation !== this.#server.incarnation) return giveUp();
@@ -103,9 +103,10 @@ export class Link {
     this.send(run, 0, () => undefined);
   }
 
-  #repeat(run: () => unknown, afterMs: number): void {
+  /** Late, but never to another process than the one that the connection led to: it ends with that. */
+  #repeat(run: () => unknown, afterMs: number, incarnation: number): void {
     this.#scheduler.at(afterMs + this.#scheduler.random() * lateMsMax, () => {
-      if (this.#server.isUp) run();
+      if (this.#server.isUp && incarnation === this.#server.incarnation) run();
     });
   }
 

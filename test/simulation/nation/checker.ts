@@ -125,8 +125,7 @@ function checkLanes({ truth }: World, { store, name }: Region, say: Say): void {
     const last = new Map<string, number>();
     for (const { subject, data, sequence } of stream?.read(stream.first, Number.MAX_SAFE_INTEGER) ?? []) {
       const producer = subject.slice(0, subject.lastIndexOf("."));
-      // What others say is cumulative: after a store was lost their numbers may come again.
-      if (producer.startsWith("refeed.") || (truth.olderDisks.has(name) && producer !== "centre")) continue;
+      if (producer.startsWith("refeed.")) continue;
       const { outbox } = decodeEvent(data);
       const before = last.get(producer) ?? (epoch === 1 ? 0 : outbox - 1);
       const isRight = truth.olderDisks.has(name) ? outbox > before : outbox === before + 1;
