@@ -14,7 +14,6 @@ import type { Intake } from "./domain/intake.ts";
 import type { SnapshotPace } from "./domain/snapshot-chunks.ts";
 import { judgeRegion } from "./domain/nation.ts";
 import { EnforcementTeller } from "./enforcement-teller.ts";
-import { heldOf, isOlderThanNation } from "./domain/older-history.ts";
 import { capitalEpoch } from "./epochs.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { leadsNoMore } from "./leads-no-more.ts";
@@ -31,9 +30,9 @@ import type { Database } from "./store/load.ts";
 import { enrolRegions } from "./store/regions.ts";
 import { loadState, readNationalLog, readRegionLog } from "./store/start.ts";
 import { trimFigures } from "./store/statistics.ts";
-import { HistoriesDiffer } from "./store/recover-national.ts";
 import { confirmLead, writeChanges } from "./store/write.ts";
 import { RegionReaders } from "./region-epochs.ts";
+import { assertNotOlderNow } from "./regions-heard.ts";
 import { trimNowAndThen, type TrimmerParts } from "./trimmer.ts";
 import { answerOf, type WaitingCommand } from "./waiting-command.ts";
 
@@ -116,7 +115,11 @@ export class Leader {
       () => this.#wake.notify(),
       (message) => verifier.saw(message),
     );
-    this.#readers = new RegionReaders({ ...parts, lanes: this.#lanes });
+    this.#readers = new RegionReaders({
+      ...parts,
+      lanes: this.#lanes,
+      settle: () => this.carryOut(() => undefined),
+    });
     const source = {
       stream: hubStream.national(capitalEpoch),
       subject: hubSubject.national(capitalEpoch),
@@ -354,11 +357,7 @@ export class Leader {
     const { nowMs } = changes;
     if (nowMs - this.#judgedAtMs < judgeIntervalMs) return;
     this.#judgedAtMs = nowMs;
-    const { regions } = this.state;
-    const held = [...regions.values()].flatMap(({ streams }) => heldOf(streams, capitalEpoch) ?? []);
-    // What is given a number here is another message there: nothing more may be written.
-    if (isOlderThanNation(held, regions.size, this.state.sequence))
-      throw new HistoriesDiffer(`regions have more of NATIONAL than ${this.state.sequence} messages`);
+    assertNotOlderNow(this.state);
     const { sequence: committed, heartbeat, digests } = this.state;
     for (const region of this.state.regions.values()) {
       const state = judgeRegion(region, { committed, heartbeat, digests }, nowMs);

@@ -7,7 +7,7 @@ import { onDisconnect, type NatsConnection } from "#platform/nats.ts";
 import { firstEpoch, hubStream, streamAsk } from "#proto/names.ts";
 import type { Lanes } from "./consumers/lanes.ts";
 import { laneName } from "./domain/capital-state.ts";
-import { otherLane, type OtherLane } from "./domain/lane-end.ts";
+import { otherLane, type OtherLane, type ReadUpTo } from "./domain/lane-end.ts";
 import { ensureHubStreams } from "./hub-streams.ts";
 import type { Database } from "./store/load.ts";
 import {
@@ -36,6 +36,8 @@ interface ReaderParts {
   readonly alarms: Alarms;
   /** Of each stream of the hub. */
   readonly replicas: number;
+  /** Resolves when the step that goes on now is over. */
+  readonly settle: () => Promise<unknown>;
 }
 
 /**
@@ -80,7 +82,11 @@ export class RegionReaders {
   async watch(signal: AbortSignal): Promise<void> {
     const { connection, log } = this.#parts;
     const wake = new Wake();
-    const forget = onDisconnect(connection, () => wake.notify());
+    const forget = onDisconnect(connection, () => {
+      // Nothing that another store holds is read on from where this one was.
+      for (const reading of this.#readings.values()) reading.abort();
+      wake.notify();
+    });
     try {
       while (!signal.aborted) {
         await wake.wait(lookEveryMs, signal);
@@ -102,11 +108,12 @@ export class RegionReaders {
   async #look(signal: AbortSignal): Promise<void> {
     const { database, connection, replicas, log, alarms } = this.#parts;
     // An older hub may lack a whole stream, and nobody else makes it.
-    const read = [...this.#epochs].map(([region, epochs]) => ({ region, epochs }));
-    await ensureHubStreams(connection, read, replicas, log, signal);
-    for (const watermark of await watermarks(database)) {
-      const reading = this.#readings.get(laneName(watermark));
-      if (reading !== undefined && (await this.#isOther(watermark)) !== undefined) reading.abort();
+    const wanted = [...this.#epochs].map(([region, epochs]) => ({ region, epochs }));
+    await ensureHubStreams(connection, wanted, replicas, log, signal);
+    for (const { leaf, ...place } of await watermarks(database)) {
+      const reading = this.#readings.get(laneName(place));
+      const read = { sequence: place.sequence, leaf: leaf ?? undefined };
+      if (reading !== undefined && (await this.#isOther(place, read)) !== undefined) reading.abort();
     }
     for (const [stream, sinceMs] of this.#alarmed) {
       if (Date.now() - sinceMs < alarmShownMs) continue;
@@ -117,36 +124,63 @@ export class RegionReaders {
 
   async #follow(watermark: Watermark): Promise<void> {
     const { region, lane, epoch } = watermark;
-    const after = await this.#sequenceAfter(watermark);
+    const after = await this.#readAfter(watermark);
     this.#parts.lifecycle.run(`read ${lane} of ${region} in epoch ${epoch}`, (signal) =>
       this.#keepReading({ region, lane, epoch }, after, signal),
     );
   }
 
-  async #keepReading(place: LanePlace, after: number, signal: AbortSignal): Promise<void> {
-    const { lanes, database } = this.#parts;
+  /** Reads a lane on, after each loss of the hub only once it is seen that it is still the same. */
+  async #keepReading(place: LanePlace, after: ReadUpTo, signal: AbortSignal): Promise<void> {
+    const { lanes } = this.#parts;
     const { region, epoch } = place;
     const heard = () => {
       if (epoch === this.#epochs.get(region)?.at(-1)) this.#openNext(region, epoch + 1);
     };
-    for (let from = after; ;) {
+    for (let read = after; !signal.aborted;) {
       const reading = new AbortController();
       this.#readings.set(laneName(place), reading);
-      await lanes.read({ ...place, after: from, heard }, AbortSignal.any([signal, reading.signal]));
-      if (signal.aborted) return;
-      lanes.forget(place);
-      const known = (await watermarks(database)).find((each) => laneName(each) === laneName(place));
-      from = known === undefined ? 0 : await this.#sequenceAfter(known);
+      read = await lanes.read({ ...place, after: read, heard }, AbortSignal.any([signal, reading.signal]));
+      read = await this.#comparedAtLast(place, read, signal);
     }
   }
 
+  /** Where reading goes on after what was read, once the hub answers. */
+  async #comparedAtLast(place: LanePlace, read: ReadUpTo, signal: AbortSignal): Promise<ReadUpTo> {
+    const { lanes, log, settle } = this.#parts;
+    while (!signal.aborted) {
+      try {
+        const known = await this.#watermarkOf(place);
+        const [one, other] = [await this.#isOther(place, read), await this.#isOther(place, known)];
+        if (one === undefined && other === undefined) return read;
+        lanes.forget(place);
+        // What was taken of it before is written, or its step has failed.
+        await settle();
+        return await this.#readAfter({ ...place, ...(await this.#watermarkOf(place)) });
+      } catch (error) {
+        log.info({ reason: String(error) }, "a lane at the hub could not be compared now");
+        await pause(retryWaitMs, signal);
+      }
+    }
+    return read;
+  }
+
+  async #watermarkOf(place: LanePlace): Promise<ReadUpTo> {
+    const found = (await watermarks(this.#parts.database)).find((each) => laneName(each) === laneName(place));
+    return { sequence: found?.sequence ?? 0, leaf: found?.leaf ?? undefined };
+  }
+
   /** Where reading goes on: further back than it had come where the hub has another lane now. */
-  async #sequenceAfter(watermark: Watermark): Promise<number> {
+  async #readAfter(
+    known: LanePlace & { readonly sequence: number; readonly leaf?: Uint8Array | null | undefined },
+  ): Promise<ReadUpTo> {
     const { database, log, alarms } = this.#parts;
-    const why = await this.#isOther(watermark);
-    const { region, lane, epoch, sequence } = watermark;
-    if (why === undefined) return sequence;
-    const after = await this.#lastCommon(watermark);
+    const { region, lane, epoch, sequence } = known;
+    const read = { sequence, leaf: known.leaf ?? undefined };
+    const why = await this.#isOther(known, read);
+    if (why === undefined) return read;
+    const common = await this.#lastCommon(known);
+    const after = common.sequence;
     const stream = hubStream.up(lane, region, epoch);
     const event = why === "shorter" ? "hub-behind" : "lane-replaced";
     log.error({ event, of: region, lane, epoch, after, sequence }, "a lane at the hub is not what was read");
@@ -154,28 +188,28 @@ export class RegionReaders {
     const detail = `it was read up to ${sequence}, and ${found}, since a store came back older: it is read again after ${after}`;
     alarms.raise("lane-read-again", stream, detail);
     this.#alarmed.set(stream, Date.now());
-    await resetWatermark(database, watermark, after);
-    return after;
+    await resetWatermark(database, known, common);
+    return common;
   }
 
   /** Whether the hub has another lane now than the one that was read, as far as the newest message tells. */
-  async #isOther(watermark: Watermark): Promise<OtherLane | undefined> {
-    const { sequence, leaf } = watermark;
+  async #isOther(place: LanePlace, read: ReadUpTo): Promise<OtherLane | undefined> {
+    const { sequence } = read;
     if (sequence === 0) return undefined;
-    const { last } = await this.#rangeOf(watermark);
-    const there = last < sequence ? undefined : await this.#leafAt(watermark, sequence);
-    return otherLane({ sequence, leaf: leaf ?? undefined }, { last, leaf: there });
+    const { last } = await this.#rangeOf(place);
+    const leaf = last < sequence ? undefined : await this.#leafAt(place, sequence);
+    return otherLane(read, { last, leaf });
   }
 
   /** The newest remembered message that the hub has as well; where none is, what comes before its first. */
-  async #lastCommon(place: LanePlace): Promise<number> {
+  async #lastCommon(place: LanePlace): Promise<ReadUpTo> {
     const { first, last } = await this.#rangeOf(place);
     for (const { sequence, leaf } of await marksOf(this.#parts.database, place, last)) {
       if (sequence < first) break;
       const there = await this.#leafAt(place, sequence);
-      if (there !== undefined && Buffer.compare(there, leaf) === 0) return sequence;
+      if (there !== undefined && Buffer.compare(there, leaf) === 0) return { sequence, leaf };
     }
-    return first - 1;
+    return { sequence: first - 1, leaf: undefined };
   }
 
   async #rangeOf({ region, lane, epoch }: LanePlace) {

@@ -6,6 +6,7 @@ import type { NatsConnection } from "#platform/nats.ts";
 import { hubSubject, streamAsk } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { archivedAs } from "./archive/hub-stream-name.ts";
+import type { CapitalState } from "./domain/capital-state.ts";
 import { heldOf, isOlderThanNation } from "./domain/older-history.ts";
 import { capitalEpoch } from "./epochs.ts";
 import type { Database } from "./store/load.ts";
@@ -42,6 +43,17 @@ export async function assertNotOlder(
       `regions have up to message ${Math.max(...held)} of NATIONAL, PostgreSQL and the hub end at ${committed}`,
     );
   await sql`update national_state set timeline = ${timeline.now}`.execute(database);
+}
+
+/**
+ * The same while the capital leads, by what the regions have told since.
+ *
+ * @throws HistoriesDiffer: what is given a number here is another message there, and nothing more may be written
+ */
+export function assertNotOlderNow({ regions, sequence }: CapitalState): void {
+  const held = [...regions.values()].flatMap(({ streams }) => heldOf(streams, capitalEpoch) ?? []);
+  if (isOlderThanNation(held, regions.size, sequence))
+    throw new HistoriesDiffer(`regions have more of NATIONAL than ${sequence} messages`);
 }
 
 /** What each region has of NATIONAL, as its newest heartbeat in the hub says, of the highest epoch that has one. */

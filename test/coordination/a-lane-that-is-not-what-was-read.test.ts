@@ -94,16 +94,16 @@ test("so is what stands in the place of what was read, before a capital that was
   await untilDecided(31, 32, 33, 34);
   expect(capital.log()).toContain("lane-replaced");
 
-  // The same again, without a start: only the loss of the hub is seen.
+  // The same again without a start, and beyond what was read: only the loss of the hub is seen.
   await capital.coordination.stop("SIGKILL");
   await restoreHub("short");
-  await say(41, 42, 43);
+  await say(41, 42, 43, 44, 45, 46);
   await keepHub("another");
   await restoreHub("replaced");
   capital.coordination.start();
   await capital.ready();
   await restoreHub("another");
-  await untilDecided(41, 42, 43);
+  await untilDecided(41, 42, 43, 44, 45, 46);
 }, 90_000);
 
 test("a lane is the one that was read while the hub has that message, or does not keep it any more", () => {

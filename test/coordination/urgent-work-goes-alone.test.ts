@@ -48,7 +48,13 @@ test("a step for urgent work has nothing else in it, and bulk waits until it may
   );
   const heard: string[] = [];
   for (const lane of ["urgent", "events"] as const) {
-    const read = { region, lane, epoch: firstEpoch, after: 0, heard: () => void heard.push(lane) };
+    const read = {
+      region,
+      lane,
+      epoch: firstEpoch,
+      after: { sequence: 0, leaf: undefined },
+      heard: () => void heard.push(lane),
+    };
     lanes.read(read, reading.signal).catch(() => undefined);
   }
   const members = Array.from({ length: bulkRows }, (_, index) => directiveOf(region, index));

@@ -5,6 +5,7 @@ import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubStream, lanes, type Lane } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
+import type { ReadUpTo } from "../domain/lane-end.ts";
 import type { LanePlace } from "../store/regions.ts";
 import type { WitnessedMessage } from "../seal-verifier.ts";
 
@@ -26,8 +27,8 @@ export interface LaneMessage {
 }
 
 export interface LaneToRead extends LanePlace {
-  /** Last sequence that was read of it; 0: none. */
-  readonly after: number;
+  /** The last message that was read of it. */
+  readonly after: ReadUpTo;
   readonly heard: () => void;
 }
 
@@ -84,16 +85,18 @@ export class Lanes {
   }
 
   /**
-   * Reads one lane of one region in one epoch from the message after `after`, for ever.
+   * Reads one lane of one region in one epoch from the message after `after`, until the signal.
    *
    * @param heard is called with each message, before it waits to be taken
    * @throws StreamGap when the hub does not hold what comes next any more
    */
-  async read({ region, lane, epoch, after, heard }: LaneToRead, signal: AbortSignal): Promise<void> {
+  async read({ region, lane, epoch, after, heard }: LaneToRead, signal: AbortSignal): Promise<ReadUpTo> {
     const stream = hubStream.up(lane, region, epoch);
-    const queue: Queue = { messages: [], bytes: 0, room: new Wake() };
-    this.#queues[lane].set(queueName(region, epoch), queue);
-    for await (const stored of follow(this.#connection, stream, after, signal)) {
+    const name = queueName(region, epoch);
+    const queue: Queue = this.#queues[lane].get(name) ?? { messages: [], bytes: 0, room: new Wake() };
+    this.#queues[lane].set(name, queue);
+    let read = after;
+    for await (const stored of follow(this.#connection, stream, after.sequence, signal)) {
       const { sequence, data, storedAtMs } = stored;
       heard();
       const event = this.#decode(data, stream, sequence);
@@ -113,12 +116,14 @@ export class Lanes {
       };
       queue.messages.push({ message, bytes: data.length });
       queue.bytes += data.length;
+      read = { sequence, leaf };
       this.#arrived();
       while (queue.messages.length >= queuedMessagesMax || queue.bytes >= queuedBytesMax) {
-        if (signal.aborted) return;
+        if (signal.aborted) return read;
         await queue.room.wait(roomLookMs, signal);
       }
     }
+    return read;
   }
 
   /** Nothing that was read of a lane and waits is taken any more: it is read again. */

@@ -1,5 +1,6 @@
 import { sql } from "#platform/database.ts";
 import { lanes, type Lane } from "#proto/names.ts";
+import type { ReadUpTo } from "../domain/lane-end.ts";
 import type { Database } from "./load.ts";
 
 /** A lane of a region in one epoch. */
@@ -86,13 +87,13 @@ export async function marksOf(
 export async function resetWatermark(
   database: Database,
   { region, lane, epoch }: LanePlace,
-  sequence: number,
+  { sequence, leaf }: ReadUpTo,
 ): Promise<void> {
   await sql`
     delete from lane_mark
     where region = ${region} and lane = ${lane} and epoch = ${epoch} and sequence > ${sequence}
   `.execute(database);
   await sql`
-    update inbox set sequence = ${sequence}, leaf = null where region = ${region} and lane = ${lane} and epoch = ${epoch}
+    update inbox set sequence = ${sequence}, leaf = ${leaf === undefined ? null : Buffer.from(leaf)} where region = ${region} and lane = ${lane} and epoch = ${epoch}
   `.execute(database);
 }

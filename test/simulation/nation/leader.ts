@@ -1,5 +1,5 @@
 import { leafHash } from "#domain/merkle.ts";
-import { hubStream, lanes, type Lane } from "#proto/names.ts";
+import { hubStream, lanes } from "#proto/names.ts";
 import { laneName, type CapitalState } from "../../../services/coordination/domain/capital-state.ts";
 import { noChanges, type Changes } from "../../../services/coordination/domain/changes.ts";
 import type { Intake } from "../../../services/coordination/domain/intake.ts";
@@ -15,7 +15,7 @@ import {
   targetsOfJob,
   writeChanges,
 } from "./capital-tables.ts";
-import { otherLane } from "../../../services/coordination/domain/lane-end.ts";
+import { compareLanes, type Queue } from "./lane-comparing.ts";
 import { sameBytes } from "./decoded.ts";
 import { epochsMax } from "./epochs.ts";
 import { takeHistoryBack } from "./history.ts";
@@ -34,16 +34,6 @@ const streamsEveryMs = 1_500;
 const takenMax = 12;
 const readMax = 16;
 const backlogMax = 8;
-const nothing = new Uint8Array();
-
-interface Queue {
-  readonly region: string;
-  readonly lane: Lane;
-  readonly epoch: number;
-  readonly stream: string;
-  read: number;
-  readonly messages: LaneMessage[];
-}
 
 /** A portion of targets to be folded again, and what is remembered when it is done. */
 interface Portion {
@@ -127,11 +117,19 @@ class Leader {
         for (let epoch = 1; epoch <= epochsMax; epoch += 1) {
           const stream = hubStream.up(lane, name, epoch);
           const after = watermarks.get(`${name} ${lane} ${epoch}`) ?? 0;
-          this.#queues.push({ region: name, lane, epoch, stream, read: after, messages: [] });
+          this.#queues.push({
+            region: name,
+            lane,
+            epoch,
+            stream,
+            read: after,
+            leaf: undefined,
+            messages: [],
+          });
         }
       }
     }
-    yield* this.#compareLanes();
+    yield* compareLanes(this.#world, this.#own, this.#queues);
     for (const { stream, read } of this.#queues) {
       for (const message of capital.hub.streams.find(stream)?.read(1, read) ?? [])
         truth.watermark(stream, message, capital);
@@ -173,68 +171,32 @@ class Leader {
       if (scheduler.nowMs >= lookAtMs) {
         lookAtMs = scheduler.nowMs + streamsEveryMs;
         yield* asked(this.#own.toHub, () => (makeHubStreams(this.#world), true), askWaitMs);
-        yield* this.#compareLanes();
+        yield* compareLanes(this.#world, this.#own, this.#queues);
       }
       for (const queue of this.#queues) {
         if ((streams.find(queue.stream)?.last ?? 0) <= queue.read || queue.messages.length > readMax)
           continue;
-        const messages = yield* asked(
-          this.#own.toHub,
-          () => streams.find(queue.stream)?.read(queue.read + 1, readMax) ?? [],
-          askWaitMs,
-        );
+        const { read: before, leaf } = queue;
+        const readOn = () => {
+          const stream = streams.find(queue.stream);
+          const there = stream?.get(before);
+          // After a restart of the hub it is read on only from what it still has.
+          const isSame = leaf === undefined || (there !== undefined && sameBytes(leafHash(there.data), leaf));
+          return isSame ? (stream?.read(before + 1, readMax) ?? []) : [];
+        };
+        const messages = yield* asked(this.#own.toHub, readOn, askWaitMs);
+        if (queue.read !== before) continue;
         for (const { sequence, data, storedAtMs } of messages ?? []) {
           if (sequence !== queue.read + 1) throw new Ends(`${queue.stream} goes on with ${sequence}`);
           const { region, lane, epoch, stream } = queue;
           queue.messages.push({ region, lane, epoch, stream, sequence, data, storedAtMs });
           queue.read = sequence;
+          queue.leaf = leafHash(data);
           read += 1;
         }
       }
       if (read > 0) this.#wake.notify();
       else yield wait(scheduler, streams.changed, retryMs);
-    }
-  }
-
-  /** A lane at the hub that is not the one that was read is read again (region-epochs.ts). */
-  *#compareLanes(): Work {
-    const { capital, cores } = this.#world;
-    if (cores.flaws.readsOnce) return;
-    for (const queue of this.#queues) {
-      const { region, lane, epoch, stream } = queue;
-      const key = `${region} ${lane} ${epoch}`;
-      const marks = (yield* this.#ask(() => ({ marks: capital.postgres.database.state.marks.get(key) })))
-        .marks;
-      const known = marks?.at(-1);
-      if (marks === undefined || known === undefined) continue;
-      const hub = yield* asked(
-        this.#own.toHub,
-        () => {
-          const found = capital.hub.streams.find(stream);
-          const leafAt = (sequence: number) => {
-            const message = found?.get(sequence);
-            return message && leafHash(message.data);
-          };
-          return { last: found?.last ?? 0, leafAt };
-        },
-        askWaitMs,
-      );
-      if (hub === undefined) continue;
-      const { sequence } = known;
-      if (otherLane(known, { last: hub.last, leaf: hub.leafAt(sequence) }) === undefined) continue;
-      const common = marks.findLastIndex((mark) =>
-        sameBytes(hub.leafAt(mark.sequence) ?? nothing, mark.leaf),
-      );
-      const after = marks[common]?.sequence ?? 0;
-      queue.messages.length = 0;
-      queue.read = after;
-      const reset = () => {
-        const { inbox, marks: all } = capital.postgres.database.state;
-        inbox.set(key, after);
-        all.set(key, marks.slice(0, common + 1));
-      };
-      yield* this.#ask(() => (capital.postgres.database.commit(reset), true));
-      this.#world.scheduler.note(this.#own.machine.name, `reads ${stream} again after ${after}`);
     }
   }
 

@@ -91,14 +91,15 @@ export class Replication {
   *#copyLanes(): Work {
     const { scheduler, cores } = this.#world;
     const { replication } = this.#region;
-    let fork: ForkWhy | undefined;
+    let fork: { readonly why: ForkWhy; readonly epoch: number } | undefined;
     for (;;) {
       const known = yield* readEpochs(this.#world, this.#region);
       if (known === undefined) {
         yield sleep(scheduler, awayPollMs);
         continue;
       }
-      const plan = cores.planEpoch(known, fork);
+      // Its epoch may be over although nobody answered that the next one is opened.
+      const plan = cores.planEpoch(known, fork?.epoch === known.opened ? fork.why : undefined);
       if (plan.kind === "open") {
         if (yield* openEpoch(this.#world, this.#region, plan)) fork = undefined;
         else yield sleep(scheduler, awayPollMs);
@@ -112,7 +113,7 @@ export class Replication {
         yield sleep(scheduler, feedLateEveryMs);
       }
       shift.isOver = true;
-      fork = shift.fork;
+      fork = shift.fork && { why: shift.fork, epoch: shift.epoch };
     }
   }
 
