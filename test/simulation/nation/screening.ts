@@ -130,8 +130,12 @@ export class Screening {
       if (waited <= this.table.sequence) this.#waiting.delete(waited);
   }
 
+  /** Out of the waiting ones: one that cannot be applied is not tried again. */
   #take(): Uint8Array | undefined {
-    return this.#waiting.get(this.table.sequence + 1);
+    const next = this.table.sequence + 1;
+    const data = this.#waiting.get(next);
+    this.#waiting.delete(next);
+    return data;
   }
 
   #apply(data: Uint8Array): void {
