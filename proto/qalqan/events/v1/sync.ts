@@ -82,7 +82,7 @@ export interface RegionAlarms {
 
 export interface Alarm {
   /**
-   * lane-forked | store-behind | epoch-opened | stream-nearly-full | stream-full |
+   * lane-forked | lane-read-again | store-behind | epoch-opened | stream-nearly-full | stream-full |
    * database-behind | seal-broken | waits-for-person | key-revoked | refused-at-hub | …
    */
   code: string;

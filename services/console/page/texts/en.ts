@@ -111,6 +111,10 @@ export const en = {
         name: "A new epoch was opened",
         todo: "Storage had come back older or different; what was missing was fed again. Find out why the storage changed.",
       },
+      "lane-read-again": {
+        name: "A lane is read again",
+        todo: "A store came back older, and with other events. They are being taken in; the seals of the lane begin anew there. Find out why the store changed.",
+      },
       "store-behind": {
         name: "Storage came back older",
         todo: "It is being refilled from the other end. Find out why it was older.",
