@@ -1,4 +1,11 @@
-import { CompiledQuery, PostgresDialect, Transaction, type DatabaseConnection, type Kysely } from "kysely";
+import {
+  CompiledQuery,
+  PostgresDialect,
+  Transaction,
+  type DatabaseConnection,
+  type Kysely,
+  type QueryResult,
+} from "kysely";
 
 /** What a transaction is made of beside its connection, and never uses: it opens none and begins none. */
 const dialect = new PostgresDialect({
@@ -6,13 +13,17 @@ const dialect = new PostgresDialect({
 });
 const unused = { config: { dialect }, dialect, driver: dialect.createDriver() };
 
+/** PostgreSQL: in_failed_sql_transaction, the answer to every statement that was sent after one that failed. */
+const sentAfterAFailure = "25P02";
+
 /**
  * Runs one transaction whose statements need not wait for each other: those
  * that are sent together (`Promise.all`) are carried out in the order in which
  * they were sent, and cost one round trip in all. Kysely's own answers each
  * before it sends the next, and a busy machine makes every round trip long.
  *
- * When one fails, or `work` throws, nothing was written.
+ * When one fails, or `work` throws, nothing was written; what is thrown is why the
+ * first one failed, also where `work` heard of a later one before.
  */
 export async function transact<Schema, Result>(
   database: Kysely<Schema>,
@@ -20,16 +31,34 @@ export async function transact<Schema, Result>(
 ): Promise<Result> {
   return database.getExecutor().provideConnection(async (connection) => {
     const send = (text: string) => connection.executeQuery(CompiledQuery.raw(text));
+    const failures: unknown[] = [];
+    const noted: DatabaseConnection = {
+      async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+        try {
+          return await connection.executeQuery<Row>(query);
+        } catch (error) {
+          failures.push(error);
+          throw error;
+        }
+      },
+      streamQuery: <Row>(query: CompiledQuery, size?: number) => connection.streamQuery<Row>(query, size),
+    };
     const begun = send("begin");
     try {
-      const [result] = await Promise.all([work(boundTo(database, connection)), begun]);
+      const [result] = await Promise.all([work(boundTo(database, noted)), begun]);
       await send("commit");
       return result;
     } catch (error) {
       await send("rollback");
-      throw error;
+      throw isSentAfterAFailure(error)
+        ? (failures.find((each) => !isSentAfterAFailure(each)) ?? error)
+        : error;
     }
   });
+}
+
+function isSentAfterAFailure(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === sentAfterAFailure;
 }
 
 /** Queries that are sent together over one connection: one round trip in all, and no transaction. */

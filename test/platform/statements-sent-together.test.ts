@@ -52,6 +52,18 @@ async function words(): Promise<string[]> {
 }
 
 describe("statements of one transaction that are sent together", () => {
+  test("say why the first one failed, also to whoever waits for a later one", async () => {
+    const attempt = transact(database, async (transaction) => {
+      const failing = sql`insert into step values (0, null)`.execute(transaction);
+      failing.catch(() => undefined);
+      await sql`select number from step`.execute(transaction);
+      await failing;
+    });
+    // not_null_violation, not in_failed_sql_transaction.
+    await expect(attempt).rejects.toMatchObject({ code: "23502" });
+    expect(await words()).toEqual([]);
+  });
+
   test("are carried out in the order in which they were sent, and are there once it is over", async () => {
     await transact(database, async (transaction) => {
       await Promise.all([
