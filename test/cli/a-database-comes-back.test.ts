@@ -88,9 +88,11 @@ test("a restore goes back to a moment, and what was there before it is kept asid
   const restored = await qalqan("restore", "astana", "--until", String(moment?.now), "--yes");
   expect(await rows()).toEqual([1, 2, 3]);
   expect(readdirSync(String(restored["setAside"]))).toEqual(["postgres-database"]);
-  // The history that was left can be gone back to.
+  // The history that was left can be gone back to, though the newest base backup is of the one after it.
   await query("insert into row values (5)");
-  await qalqan("restore", "astana", "--timeline", "2", "--yes");
+  await qalqan("backup", "astana");
+  const older = await qalqan("restore", "astana", "--timeline", "2", "--yes");
+  expect(older["backup"]).toBe(restored["backup"]);
   expect(await rows()).toEqual([1, 2, 3, 4]);
 });
 
@@ -162,6 +164,10 @@ test("what cannot be done changes nothing, and says what to do", async () => {
   expect(await failure("restore", "astana", "--until", "2020-01-01", "--yes")).toMatchObject({
     code: "no-backup",
     field: "until",
+  });
+  expect(await failure("restore", "astana", "--timeline", "99", "--yes")).toMatchObject({
+    code: "no-backup",
+    field: "timeline",
   });
   expect(await failure("restore", "astana", "--until", "2100-01-01", "--yes")).toMatchObject({
     code: "not-restorable",

@@ -8,7 +8,9 @@ import {
   superfluous,
   type Backup,
 } from "#platform/backup/retention.ts";
+import { ancestorsIn, leadsTo } from "#platform/backup/timelines.ts";
 import {
+  checkpointOf,
   firstSegmentOf,
   LabelUnreadable,
   placeOf,
@@ -24,7 +26,11 @@ const segments = fc
   .tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 255 }))
   .map((parts) => parts.map(hexadecimal).join(""));
 const backups = fc.uniqueArray(
-  segments.map((firstSegment): Backup => ({ label: `label of ${firstSegment}`, firstSegment })),
+  segments.map((firstSegment): Backup => ({
+    label: `label of ${firstSegment}`,
+    firstSegment,
+    checkpoint: 0n,
+  })),
   { maxLength: 12, selector: ({ firstSegment }) => firstSegment },
 );
 
@@ -55,6 +61,8 @@ describe("names of WAL segments", () => {
       "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT LOCATION: 0/2000080\n";
     expect(firstSegmentOf(label)).toBe("000000010000000000000002");
     expect(() => firstSegmentOf("START WAL LOCATION: 0/2000028\n")).toThrow(LabelUnreadable);
+    expect(checkpointOf(label)).toBe(0x200_0080n);
+    expect(() => checkpointOf("CHECKPOINT LOCATION: here\n")).toThrow(LabelUnreadable);
   });
 });
 
@@ -98,6 +106,39 @@ describe("what is removed", () => {
 
   test("is nothing while there is no backup", () => {
     expect(neededFrom([])).toBeUndefined();
+  });
+});
+
+describe("the log leads from a base backup", () => {
+  const on = (timeline: number, checkpoint: bigint): Backup => ({
+    label: "20260302T120000Z",
+    firstSegment: `${hexadecimal(timeline)}${hexadecimal(0)}${hexadecimal(2)}`,
+    checkpoint,
+  });
+  // The third came from the second, and so did the fourth, by a restore to a later moment.
+  const histories = new Map([
+    [2, ancestorsIn("1\t0/3000000\tno recovery target specified\n")],
+    [3, ancestorsIn("1\t0/3000000\tno recovery target specified\n\n2\t0/4000080\tbefore 2026-03-02\n")],
+    [4, ancestorsIn("1\t0/3000000\tno recovery target specified\n\n2\t1/0\tno recovery target specified\n")],
+  ]);
+
+  test("to its own timeline, and to those that left it later", () => {
+    expect(leadsTo(on(1, 0x2ff_ff80n), 1, histories)).toBe(true);
+    expect([2, 3, 4].map((to) => leadsTo(on(1, 0x2ff_ff80n), to, histories))).toEqual([true, true, true]);
+    expect([2, 3, 4].map((to) => leadsTo(on(2, 0x400_0080n), to, histories))).toEqual([true, false, true]);
+    expect([2, 3, 4].map((to) => leadsTo(on(3, 0x400_0100n), to, histories))).toEqual([false, true, false]);
+  });
+
+  test("to the newest, unless that left before it", () => {
+    expect(leadsTo(on(2, 0x400_0100n), undefined, histories)).toBe(true);
+    expect(leadsTo(on(2, 0x1_0000_0000n), undefined, histories)).toBe(false);
+    expect(leadsTo(on(3, 0x400_0100n), undefined, histories)).toBe(false);
+    expect(leadsTo(on(4, 0x1_0000_0080n), undefined, histories)).toBe(true);
+  });
+
+  test("nowhere that no history tells of", () => {
+    expect(leadsTo(on(1, 0n), 5, histories)).toBe(false);
+    expect(leadsTo(on(5, 0n), undefined, histories)).toBe(true);
   });
 });
 

@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { basename, join } from "node:path";
 import { BackupTooNew, recoverDatabase, takeRestored, type Recovered } from "#infra/local/recovery.ts";
+import { BackupFolder } from "#platform/backup/backup-folder.ts";
 import { beganAtMs, labelOf } from "#platform/backup/retention.ts";
+import { leadsTo, type Histories } from "#platform/backup/timelines.ts";
 import { CommandFailed } from "../failure.ts";
 import type { LocalSite, SiteBackups } from "./site.ts";
 
@@ -40,7 +42,7 @@ export async function restoreDatabase(
   return { ...recovered, label, setAside };
 }
 
-/** The newest base backup that is old enough. */
+/** The newest base backup that is old enough, and from which the log leads to the history that is wanted. */
 async function recover(
   site: LocalSite,
   { path, folder }: SiteBackups,
@@ -48,16 +50,20 @@ async function recover(
   onSegment: (segment: string) => void,
 ): Promise<{ label: string; recovered: Recovered }> {
   const untilMs = until?.getTime() ?? Infinity;
-  const labels = (await folder.backups()).map(({ label }) => label);
-  for (const label of labels.filter((each) => (beganAtMs(each) ?? 0) <= untilMs)) {
+  const backups = await folder.backups();
+  const old = backups.filter(({ label }) => (beganAtMs(label) ?? 0) <= untilMs);
+  // Also what the site has archived by itself since a backup that was made into another folder.
+  const walIn = [...new Set([path, site.archive ?? path])];
+  const histories = await historiesIn(walIn);
+  const leading = old.filter((backup) => leadsTo(backup, timeline, histories));
+  for (const { label } of leading) {
     try {
       const recovered = await recoverDatabase({
         storage: site.database,
         server: site.postgres.server,
         password: site.password,
         base: folder.folderOf(label),
-        // Also what the site has archived by itself since a backup that was made into another folder.
-        walIn: [...new Set([path, site.archive ?? path])],
+        walIn,
         archive: site.archive ?? path,
         until,
         timeline,
@@ -69,7 +75,24 @@ async function recover(
       if (!(error instanceof BackupTooNew)) throw error;
     }
   }
+  if (old.length > 0 && leading.length === 0) throw noneLeads(site.name, path, timeline);
+  const labels = backups.map(({ label }) => label);
   throw noBackup(site.name, path, labels, until);
+}
+
+async function historiesIn(folders: readonly string[]): Promise<Histories> {
+  const found = await Promise.all(folders.map((folder) => new BackupFolder(folder).histories()));
+  return new Map(found.flatMap((histories) => [...histories]));
+}
+
+function noneLeads(site: string, path: string, timeline: number | undefined): CommandFailed {
+  return new CommandFailed({
+    code: "no-backup",
+    field: timeline === undefined ? "from" : "timeline",
+    value: timeline === undefined ? path : String(timeline),
+    message: `no base backup of ${site} leads to ${timeline === undefined ? "its latest history" : `history ${timeline}`}`,
+    remedy: "name another with --timeline: each restore began one, and its answer named it",
+  });
 }
 
 function noBackup(

@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { copyFile, readdir, readFile, rm, rename, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { beganAtMs, neededFrom, newestFirst, superfluous, type Backup } from "./retention.ts";
-import { firstSegmentOf, segmentsBefore } from "./wal.ts";
+import { ancestorsIn, timelineOfHistory, type Ancestor } from "./timelines.ts";
+import { checkpointOf, firstSegmentOf, segmentsBefore } from "./wal.ts";
 import { isMissing, makeFolder, nameFinally, syncFile, syncFolder, writeNew } from "./files.ts";
 
 /** While it is not complete, and while it is taken away, a backup has another name than its label. */
@@ -80,17 +81,12 @@ export class BackupFolder {
 
   /** Labels of the complete backups; none where there is no folder. */
   async labels(): Promise<string[]> {
-    try {
-      return (await readdir(this.#base)).filter((name) => beganAtMs(name) !== undefined);
-    } catch (error) {
-      if (isMissing(error)) return [];
-      throw error;
-    }
+    return (await namesIn(this.#base)).filter((name) => beganAtMs(name) !== undefined);
   }
 
   async #backup(label: string): Promise<Backup> {
     const text = await readFile(join(this.#base, label, "backup_label"), "utf8");
-    return { label, firstSegment: firstSegmentOf(text) };
+    return { label, firstSegment: firstSegmentOf(text), checkpoint: checkpointOf(text) };
   }
 
   /** Bytes that can still be written here. */
@@ -142,6 +138,17 @@ export class BackupFolder {
     return newestFirst(await Promise.all((await this.labels()).map((label) => this.#backup(label))));
   }
 
+  /** The timelines that were archived here, but for the first, each with those that it comes from. */
+  async histories(): Promise<Map<number, readonly Ancestor[]>> {
+    const found = new Map<number, readonly Ancestor[]>();
+    for (const file of await namesIn(this.wal)) {
+      const timeline = timelineOfHistory(file);
+      if (timeline !== undefined)
+        found.set(timeline, ancestorsIn(await readFile(join(this.wal, file), "utf8")));
+    }
+    return found;
+  }
+
   /** Folder of a complete backup. */
   folderOf(label: string): string {
     return join(this.#base, label);
@@ -175,5 +182,15 @@ export class BackupFolder {
     await rename(join(this.#base, label), old);
     await syncFolder(this.#base);
     await rm(old, { recursive: true });
+  }
+}
+
+/** What is in a folder; nothing where there is no folder. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
   }
 }

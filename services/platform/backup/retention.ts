@@ -6,6 +6,8 @@ export interface Backup {
   readonly label: string;
   /** The first WAL segment that it needs. */
   readonly firstSegment: string;
+  /** Where the checkpoint is that it begins with, in bytes from the beginning of the log. */
+  readonly checkpoint: bigint;
 }
 
 /** Label of a backup that is begun now. */

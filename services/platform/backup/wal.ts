@@ -27,6 +27,28 @@ export function firstSegmentOf(label: string): string {
   return name;
 }
 
+/**
+ * Where the checkpoint is that a backup begins with, from its `backup_label`, in bytes.
+ *
+ * @throws LabelUnreadable
+ */
+export function checkpointOf(label: string): bigint {
+  const [, text = ""] = /^CHECKPOINT LOCATION: (\S+)$/m.exec(label) ?? [];
+  const location = locationIn(text);
+  if (location === undefined) throw new LabelUnreadable("backup_label does not name its checkpoint");
+  return location;
+}
+
+/** A place in the log as PostgreSQL writes it, such as `0/2000080`, in bytes from its beginning; undefined: it is none. */
+export function locationIn(text: string): bigint | undefined {
+  const [, high, low] = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/.exec(text) ?? [];
+  if (high === undefined || low === undefined) return undefined;
+  return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
+}
+
+/** The timeline that a segment belongs to. */
+export const timelineOf = (segment: string): number => Number.parseInt(segment.slice(0, timelineDigits), 16);
+
 /** Where a segment is in the log: the same on every timeline, and greater for what was written later. */
 export const placeOf = (segment: string): string => segment.slice(timelineDigits, nameDigits);
 
