@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { restoreScript, untilVariables } from "#infra/kubernetes/restore-objects.ts";
 import { startServers, temporaryFolder, until } from "#test/infra/small-nation.ts";
+import { moveAside } from "../../services/cli/backups/restore-database.ts";
 import { LocalSite } from "../../services/cli/backups/site.ts";
 import { runCli } from "./run-cli.ts";
 
@@ -179,6 +180,21 @@ test("what cannot be done changes nothing, and says what to do", async () => {
     code: "not-backed-up",
   });
   expect(await rows()).toEqual([1, 2, 3, 4, 6, 8, 9, 11]);
+});
+
+test("what is set aside twice within one second is kept twice", () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: new Date("2026-03-02T12:00:00Z") });
+  const kept = [1, 2].map((time) => {
+    const path = join(folder.path, "to be set aside");
+    mkdirSync(path);
+    writeFileSync(join(path, "content"), String(time));
+    return String(moveAside(site(), [path]));
+  });
+  vi.useRealTimers();
+  expect(kept.map((path) => readFileSync(join(path, "to be set aside", "content"), "utf8"))).toEqual([
+    "1",
+    "2",
+  ]);
 });
 
 test("a nation that does not run is restored too, and goes on there at its next start", async () => {

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, renameSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { BackupTooNew, recoverDatabase, takeRestored, type Recovered } from "#infra/local/recovery.ts";
 import { BackupFolder } from "#platform/backup/backup-folder.ts";
 import { beganAtMs, labelOf } from "#platform/backup/retention.ts";
@@ -128,8 +128,19 @@ function noBackup(
 export function moveAside(site: LocalSite, paths: readonly string[]): string | undefined {
   const there = paths.filter((path) => existsSync(path));
   if (there.length === 0) return undefined;
-  const aside = site.folder.setAside(site.name, labelOf(Date.now()));
-  mkdirSync(aside, { recursive: true, mode: 0o700 });
+  const aside = makeAside(site);
   for (const path of there) renameSync(path, join(aside, basename(path)));
   return aside;
+}
+
+/** Labels name a second, and a small database is restored twice in one: each time has a folder of its own. */
+function makeAside(site: LocalSite): string {
+  const named = site.folder.setAside(site.name, labelOf(Date.now()));
+  mkdirSync(dirname(named), { recursive: true, mode: 0o700 });
+  for (let time = 1; ; time += 1) {
+    const aside = time === 1 ? named : `${named}-${time}`;
+    if (existsSync(aside)) continue;
+    mkdirSync(aside, { mode: 0o700 });
+    return aside;
+  }
 }
