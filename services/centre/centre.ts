@@ -123,13 +123,12 @@ export class Centre {
     const { effects, waiting } = await inTransaction(this.database, async (transaction) => {
       const decided = await work(transaction);
       this.room.require(decided.events);
-      // Sent at once, and carried out in this order. Audit head before lane counters, in every command:
-      // locks are taken in one order.
-      const written = [
-        ...(decided.rows ?? []).map((write) => write()),
-        ...decided.audit.map((entry) => writeAudit(transaction, entry)),
-      ];
-      const [waitingRows] = await Promise.all([writeOutbox(transaction, decided.events), ...written]);
+      // Sent at once, and carried out in this order. Lane counters before the audit's head, in every command:
+      // locks are taken in one order, and what all commands share is locked last, so that nobody whose lane is
+      // another one waits while an import writes its events.
+      const rows = (decided.rows ?? []).map((write) => write());
+      const audit = () => decided.audit.map((entry) => writeAudit(transaction, entry));
+      const [waitingRows] = await Promise.all([writeOutbox(transaction, decided.events, audit), ...rows]);
       return { effects: decided, waiting: waitingRows };
     });
     this.room.took(effects.events);

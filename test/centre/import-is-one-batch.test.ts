@@ -4,7 +4,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sql } from "#platform/database.ts";
+import type { Lane } from "#proto/names.ts";
 import { until } from "#test/replication/servers.ts";
+import { EntryCollector } from "../../services/centre/domain/import-entries.ts";
+import { collect } from "../../services/centre/rpc/import.ts";
+import { statementsOf, type Outgoing } from "../../services/centre/store/outbox.ts";
 import { CentreService, operator, prosecutor } from "./centre-service.ts";
 
 describe("an import", () => {
@@ -214,6 +218,46 @@ describe("an import", () => {
       return { running };
     });
     expect((await importing.running).at(-1)).toMatchObject({ accepted: 1, done: true });
+  });
+
+  test("keeps nobody's single directives waiting while its events are written", async () => {
+    const importing = await service.database.transaction().execute(async (holder) => {
+      // As while its events are written: it waits with everything that it has locked so far.
+      await sql`select from outbox_counters where lane = 'events' for update`.execute(holder);
+      const running = service.import(operator, ["+14155550104"]);
+      await until(async () => {
+        const { rows } = await sql<{ waiting: number }>`
+          select count(*)::int as waiting from pg_stat_activity
+          where wait_event_type = 'Lock' and query like '%insert into outbox%'`.execute(service.database);
+        return rows[0]?.waiting === 1;
+      });
+      expect(await service.issue(prosecutor, { number: "+14155550105" })).toMatchObject({
+        state: "regional",
+      });
+      return { running };
+    });
+    expect((await importing.running).at(-1)).toMatchObject({ accepted: 1, done: true });
+  });
+
+  test("whose entries come in one message is read in turns, and written in statements of two megabytes", async () => {
+    let turns = 0;
+    let counting = setImmediate(function next() {
+      turns += 1;
+      counting = setImmediate(next);
+    });
+    const entries = Array.from({ length: 10_000 }, (_, index) => ({ index, number: numberAt(index) }));
+    await collect(new EntryCollector(entries.length), entries);
+    clearImmediate(counting);
+    expect(turns).toBeGreaterThanOrEqual(9);
+
+    const event = (lane: Lane, size: number): Outgoing => ({
+      ...{ event: "", lane, type: "directives", weight: "bulk", bytes: new Uint8Array(size), atMs: 0 },
+    });
+    const megabytes = [...Array.from({ length: 25 }, () => event("events", 175_000)), event("urgent", 100)];
+    const parts = statementsOf(megabytes).map(({ lane, part }) => `${part.length} ${lane}`);
+    expect(parts).toEqual(["1 urgent", "11 events", "11 events", "3 events"]);
+    const small = Array.from({ length: 120 }, () => event("events", 100));
+    expect(statementsOf(small).map(({ part }) => part.length)).toEqual([50, 50, 20]);
   });
 
   test("in a trial counts everything and writes nothing", async () => {

@@ -1,8 +1,14 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { decideIssue, type WritingContext } from "#domain/directive.ts";
 import { InvalidInput } from "#domain/invalid-input.ts";
 import { Refusal } from "#domain/refusal.ts";
 import { parseAction, parseScope, type Person } from "#domain/vocabulary.ts";
-import type { ImportProgress, ImportRequest } from "#proto/qalqan/centre/v1/centre.ts";
+import type {
+  ImportEntry,
+  ImportProgress,
+  ImportRequest,
+  RefusedEntry,
+} from "#proto/qalqan/centre/v1/centre.ts";
 import type { Centre } from "../centre.ts";
 import { importEntriesMax } from "../config.ts";
 import { EntryCollector } from "../domain/import-entries.ts";
@@ -13,6 +19,8 @@ import type { BatchRow } from "../store/schema.ts";
 import { requireHere, writers } from "./people.ts";
 import { batchOfContent, stateOfBatch, writeImport } from "./write-import.ts";
 
+/** Entries that are read in one turn. */
+const entriesPerTurn = 1_000;
 /** Refused entries in one progress message. */
 const refusedPerMessageMax = 5_000;
 
@@ -44,12 +52,12 @@ export async function* importDirectives(
       continue;
     }
     if (part?.$case !== "entries") throw unexpectedPart("a header comes once, and first");
-    const refused = part.value.entries.flatMap((entry) => collector.add(entry) ?? []);
+    const refused = await collect(collector, part.value.entries);
     yield progress(collector, { refused, repeatedImport: first !== undefined });
   }
   if (wish === undefined) throw unexpectedPart("an import begins with its header");
   // A client that was cut off looks like one that has ended: only its signal tells.
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   signal.throwIfAborted();
   if (first === undefined) {
     const written = await writeImport(centre, wish, collector, person);
@@ -74,6 +82,21 @@ export async function* importDirectives(
     accepted: 0,
     merged: repeats,
   };
+}
+
+/** One message may bring a whole file: what is urgent comes in between. @returns what is refused */
+export async function collect(
+  collector: EntryCollector,
+  entries: readonly ImportEntry[],
+): Promise<RefusedEntry[]> {
+  const refused: RefusedEntry[] = [];
+  for (let from = 0; from < entries.length; from += entriesPerTurn) {
+    if (from > 0) await turn();
+    refused.push(
+      ...entries.slice(from, from + entriesPerTurn).flatMap((entry) => collector.add(entry) ?? []),
+    );
+  }
+  return refused;
 }
 
 function progress(collector: EntryCollector, more: Partial<ImportProgress>): ImportProgress {

@@ -21,8 +21,8 @@ const rowsPerRead = 1_000;
 
 /**
  * Appends to the audit. The row of `audit_head` is locked until the commit, so
- * rows are chained in commit order: call it after all other work of the
- * transaction, before the outbox.
+ * rows are chained in commit order, and every other command waits: call it after
+ * all other work of the transaction.
  */
 export async function writeAudit(transaction: CentreTransaction, entry: AuditEntry): Promise<void> {
   const detail = JSON.stringify(entry.detail);

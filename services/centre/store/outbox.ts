@@ -34,29 +34,55 @@ export function eventOf(sent: readonly Outgoing[]): string {
 /** Lanes in the order in which their counters are locked. */
 const lockOrder: readonly Lane[] = ["urgent", "events"];
 
-/** Events of one statement: their bytes go as one value. */
-const eventsPerStatement = 50;
+/**
+ * What one statement writes: the bytes go as one value, whose copies are made in
+ * one step, between others' commands.
+ */
+const perStatement = { events: 50, bytes: 2 * 1024 * 1024 } as const;
 
 /**
  * Writes events into the outbox, numbered per lane in commit order: the
- * counter's row stays locked until the commit, so this comes last in a
- * transaction. A transaction that is rolled back leaves no gap.
+ * counter's row stays locked until the commit, so this comes after a command's
+ * own rows. A transaction that is rolled back leaves no gap.
  *
+ * @param last what it has to write besides: sent behind the last statement, in the same round trip
  * @returns the rows as they wait from the commit on
  */
 export async function writeOutbox(
   transaction: CentreTransaction,
   events: readonly Outgoing[],
+  last: () => readonly Promise<unknown>[],
 ): Promise<Record<Lane, readonly WaitingRow[]>> {
   const written: Record<Lane, WaitingRow[]> = { urgent: [], events: [] };
-  for (const lane of lockOrder) {
-    const ofLane = events.filter((each) => each.lane === lane);
-    for (let from = 0; from < ofLane.length; from += eventsPerStatement)
-      written[lane].push(
-        ...(await writeSome(transaction, lane, ofLane.slice(from, from + eventsPerStatement))),
-      );
+  const statements = statementsOf(events);
+  for (const [index, { lane, part }] of statements.entries()) {
+    const isLast = index === statements.length - 1;
+    const [rows] = await Promise.all([writeSome(transaction, lane, part), ...(isLast ? last() : [])]);
+    written[lane].push(...rows);
   }
+  if (statements.length === 0) await Promise.all(last());
   return written;
+}
+
+/** The events lane by lane, in the order in which their counters are locked. */
+export function statementsOf(
+  events: readonly Outgoing[],
+): { readonly lane: Lane; readonly part: readonly Outgoing[] }[] {
+  return lockOrder.flatMap((lane) => {
+    const parts: Outgoing[][] = [];
+    let bytes = 0;
+    for (const event of events.filter((each) => each.lane === lane)) {
+      const part = parts.at(-1);
+      bytes += event.bytes.length;
+      if (part !== undefined && part.length < perStatement.events && bytes <= perStatement.bytes) {
+        part.push(event);
+      } else {
+        parts.push([event]);
+        bytes = event.bytes.length;
+      }
+    }
+    return parts.map((part) => ({ lane, part }));
+  });
 }
 
 /** The bytes are cut apart there: as an array each would be written out in hexadecimal. */

@@ -63,26 +63,38 @@ export async function hasLeftBehind(database: Reader, lane: Lane, laneNumber: nu
   return row !== undefined;
 }
 
+/** Those of these events of the lane that have no row in the outbox. */
+export async function readLacking<Known extends Pick<LaneEntry, "content">>(
+  database: Reader,
+  lane: Lane,
+  events: readonly Known[],
+): Promise<Known[]> {
+  const contents = events.map(({ content }) => Buffer.from(content, "hex"));
+  const { rows } = await sql<{ content: string }>`
+    select encode(wanted.content, 'hex') as content
+    from unnest(${contents}::bytea[]) as wanted (content)
+    where not exists (select from outbox where lane = ${lane} and sha256(bytes) = wanted.content)`.execute(
+    database,
+  );
+  const lacking = new Set(rows.map(({ content }) => content));
+  return events.filter(({ content }) => lacking.has(content));
+}
+
 /** Whether one of these events of the lane has no row in the outbox. */
 export async function lacksOne(
   database: Reader,
   lane: Lane,
   events: readonly Pick<LaneEntry, "content">[],
 ): Promise<boolean> {
-  const contents = events.map(({ content }) => Buffer.from(content, "hex"));
-  const { rows } = await sql<{ lacking: boolean }>`
-    select bool_or(not exists (
-      select from outbox where lane = ${lane} and sha256(bytes) = wanted.content)) as lacking
-    from unnest(${contents}::bytea[]) as wanted (content)`.execute(database);
-  return rows[0]?.lacking ?? false;
+  return (await readLacking(database, lane, events)).length > 0;
 }
 
 /** Keeps every command from committing until this transaction ends; the last number of each lane. */
 export async function lockNumbers(transaction: CentreTransaction): Promise<Record<Lane, number>> {
-  // The same order as in commands: the audit's head, then the counters.
-  await sql`select number from audit_head for update`.execute(transaction);
+  // The same order as in commands: the counters, then the audit's head.
   const { rows } = await sql<{ lane: Lane; last: number }>`
     select lane, last from outbox_counters order by lane desc for update`.execute(transaction);
+  await sql`select number from audit_head for update`.execute(transaction);
   const last = (lane: Lane) => rows.find((row) => row.lane === lane)?.last ?? 0;
   return { urgent: last("urgent"), events: last("events") };
 }
