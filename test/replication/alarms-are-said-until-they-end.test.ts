@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { sendAlarms } from "#platform/alarm-sender.ts";
 import { Alarms } from "#platform/alarms.ts";
 import { testLog, until } from "./servers.ts";
@@ -33,5 +33,32 @@ describe("the alarms of a service", () => {
       ["stream-nearly-full EVENTS", "database-behind urgent"],
       ["database-behind urgent"],
     ]);
+  });
+
+  describe("that end by themselves", () => {
+    const minuteMs = 60_000;
+    const shown = (alarms: Alarms) => alarms.list().map(({ detail }) => detail);
+    afterEach(() => void vi.useRealTimers());
+
+    test("are shown in full after they were raised again", () => {
+      vi.useFakeTimers();
+      const alarms = new Alarms(testLog);
+      alarms.raise("database-behind", "urgent", "one event", 10 * minuteMs);
+      vi.advanceTimersByTime(9 * minuteMs);
+      alarms.raise("database-behind", "urgent", "two events", 10 * minuteMs);
+      vi.advanceTimersByTime(9 * minuteMs);
+      expect(shown(alarms)).toEqual(["two events"]);
+      vi.advanceTimersByTime(minuteMs);
+      expect(shown(alarms)).toEqual([]);
+    });
+
+    test("stay where they were raised again without an end", () => {
+      vi.useFakeTimers();
+      const alarms = new Alarms(testLog);
+      alarms.raise("database-behind", "urgent", "one event", 10 * minuteMs);
+      alarms.raise("database-behind", "urgent", "one event");
+      vi.advanceTimersByTime(60 * minuteMs);
+      expect(shown(alarms)).toEqual(["one event"]);
+    });
   });
 });
