@@ -1,4 +1,5 @@
 import type { Alarms } from "#platform/alarms.ts";
+import { StreamUnavailable } from "#platform/batch-get.ts";
 import { sql } from "#platform/database.ts";
 import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
@@ -19,6 +20,7 @@ import {
   lockNumbers,
   moveWaiting,
   readEntries,
+  readLacking,
   readRecorded,
   readTrimmed,
   readWaiting,
@@ -28,15 +30,19 @@ import type { CentreDatabase, CentreTransaction } from "./store/schema.ts";
 import { takeBack, type TakenBack } from "./store/take-back.ts";
 import { inTransaction } from "./store/transaction.ts";
 
+/** Messages that are asked for side by side. */
+const fetchedAtOnce = 64;
+
 /** What the lane holds that is to be compared with the outbox. */
 interface LaneReading {
   readonly lane: Lane;
-  readonly history: LaneHistory;
   /** All rows up to this number are in the lane, and all events up to their places in the outbox. */
   readonly agreed: number;
   readonly messages: readonly LaneEntry[];
   /** The number after which the lane takes the next. */
   readonly laneNumber: number;
+  /** Those of the messages that the outbox lacks, by their content, without the outbox number. */
+  readonly lacking: ReadonlyMap<string, Uint8Array>;
 }
 
 /** What was done to one lane. */
@@ -153,11 +159,34 @@ export class Recovery {
       const read = new Set(messages.map(({ content }) => content));
       const before = (await newestOwn(connection, lane, epoch)).filter(({ content }) => !read.has(content));
       // What was fed into the lane between rows that are noted is found by reading all of it.
-      if (!(await lacksOne(this.#database, lane, before)))
-        return { lane, history, agreed: newest.number, messages, laneNumber };
+      if (!(await lacksOne(this.#database, lane, before))) {
+        const lacking = await this.#fetch(lane, history, messages, signal);
+        return { lane, agreed: newest.number, messages, laneNumber, lacking };
+      }
     }
     const agreed = await readTrimmed(this.#database, lane, history.kept);
-    return { lane, history, agreed, messages: await history.from(0, 0, signal), laneNumber };
+    const messages = await history.from(0, 0, signal);
+    const lacking = await this.#fetch(lane, history, messages, signal);
+    return { lane, agreed, messages, laneNumber, lacking };
+  }
+
+  /** Before commands are kept from committing: reading some hundred thousand takes minutes. */
+  async #fetch(
+    lane: Lane,
+    history: LaneHistory,
+    messages: readonly LaneEntry[],
+    signal: AbortSignal,
+  ): Promise<Map<string, Uint8Array>> {
+    const lacking = await readLacking(this.#database, lane, messages);
+    const bytes = new Map<string, Uint8Array>();
+    for (let from = 0; from < lacking.length; from += fetchedAtOnce) {
+      signal.throwIfAborted();
+      const found = await Promise.all(
+        lacking.slice(from, from + fetchedAtOnce).map(({ epoch, sequence }) => history.at(epoch, sequence)),
+      );
+      for (const own of found) if (own !== undefined) bytes.set(own.entry.content, own.rest);
+    }
+    return bytes;
   }
 
   async #carryOut(
@@ -173,7 +202,7 @@ export class Recovery {
       const { lane, agreed, messages, laneNumber } = reading;
       const rows = await readEntries(transaction, lane, agreed, messages);
       const plan = planReconcile({ agreed, rows, messages, laneNumber, counter: counters[lane] });
-      const back = await this.#fetch(reading, plan);
+      const back = plan.takeBack.map((each) => takenBackOf(reading, each));
       const sentAnew = await prepare(transaction, lane, plan, back);
       // Members of a batch come by the bulk lane, what is decided about the batch by the other.
       taken = [...back, ...taken];
@@ -186,23 +215,10 @@ export class Recovery {
     return recovered;
   }
 
-  async #fetch({ lane, history }: LaneReading, plan: ReconcilePlan): Promise<TakenBack[]> {
-    const taken: TakenBack[] = [];
-    for (const { message, number } of plan.takeBack) {
-      const { epoch, sequence } = message;
-      const found = await history.at(epoch, sequence);
-      if (found === undefined)
-        throw new Error(`${lane} ${epoch}: message ${sequence} went away while it was read`);
-      taken.push({ lane, number, epoch, sequence, event: Event.decode(found.rest), bytes: found.rest });
-    }
-    return taken;
-  }
-
   #tell({ lane, takenBack, sentAnew }: Recovered): void {
     const detail = `the database and the region's lane did not hold the same, since one of them came from an older copy: ${takenBack} events were taken back into the database, ${sentAnew} are sent anew`;
     this.#log.error({ event: "recovered", lane, takenBack, sentAnew }, "outbox and lane are one again");
-    this.#alarms.raise("database-behind", lane, detail);
-    setTimeout(() => this.#alarms.clear("database-behind", lane), behindShownMs).unref();
+    this.#alarms.raise("database-behind", lane, detail, behindShownMs);
   }
 }
 
@@ -262,6 +278,18 @@ async function prepare(
     await liftRows(transaction, lane, rows, lifted.lifts);
   }
   return sentAnew;
+}
+
+/** @throws StreamUnavailable where it is not there any more, or the outbox had it a moment ago: all is compared anew */
+function takenBackOf(
+  { lane, lacking }: LaneReading,
+  { message, number }: ReconcilePlan["takeBack"][number],
+): TakenBack {
+  const { epoch, sequence, content } = message;
+  const bytes = lacking.get(content);
+  if (bytes === undefined)
+    throw new StreamUnavailable(`${lane} ${epoch}: message ${sequence} went away while it was read`);
+  return { lane, number, epoch, sequence, event: Event.decode(bytes), bytes };
 }
 
 /** One line for both lanes; what each event was, its own row says. */

@@ -4,6 +4,7 @@ import { Overlay } from "#domain/overlay.ts";
 import { Alarms } from "#platform/alarms.ts";
 import { appendAt } from "#platform/append.ts";
 import type { CopiedMessage } from "#platform/batch-get.ts";
+import { sql } from "#platform/database.ts";
 import { read } from "#platform/grpc-client.ts";
 import { firstEpoch, refeedToken, regionStream, regionSubject, type Lane } from "#proto/names.ts";
 import type { OverlayHeader, OverlayPart } from "#proto/qalqan/centre/v1/centre.ts";
@@ -35,6 +36,8 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
     await service.settled();
     const restoreStore = await service.servers.keepStore("region");
     await service.copyDatabase("older");
+    // The server was started again for its copy.
+    await until(async () => (await own("urgent")).length > 0);
     const ends = { urgent: (await own("urgent")).length, events: (await own("events")).length };
 
     await service.issue(operator, { number: blocked });
@@ -175,5 +178,68 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
       .transaction()
       .execute((transaction) => takeBack(transaction, region, [{ ...place, event, bytes }]));
     expect(await service.view(id)).toMatchObject({ revision: 2, state: "revoked" });
+  });
+
+  test("keeps what was withdrawn in the nation before the piece itself was back", async () => {
+    const id = `${region}-${ulid()}`;
+    const sequence = await service.national({
+      intelligenceWithdrawn: [{ id, revision: 2, audience: "all", atMs: Date.now() }],
+    });
+    await until(async () => {
+      const rows = await service.database.selectFrom("inbox").selectAll().execute();
+      return rows.some(({ stream, sequence: applied }) => stream === "NATIONAL" && applied === sequence);
+    });
+    const piece = { id, revision: 1, kind: "number", audience: "all", author: operator.id, fieldsJson: "{}" };
+    const event = Event.fromPartial({
+      body: { $case: "intelligence", value: { intelligence: piece } },
+    });
+    const place = { lane: "events", number: 2_000, epoch: firstEpoch, sequence: 2_000 } as const;
+    const bytes = Event.encode(event).finish();
+    await service.database
+      .transaction()
+      .execute((transaction) => takeBack(transaction, region, [{ ...place, event, bytes }]));
+    expect(await service.as(operator, "getIntelligence", { id })).toMatchObject({
+      withdrawn: true,
+      intelligence: { kind: "number", author: operator.id, revision: 2 },
+    });
+  });
+
+  test("asks the lanes for nothing while it keeps commands from committing", async () => {
+    const { id: known } = await service.issue(operator, { number: "+442071000011" });
+    const row = await latestRevision(service.database, known);
+    if (row === undefined) throw new Error("a directive that was issued is not there");
+    await service.settled();
+    await service.centre.stop("SIGKILL");
+    // What was taken back above was in no lane.
+    await service.database.deleteFrom("outbox").where("number", "in", [1_000, 2_000]).execute();
+    const directive = { ...opinionOf(row), id: `${region}-${ulid()}` };
+    const number = 9_000;
+    const bytes = Event.encode(
+      Event.fromPartial({ body: { $case: "directives", value: { directives: [directive] } } }),
+    ).finish();
+    const subject = regionSubject.lane("urgent", firstEpoch, "centre", "directives");
+    const end = await lastOf(service.line, regionStream.lane("urgent", firstEpoch));
+    await appendAt(service.line, subject, end + 1, withOutboxNumber(bytes, number));
+
+    const free: boolean[] = [];
+    const connection = new Proxy(await service.servers.connect("centre"), {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        if (name !== "request") return value.bind(target);
+        return async (...asked: Parameters<typeof target.request>) => {
+          const { rows } = await sql`
+            select from pg_locks where relation = 'outbox_counters'::regclass`.execute(service.database);
+          free.push(rows.length === 0);
+          return target.request(...asked);
+        };
+      },
+    });
+    const standing = new Standing(service.database);
+    const recovery = new Recovery(service.database, region, standing, new Alarms(testLog), testLog);
+    const numbers = { urgent: number, events: 0 };
+    await recovery.reconcile(connection, firstEpoch, numbers, AbortSignal.timeout(20_000));
+    expect(await latestRevision(service.database, directive.id)).toMatchObject({ revision: 1 });
+    expect(free).not.toContain(false);
   });
 });

@@ -6,7 +6,6 @@ import type { Event, Intelligence, IntelligenceWithdrawn } from "#proto/qalqan/e
 import { insertApproval, readApprovals } from "./approvals.ts";
 import { newRow, readTrunkDirections } from "./directives.ts";
 import { insertMembers } from "./imports.ts";
-import { insertIntelligence } from "./intelligence.ts";
 import type { CentreTransaction } from "./schema.ts";
 import { applyAhead } from "./national.ts";
 import { readRevocations, settleBatch, settleDirective, type Settling } from "./settle.ts";
@@ -209,18 +208,21 @@ async function takeIntelligence(
   region: string,
   piece: Intelligence,
 ): Promise<void> {
-  const known = await transaction
-    .selectFrom("intelligence")
-    .select("id")
-    .where("id", "=", piece.id)
-    .executeTakeFirst();
-  if (known !== undefined) return;
-  await insertIntelligence(transaction, {
-    ...{ id: piece.id, region, revision: piece.revision, kind: piece.kind, fields_json: piece.fieldsJson },
-    ...{ audience: piece.audience, tlp: piece.tlp, confidence: piece.confidence, source: piece.source },
-    ...{ author: piece.author, created_at_ms: piece.createdAtMs, valid_until_ms: piece.validUntilMs },
-    ...{ released_wording: piece.releasedWording, withdrawn: false, withdrawn_at_ms: 0, note: "" },
-  });
+  const fields = {
+    ...{ kind: piece.kind, fields_json: piece.fieldsJson, audience: piece.audience, tlp: piece.tlp },
+    ...{ confidence: piece.confidence, source: piece.source, author: piece.author },
+    ...{ created_at_ms: piece.createdAtMs, valid_until_ms: piece.validUntilMs },
+    released_wording: piece.releasedWording,
+  };
+  const state = { revision: piece.revision, withdrawn: false, withdrawn_at_ms: 0, note: "" };
+  await transaction
+    .insertInto("intelligence")
+    .values({ id: piece.id, region, ...fields, ...state })
+    .onConflict((conflict) =>
+      // That it is withdrawn came down before it was back (storeWithdrawn): it stays withdrawn.
+      conflict.column("id").doUpdateSet(fields).where("intelligence.kind", "=", ""),
+    )
+    .execute();
 }
 
 async function takeWithdrawal(
