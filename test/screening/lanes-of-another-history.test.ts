@@ -1,6 +1,11 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Overlay } from "#domain/overlay.ts";
+import { onDisconnect } from "#platform/nats.ts";
 import { firstEpoch, regionStream } from "#proto/names.ts";
-import { lastOf, until } from "#test/replication/servers.ts";
+import { lastOf, testLog, until } from "#test/replication/servers.ts";
+import { followEpochs } from "../../services/screening/consumers/region-epochs.ts";
+import { Enforcement } from "../../services/screening/enforcement.ts";
 import { overlayOf, ownDirective, ScreenedRegion, trunk } from "./screening-service.ts";
 
 /**
@@ -70,4 +75,34 @@ test("a replica that starts again from its own file does the same", async () => 
   await region.startScreening();
   await until(() => isBlocked(6));
   expect([await isBlocked(kept), await isBlocked(3), await isBlocked(9)]).toEqual([true, false, true]);
+});
+
+test("lanes whose server went away while the overlay was loaded prove nothing before they are compared", async () => {
+  const connection = await region.nation.connect("screening");
+  const enforcement = new Enforcement(region.nation.region, testLog, () => undefined);
+  const ended = new AbortController();
+  const loaded = Promise.withResolvers<void>();
+  let loads = 0;
+  const load = async (epoch: number) => {
+    loads += 1;
+    if (loads === 1) {
+      const away = new Promise<void>((resolve) => onDisconnect(connection, resolve));
+      await region.nation.regional.stop("SIGKILL");
+      await away;
+    }
+    const overlay = new Overlay(region.nation.region);
+    overlay.advance({ lane: "urgent", sequence: 1 });
+    enforcement.replaceOverlay(overlay, epoch, { events: undefined, urgent: undefined });
+    loaded.resolve();
+  };
+  const turnTo = () => undefined;
+  const following = followEpochs(connection, enforcement, turnTo, load, testLog, ended.signal);
+  await loaded.promise;
+  await turn();
+  expect(enforcement.provenSequences).toEqual({ events: 0, urgent: 0 });
+  region.nation.regional.start();
+  await until(() => enforcement.provenSequences.urgent >= 1);
+  expect(loads).toBe(1);
+  ended.abort();
+  await following;
 });

@@ -53,6 +53,8 @@ export async function followEpochs(
     try {
       const found = await readEnds(connection, enforcement, current, ends);
       if (needsOverlay(enforcement, current, found, log)) await load();
+      // The server went away meanwhile: what it has now is compared before anything is said of its lanes.
+      if (ends.aborted) continue;
       enforcement.setEnds(found.ends);
       await followLanes(connection, enforcement, load, log, ends);
     } catch (error) {
