@@ -132,7 +132,7 @@ export function fold(target: string, opinions: readonly Opinion[], context: Fold
 }
 
 /** A memory that was made of a row of NATIONAL has entries, and not what they were folded of. */
-function isTakenBack({ entries, counting }: FoldMemory): boolean {
+export function isTakenBack({ entries, counting }: FoldMemory): boolean {
   return slots.some((slot) => entries[slot] !== undefined && counting[slot] === undefined);
 }
 
@@ -327,7 +327,8 @@ function nextChange(judged: readonly Judged[]): number | undefined {
   return ends.length === 0 ? undefined : Math.min(...ends);
 }
 
-const opinionKey = (opinion: Opinion): string => `${opinion.id}#${opinion.revision}`;
+export const opinionKey = (opinion: Pick<Opinion, "id" | "revision">): string =>
+  `${opinion.id}#${opinion.revision}`;
 const overrideKey = (opinion: Opinion): string => `${opinion.id}@${opinion.overrideRevision}`;
 const counts = (each: Judged): boolean => each.standing.decision === "accepted";
 const isObserved = (each: Judged): boolean => each.standing.reason === "observed";

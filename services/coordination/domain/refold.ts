@@ -1,4 +1,4 @@
-import { fold, emptyMemory, type FoldMemory } from "#domain/fold.ts";
+import { emptyMemory, fold, isTakenBack, opinionKey, type FoldMemory } from "#domain/fold.ts";
 import { entryRowKey, entryText, type Entry } from "#domain/national-rows.ts";
 import type { Decision } from "#domain/opinion.ts";
 import type { StandingContext } from "#domain/standing.ts";
@@ -54,7 +54,8 @@ export function refold(
       refolded.left.push(target);
       continue;
     }
-    const outcome = fold(target, opinions, { ...context, memory, nextSequence: draft.sequence });
+    const remembered = withBehind(memory, opinions, known.published);
+    const outcome = fold(target, opinions, { ...context, memory: remembered, nextSequence: draft.sequence });
     for (const slot of outcome.removed) removeRow(draft, target, slot, memory.entries[slot]);
     for (const slot of outcome.changed) putRow(draft, memory.entries[slot], outcome.entries[slot]);
     const hasMoved = outcome.changed.length + outcome.removed.length > 0;
@@ -72,6 +73,24 @@ export function refold(
     if (fitting.length < news.length) refolded.left.push(target);
   }
   return refolded;
+}
+
+/**
+ * A memory that was taken back from NATIONAL does not know who stood behind its
+ * revision, and an override that names this one would end nobody. The decisions
+ * that were published beside the rows do: what came later has none yet.
+ */
+function withBehind(
+  memory: FoldMemory,
+  opinions: readonly Directive[],
+  published: Known["published"],
+): FoldMemory {
+  if (!isTakenBack(memory)) return memory;
+  const stood = opinions.filter(({ id, revision }) => {
+    const said = published.get(id);
+    return said?.revision === revision && (said.decision === "accepted" || said.reason === "observed");
+  });
+  return { ...memory, behind: stood.map(opinionKey) };
 }
 
 function removeRow(draft: NationalBatchDraft, target: string, slot: Slot, before: Entry | undefined): void {
