@@ -92,6 +92,8 @@ export const liveWaitingMax = 2_000;
 export const liveWaitingBytesMax = 16 * 1024 * 1024;
 /** The whole overlay of a region is here after so long, or it is asked for again (ms). */
 export const overlayWaitMs = 60_000;
+/** Of what is applied in a row, questions come in between after so much (bytes): a message of bulk costs milliseconds. */
+export const bytesPerTurn = 16 * 1024;
 /** While the event loop is later than this, calls are let go on (ms). */
 export const loopLagMaxMs = 500;
 /** What must be written at the end has this long (ms). */
@@ -100,3 +102,6 @@ export const closeWaitMs = 5_000;
 export const retryMs = 300;
 /** Directives that ended are remembered this long, for events that arrive late (ms). */
 export const endedKeptMs = 7 * 24 * 3_600_000;
+/** How often the centre is told of tokens that were refused (ms), and how long it may take to hear it. */
+export const refusalsTellMs = 1_000;
+export const tellWaitMs = 5_000;

@@ -1,9 +1,11 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { Overlay } from "#domain/overlay.ts";
 import { follow, StreamGap } from "#platform/follow.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { lanes, regionStream, type Lane } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
+import { bytesPerTurn } from "../config.ts";
 import type { Enforcement } from "../enforcement.ts";
 
 /** Last sequence of a lane that an overlay is true for. */
@@ -53,6 +55,8 @@ async function followLane(
   const after = laneSequence(enforcement.overlay, lane);
   for await (const message of follow(connection, stream, after, signal)) {
     enforcement.applyEvent(lane, message, readEvent(message.data, message.sequence, lane, log));
+    // The messages of an import are there together, and nothing that is awaited lets others in.
+    if (message.data.length > bytesPerTurn) await turn();
   }
 }
 

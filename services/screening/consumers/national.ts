@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { NationalTable } from "#domain/national-table.ts";
 import { streamRange } from "#platform/batch-get.ts";
 import { follow, StreamGap } from "#platform/follow.ts";
@@ -7,7 +8,7 @@ import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubSubject, regionStream } from "#proto/names.ts";
 import { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
-import { liveWaitingBytesMax, liveWaitingMax } from "../config.ts";
+import { bytesPerTurn, liveWaitingBytesMax, liveWaitingMax } from "../config.ts";
 import type { Enforcement } from "../enforcement.ts";
 import { SnapshotSource } from "../snapshot-table.ts";
 
@@ -88,6 +89,7 @@ export class NationalConsumer {
       for await (const { sequence, data } of follow(this.#connection, this.#stream, after, ends)) {
         if (this.#unconfirmed?.sequence === sequence) this.#confirm(data, signal);
         this.#offer(sequence, data, signal);
+        if (data.length > bytesPerTurn) await turn();
       }
       const gap = await watching;
       if (gap !== undefined) throw gap;
@@ -175,16 +177,20 @@ export class NationalConsumer {
       return;
     }
     this.#apply(data, signal);
-    for (let after = next + 1; ; after += 1) {
-      const waiting = this.#waiting.get(after);
-      if (waiting === undefined || this.#enforcement.table.sequence !== after - 1) break;
-      this.#apply(waiting, signal);
-    }
+    this.#applyWaiting(signal);
+  }
+
+  /** What comes next of the waiting ones, questions in between; what another source has brought is let go of. */
+  #applyWaiting(signal: AbortSignal): void {
     for (const [waited, { length }] of this.#waiting) {
       if (waited > this.#enforcement.table.sequence) continue;
       this.#waiting.delete(waited);
       this.#waitingBytes -= length;
     }
+    const next = this.#enforcement.table.sequence + 1;
+    const waiting = this.#waiting.get(next);
+    if (waiting === undefined || this.#stopped !== "" || signal.aborted) return;
+    setImmediate(() => this.#offer(next, waiting, signal));
   }
 
   #apply(data: Uint8Array, signal: AbortSignal): void {
@@ -245,6 +251,7 @@ export class NationalConsumer {
     for await (const { data } of follow(this.#connection, this.#stream, table.sequence, signal)) {
       const digestIsRight = table.apply(NationalBatch.decode(data));
       if (table.sequence >= this.#enforcement.table.sequence) return this.#takeRebuilt(table, digestIsRight);
+      if (data.length > bytesPerTurn) await turn();
     }
   }
 
