@@ -1,6 +1,6 @@
 import { sendAlarms } from "#platform/alarm-sender.ts";
 import { Alarms } from "#platform/alarms.ts";
-import { createTokenVerifier } from "#platform/identity.ts";
+import { createTokenVerifier, watchedVerifier } from "#platform/identity.ts";
 import { tlsOf } from "#platform/config.ts";
 import { openDatabase } from "#platform/database.ts";
 import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
@@ -82,10 +82,13 @@ export async function startCentre(config: CentreConfig, log: Log, lifecycle: Lif
     ]);
   });
 
-  const refusedAccess = new RefusedAccess(config.QALQAN_REGION);
+  const refusedAccess = new RefusedAccess();
   lifecycle.run("refused access", (ends) => refusedAccess.run(database, alarms, log, ends));
-  const verify = refusedAccess.watched(createTokenVerifier(config.IDENTITY_KEYS_FILE));
-  const methods = centreMethods(centre, new Handlers(verify, log, signal));
+  const verifier = createTokenVerifier(config.IDENTITY_KEYS_FILE);
+  const verify = watchedVerifier(verifier, config.QALQAN_REGION, (token) =>
+    refusedAccess.note("centre", token),
+  );
+  const methods = centreMethods(centre, refusedAccess, new Handlers(verify, log, signal));
   const grpc = await serveGrpc(config.GRPC_LISTEN, tlsOf(config), [
     { definition: CentreService, implementation: methods },
   ]);

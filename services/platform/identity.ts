@@ -1,6 +1,6 @@
 import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet } from "jose";
 import { Refusal } from "#domain/refusal.ts";
-import { parseRole, type Person, type Role } from "#domain/vocabulary.ts";
+import { capital, parseRole, type Person, type Role } from "#domain/vocabulary.ts";
 
 /** Who may be asked by a token: the `aud` of every token of the platform. */
 export const tokenAudience = "qalqan";
@@ -74,4 +74,39 @@ export function requirePerson(person: Person, region: string, roles: readonly Ro
       remedy: `one of these roles may: ${roles.join(", ")}`,
     });
   }
+}
+
+/** A token that is not honoured, and why. */
+export interface RefusedToken {
+  readonly actor: string;
+  /** Of whoever it names; empty: it proves nothing. */
+  readonly region: string;
+  readonly reason: string;
+}
+
+/** Whether tokens of this region, or of a central prosecutor, may mean something here at all. */
+export const isKnownHere = (person: Person, here: string): boolean =>
+  person.region === here || isCentral(person);
+
+export const isCentral = ({ role, region }: Person): boolean =>
+  role === "central-prosecutor" && region === capital;
+
+/**
+ * The same verifier of a region, but of tokens that prove nothing, and of those
+ * of other regions, is told.
+ */
+export function watchedVerifier(
+  verify: TokenVerifier,
+  here: string,
+  refused: (token: RefusedToken) => void,
+): TokenVerifier {
+  return async (authorization) => {
+    const person = await verify(authorization).catch((error: unknown) => {
+      refused({ actor: "unknown person", region: "", reason: "token" });
+      throw error;
+    });
+    const { id, role, region } = person;
+    if (!isKnownHere(person, here)) refused({ actor: id, region, reason: `not for ${role} of ${region}` });
+    return person;
+  };
 }

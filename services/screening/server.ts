@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { DayKeys } from "#domain/day-keys.ts";
 import { tlsOf } from "#platform/config.ts";
 import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
-import { createTokenVerifier } from "#platform/identity.ts";
+import { createTokenVerifier, watchedVerifier } from "#platform/identity.ts";
 import { pause, type Lifecycle } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import { connectNats } from "#platform/nats.ts";
@@ -19,6 +19,7 @@ import { Enforcement } from "./enforcement.ts";
 import { LaneWriter } from "./lane-writer.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { loadOverlay } from "./overlay-source.ts";
+import { RefusedTokens } from "./refused-tokens.ts";
 import { readRegions } from "./regions.ts";
 import { Reporter, type Replica } from "./reporter.ts";
 import { getState } from "./rpc/get-state.ts";
@@ -82,9 +83,13 @@ export async function startScreening(
   if (snapshot !== undefined)
     setTimeout(() => enforcement.standAlone(ageOf(snapshot)), limits.streamsWaitMs).unref();
 
-  const handlers = new Handlers(createTokenVerifier(config.IDENTITY_KEYS_FILE), log, lifecycle.signal);
+  const refused = new RefusedTokens();
+  const verifier = createTokenVerifier(config.IDENTITY_KEYS_FILE);
+  const verify = watchedVerifier(verifier, region, (token) => refused.note(token));
+  lifecycle.run("refused tokens", (signal) => refused.run(config.CENTRE_URL, tlsOf(config), log, signal));
+  const handlers = new Handlers(verify, log, lifecycle.signal);
   const implementation = {
-    screen: handlers.unary("Screen", screen(screener)),
+    screen: handlers.unary("Screen", screen(screener, region)),
     screenStream: screenStream(screener, lifecycle.signal),
     getState: handlers.unary("GetState", getState(replica, enforcement, heartbeat, screener)),
   };

@@ -3,7 +3,7 @@ import { SignJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { call, bearer } from "#platform/grpc-client.ts";
 import { tokenAudience } from "#platform/identity.ts";
-import { CentreService, issueRequest, operator, stranger } from "#test/centre/centre-service.ts";
+import { CentreService, issueRequest, operator, region, stranger } from "#test/centre/centre-service.ts";
 import { until } from "#test/replication/servers.ts";
 import { verifyAudit } from "../../services/centre/store/audit.ts";
 import { attack } from "./list.ts";
@@ -47,4 +47,21 @@ test(`tried: ${attack("foreign-token-in-a-region")}`, async () => {
   expect(rows.length).toBeLessThan(8);
   expect((await verifyAudit(service.database)).firstBroken).toBeUndefined();
   expect(await service.database.selectFrom("directives").select("id").execute()).toHaveLength(1);
+});
+
+test("what the region's screening refused is told there in the same way, and by nobody else", async () => {
+  const refused = [{ actor: stranger.id, region: stranger.region, reason: "not for operator", count: 7 }];
+  const screening = await service.clientOf(`screening.${region}`);
+  await call(screening.reportRefusals.bind(screening), { refused });
+  screening.close();
+  await until(async () => (await service.alarmsSaid()).includes("refused-access screening"));
+  const lines = await service.database
+    .selectFrom("audit")
+    .selectAll()
+    .where("subject", "=", "screening")
+    .execute();
+  expect(lines).toMatchObject([{ what: "refused-access", person: stranger.id }]);
+  expect(JSON.parse(lines[0]?.detail ?? "{}")).toMatchObject({ service: "screening", count: 7 });
+  const anybody = service.client.reportRefusals.bind(service.client);
+  await expect(call(anybody, { refused })).rejects.toMatchObject({ code: "forbidden" });
 });

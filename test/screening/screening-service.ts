@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Server } from "@grpc/grpc-js";
+import { Metadata, type Server } from "@grpc/grpc-js";
 import { SetDigest } from "#domain/digest.ts";
 import { NationalTable } from "#domain/national-table.ts";
 import { appendAt } from "#platform/append.ts";
@@ -11,7 +11,12 @@ import { createTokenVerifier } from "#platform/identity.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { LaneProducer } from "#platform/producer.ts";
 import { firstEpoch, hubStream, hubSubject, regionStream, type Lane } from "#proto/names.ts";
-import { CentreService, type OverlayPart } from "#proto/qalqan/centre/v1/centre.ts";
+import {
+  CentreService,
+  type OverlayPart,
+  type RefusedToken,
+  type ReportRefusalsRequest,
+} from "#proto/qalqan/centre/v1/centre.ts";
 import {
   Calls,
   Directive,
@@ -44,9 +49,11 @@ import { storeSnapshot } from "#test/replication/stored-snapshot.ts";
 const hourMs = 3_600_000;
 const replica = "screening-0";
 
-/** What centre answers to GetOverlay; undefined: it does not. */
 interface CentreSays {
+  /** What centre answers to GetOverlay; undefined: it does not. */
   overlay: readonly OverlayPart[] | undefined;
+  /** What it was told of refused tokens; undefined: it does not take it. */
+  refused: RefusedToken[] | undefined;
 }
 
 /** A hub, a region with replication, and its screening, as they really run; centre answers GetOverlay alone. */
@@ -107,6 +114,7 @@ export class ScreenedRegion {
       channelOptions,
     );
     const centreSays: CentreSays = {
+      refused: [],
       overlay: overlayOf([trunk("intl-1", "international"), trunk("dom-1", "domestic")]),
     };
     const centreServer = await serveCentre(nation, centreSays);
@@ -188,10 +196,10 @@ export class ScreenedRegion {
     return producer.append({ atMs: Date.now(), body }, limit);
   }
 
-  async screen(question: DeepPartial<ScreenRequest>): Promise<ScreenResponse> {
+  async screen(question: DeepPartial<ScreenRequest>, metadata = new Metadata()): Promise<ScreenResponse> {
     const defaults = { callingNumber: "+442079460001", calledNumber: "+77010000001", trunk: "intl-1" };
     const request = ScreenRequest.fromPartial({ ...defaults, ...question });
-    return call(this.#client.screen.bind(this.#client), request, { deadlineMs: 5_000 });
+    return call(this.#client.screen.bind(this.#client), request, { metadata, deadlineMs: 5_000 });
   }
 
   /** The stream of a switch. */
@@ -231,10 +239,18 @@ async function serveCentre(nation: HubAndRegion, says: CentreSays): Promise<Serv
     if (says.overlay === undefined) throw new Error("centre is away");
     yield* says.overlay;
   });
-  const definition = { getOverlay: CentreService.getOverlay };
+  const reportRefusals = handlers.unary("ReportRefusals", ({ refused }: ReportRefusalsRequest) => {
+    if (says.refused === undefined) throw new Error("centre is away");
+    says.refused.push(...refused);
+    return {};
+  });
+  const definition = {
+    getOverlay: CentreService.getOverlay,
+    reportRefusals: CentreService.reportRefusals,
+  };
   const tls = await nation.tls(`centre.${nation.region}`);
   return serveGrpc(nation.ports.address("centre/grpc"), tls, [
-    { definition, implementation: { getOverlay } },
+    { definition, implementation: { getOverlay, reportRefusals } },
   ]);
 }
 

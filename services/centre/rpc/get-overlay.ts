@@ -9,6 +9,7 @@ import type { LaneEntry } from "../domain/reconcile.ts";
 import { newestOwn } from "../lane-history.ts";
 import { countOverlayDirectives, readOverlayDirectives, readOverlayRest } from "../store/overlay.ts";
 import { lacksOne } from "../store/reconcile.ts";
+import { requireScreening } from "./people.ts";
 
 const askWaitMs = 2_000;
 
@@ -28,15 +29,7 @@ const askWaitMs = 2_000;
  *   database lacks what a lane holds
  */
 export async function* getOverlay(centre: Centre, peer: string): AsyncGenerator<OverlayPart> {
-  if (peer !== `screening.${centre.region}`) {
-    throw new Refusal({
-      code: "forbidden",
-      field: "certificate",
-      value: peer,
-      message: "the overlay is for this region's screening",
-      remedy: `use the certificate of screening.${centre.region}`,
-    });
-  }
+  requireScreening(centre, peer);
   const { newest, ...ends } = await readLaneEnds(centre);
   const transaction = await centre.database.startTransaction().setIsolationLevel("repeatable read").execute();
   try {

@@ -2,6 +2,7 @@ import type { UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { Handlers, Unary } from "#platform/grpc-server.ts";
 import type { CentreServer } from "#proto/qalqan/centre/v1/centre.ts";
 import type { Centre } from "../centre.ts";
+import type { RefusedAccess } from "../refused-access.ts";
 import { addIntelligence } from "./add-intelligence.ts";
 import { decideApproval } from "./decide-approval.ts";
 import { extendDirective } from "./extend-directive.ts";
@@ -18,6 +19,7 @@ import { listIntelligence } from "./list-intelligence.ts";
 import { listReasons } from "./list-reasons.ts";
 import { listTrunks } from "./list-trunks.ts";
 import { putTrunk } from "./put-trunk.ts";
+import { reportRefusals } from "./report-refusals.ts";
 import { revokeBatch } from "./revoke-batch.ts";
 import { revokeDirective } from "./revoke-directive.ts";
 import { setStop } from "./set-stop.ts";
@@ -29,6 +31,7 @@ import { withdrawIntelligence } from "./withdraw-intelligence.ts";
 /** Every method of the service: the person comes from the token, the rest from the file of its name. */
 export function centreMethods(
   centre: Centre,
+  refusedAccess: RefusedAccess,
   handlers: Handlers,
 ): CentreServer & UntypedServiceImplementation {
   const unary = <Request, Response>(method: string, handle: Unary<Request, Response>) =>
@@ -95,5 +98,8 @@ export function centreMethods(
       withdrawIntelligence(centre, request, await call.person()),
     ),
     getOverlay: handlers.serverStream("GetOverlay", (_request, call) => getOverlay(centre, call.peer)),
+    reportRefusals: unary("ReportRefusals", (request, call) =>
+      reportRefusals(centre, refusedAccess, request, call.peer),
+    ),
   };
 }

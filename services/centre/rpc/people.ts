@@ -1,18 +1,12 @@
 import { Refusal } from "#domain/refusal.ts";
-import { capital, type Person, type Role } from "#domain/vocabulary.ts";
-import { requirePerson } from "#platform/identity.ts";
+import type { Person, Role } from "#domain/vocabulary.ts";
+import { isCentral, requirePerson } from "#platform/identity.ts";
 
 /** Who issues directives and sees them; powers decide the rest (domain.md, "Who may decide what"). */
 export const writers: readonly Role[] = ["operator", "analyst", "regional-prosecutor"];
 
 /** Who sees a region's work. */
 export const readers: readonly Role[] = [...writers, "carrier"];
-
-const isCentral = ({ role, region }: Person): boolean => role === "central-prosecutor" && region === capital;
-
-/** Whether tokens of this region, or of a central prosecutor, may mean something here at all. */
-export const isKnownHere = (person: Person, here: string): boolean =>
-  person.region === here || isCentral(person);
 
 /**
  * The person is of this region and has one of the roles; a central prosecutor
@@ -38,4 +32,16 @@ export function requireCarrier(person: Person, region: string): string {
     });
   }
   return person.carrier;
+}
+
+/** @throws Refusal `forbidden` unless the certificate is this region's screening's */
+export function requireScreening({ region }: { readonly region: string }, peer: string): void {
+  if (peer === `screening.${region}`) return;
+  throw new Refusal({
+    code: "forbidden",
+    field: "certificate",
+    value: peer,
+    message: "this is for the region's screening",
+    remedy: `use the certificate of screening.${region}`,
+  });
 }

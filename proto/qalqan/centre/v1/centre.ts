@@ -335,6 +335,22 @@ export interface OverlayHeader {
   urgentHash: Buffer;
 }
 
+export interface ReportRefusalsRequest {
+  refused: RefusedToken[];
+}
+
+export interface RefusedToken {
+  actor: string;
+  /** Of whoever the token names; empty: it proves nothing. */
+  region: string;
+  reason: string;
+  /** How often since it was told last. */
+  count: number;
+}
+
+export interface ReportRefusalsResponse {
+}
+
 function createBaseIssueDirectiveRequest(): IssueDirectiveRequest {
   return {
     number: "",
@@ -5016,6 +5032,246 @@ export const OverlayHeader: MessageFns<OverlayHeader> = {
   },
 };
 
+function createBaseReportRefusalsRequest(): ReportRefusalsRequest {
+  return { refused: [] };
+}
+
+export const ReportRefusalsRequest: MessageFns<ReportRefusalsRequest> = {
+  encode(message: ReportRefusalsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.refused) {
+      RefusedToken.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportRefusalsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportRefusalsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.refused.push(RefusedToken.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReportRefusalsRequest {
+    return {
+      refused: globalThis.Array.isArray(object?.refused)
+        ? object.refused.map((e: any) => RefusedToken.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ReportRefusalsRequest): unknown {
+    const obj: any = {};
+    if (message.refused?.length) {
+      obj.refused = message.refused.map((e) => RefusedToken.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReportRefusalsRequest>, I>>(base?: I): ReportRefusalsRequest {
+    return ReportRefusalsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportRefusalsRequest>, I>>(object: I): ReportRefusalsRequest {
+    const message = createBaseReportRefusalsRequest();
+    message.refused = object.refused?.map((e) => RefusedToken.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRefusedToken(): RefusedToken {
+  return { actor: "", region: "", reason: "", count: 0 };
+}
+
+export const RefusedToken: MessageFns<RefusedToken> = {
+  encode(message: RefusedToken, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.actor !== "") {
+      writer.uint32(10).string(message.actor);
+    }
+    if (message.region !== "") {
+      writer.uint32(18).string(message.region);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.count !== 0) {
+      writer.uint32(32).uint32(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefusedToken {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefusedToken();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.region = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RefusedToken {
+    return {
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      region: isSet(object.region) ? globalThis.String(object.region) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+    };
+  },
+
+  toJSON(message: RefusedToken): unknown {
+    const obj: any = {};
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.region !== "") {
+      obj.region = message.region;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.count !== 0) {
+      obj.count = Math.round(message.count);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RefusedToken>, I>>(base?: I): RefusedToken {
+    return RefusedToken.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RefusedToken>, I>>(object: I): RefusedToken {
+    const message = createBaseRefusedToken();
+    message.actor = object.actor ?? "";
+    message.region = object.region ?? "";
+    message.reason = object.reason ?? "";
+    message.count = object.count ?? 0;
+    return message;
+  },
+};
+
+function createBaseReportRefusalsResponse(): ReportRefusalsResponse {
+  return {};
+}
+
+export const ReportRefusalsResponse: MessageFns<ReportRefusalsResponse> = {
+  encode(_: ReportRefusalsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportRefusalsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportRefusalsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ReportRefusalsResponse {
+    return {};
+  },
+
+  toJSON(_: ReportRefusalsResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReportRefusalsResponse>, I>>(base?: I): ReportRefusalsResponse {
+    return ReportRefusalsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportRefusalsResponse>, I>>(_: I): ReportRefusalsResponse {
+    const message = createBaseReportRefusalsResponse();
+    return message;
+  },
+};
+
 export type CentreService = typeof CentreService;
 export const CentreService = {
   /**
@@ -5253,6 +5509,18 @@ export const CentreService = {
     responseSerialize: (value: OverlayPart): Buffer => Buffer.from(OverlayPart.encode(value).finish()),
     responseDeserialize: (value: Buffer): OverlayPart => OverlayPart.decode(value),
   },
+  /** For screening of the same region: tokens that it refused, for the audit. */
+  reportRefusals: {
+    path: "/qalqan.centre.v1.Centre/ReportRefusals" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportRefusalsRequest): Buffer =>
+      Buffer.from(ReportRefusalsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportRefusalsRequest => ReportRefusalsRequest.decode(value),
+    responseSerialize: (value: ReportRefusalsResponse): Buffer =>
+      Buffer.from(ReportRefusalsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportRefusalsResponse => ReportRefusalsResponse.decode(value),
+  },
 } as const;
 
 export interface CentreServer extends UntypedServiceImplementation {
@@ -5297,6 +5565,8 @@ export interface CentreServer extends UntypedServiceImplementation {
    * is now, true for the sequences that come first.
    */
   getOverlay: handleServerStreamingCall<GetOverlayRequest, OverlayPart>;
+  /** For screening of the same region: tokens that it refused, for the audit. */
+  reportRefusals: handleUnaryCall<ReportRefusalsRequest, ReportRefusalsResponse>;
 }
 
 export interface CentreClient extends Client {
@@ -5606,6 +5876,22 @@ export interface CentreClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<OverlayPart>;
+  /** For screening of the same region: tokens that it refused, for the audit. */
+  reportRefusals(
+    request: ReportRefusalsRequest,
+    callback: (error: ServiceError | null, response: ReportRefusalsResponse) => void,
+  ): ClientUnaryCall;
+  reportRefusals(
+    request: ReportRefusalsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportRefusalsResponse) => void,
+  ): ClientUnaryCall;
+  reportRefusals(
+    request: ReportRefusalsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportRefusalsResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const CentreClient = makeGenericClientConstructor(CentreService, "qalqan.centre.v1.Centre") as unknown as {
