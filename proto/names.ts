@@ -16,6 +16,9 @@ export const firstEpoch = 1;
 /** So many epochs of a region the hub's accounts name, eight lines each; a later one needs accounts of a later release. */
 export const epochsListed = 32;
 
+/** So many of a region's newest epochs have their whole room at the hub: the next, the one it is in, and two before. */
+export const wholeEpochs = 4;
+
 /** The token, in place of a producer's, under which a message stands that was fed again into a new epoch. */
 export const refeedToken = "refeed";
 

@@ -6,6 +6,7 @@ import { hubStream } from "#proto/names.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
 import { trimForRegion, trimLane, trimNational } from "./domain/trim.ts";
 import { capitalEpoch } from "./epochs.ts";
+import { letGoOfOldEpochs } from "./old-epochs.ts";
 import type { WrittenSnapshot } from "./snapshot-writer.ts";
 import type { Database } from "./store/load.ts";
 import { readLanes, trimMarks, trimNationalLog, trimRegionLog } from "./store/trim.ts";
@@ -33,6 +34,7 @@ export async function trimNowAndThen(parts: TrimmerParts, signal: AbortSignal): 
   while (await pause(parts.everyMs, signal)) {
     try {
       await trimLanes(parts);
+      await letGoOfOldEpochs(parts);
       await trimDown(parts, signal);
     } catch (error) {
       parts.log.warn({ reason: String(error) }, "the hub's streams could not be trimmed now");

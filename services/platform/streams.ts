@@ -1,5 +1,13 @@
 import { DiscardPolicy, RetentionPolicy, StorageType, type JetStreamManager, type StreamConfig } from "nats";
-import { lanes, regionStream, regionSubject, hubStream, hubSubject, type Lane } from "#proto/names.ts";
+import {
+  hubStream,
+  hubSubject,
+  lanes,
+  regionStream,
+  regionSubject,
+  wholeEpochs,
+  type Lane,
+} from "#proto/names.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -12,6 +20,8 @@ export const streamBytesMax = {
   forRegion: 1024 * mebibyte,
   /** Two of four million directives each. */
   snapshot: 2048 * mebibyte,
+  /** A lane of an epoch that is over, at the hub (services/coordination/old-epochs.ts). */
+  oldLane: 32 * mebibyte,
 } as const;
 
 /** LOCAL is trimmed by age alone. */
@@ -111,7 +121,11 @@ export function nationalStreams(capitalEpoch: number, replicas: number) {
   ];
 }
 
-/** The hub's streams of one region, in its current epoch and the next: a fork needs no reload. */
+/**
+ * The hub's streams of one region, in these epochs. The next one is among them:
+ * a fork needs no reload. Those long before it get little room, should they have
+ * to be made anew (services/coordination/old-epochs.ts).
+ */
 export function hubStreamsOf(
   region: string,
   regionEpochs: readonly number[],
@@ -119,13 +133,14 @@ export function hubStreamsOf(
   replicas: number,
 ) {
   const forRegion = hubSubject.forRegionAll(region, capitalEpoch);
+  const isOld = (epoch: number) => regionEpochs.filter((each) => each > epoch).length >= wholeEpochs;
   return [
     ...regionEpochs.flatMap((epoch) =>
       lanes.map((lane) =>
         stream({
           name: hubStream.up(lane, region, epoch),
           subjects: [hubSubject.upAll(lane, region, epoch)],
-          max_bytes: laneBytesMax(lane),
+          max_bytes: isOld(epoch) ? streamBytesMax.oldLane : laneBytesMax(lane),
           num_replicas: replicas,
         }),
       ),

@@ -18,19 +18,23 @@ export async function retainedOf(
   stream: string,
   { keptMessages, keptMs }: Retention,
 ): Promise<Omit<Retained, "done"> | undefined> {
-  const manager = await connection.jetstreamManager({ checkAPI: false, timeout: askWaitMs });
-  let info;
-  try {
-    info = await manager.streams.info(stream);
-  } catch (error) {
-    if (error instanceof Error && /stream not found/i.test(error.message)) return undefined;
-    throw error;
-  }
+  const info = await infoOf(connection, stream);
+  if (info === undefined) return undefined;
   const { state, config } = info;
   const { first_seq: first, last_seq: last, bytes } = state;
   const isFull = config.max_bytes > 0 && bytes >= fullShare * config.max_bytes;
   const aged = last < first ? 0 : await lastBefore(connection, stream, last, Date.now() - keptMs);
   return { first, last, aged, keptMessages, isFull };
+}
+
+async function infoOf(connection: NatsConnection, stream: string) {
+  const manager = await connection.jetstreamManager({ checkAPI: false, timeout: askWaitMs });
+  try {
+    return await manager.streams.info(stream);
+  } catch (error) {
+    if (error instanceof Error && /stream not found/i.test(error.message)) return undefined;
+    throw error;
+  }
 }
 
 /** The last message that was stored before a time, by one batched direct get from that time on (ADR-31). */
@@ -59,4 +63,32 @@ export async function trimStream(
   if (upTo === undefined) return;
   const manager = await connection.jetstreamManager({ checkAPI: false, timeout: askWaitMs });
   await manager.streams.purge(stream, { seq: upTo + 1 });
+}
+
+/** A stream of the server that we are connected to, and how large it may become. */
+export interface StreamSize {
+  readonly last: number;
+  /** When the last message was stored (ms since 1970); long ago where there was none. */
+  readonly lastAtMs: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+}
+
+/** Undefined: there is no such stream. */
+export async function sizeOf(connection: NatsConnection, stream: string): Promise<StreamSize | undefined> {
+  const info = await infoOf(connection, stream);
+  if (info === undefined) return undefined;
+  const { state, config } = info;
+  const { last_seq: last, last_ts: lastAt, bytes } = state;
+  return { last, lastAtMs: Date.parse(lastAt), bytes, bytesMax: config.max_bytes };
+}
+
+/** Gives a stream another largest size, which what it holds must not reach. */
+export async function resizeStream(
+  connection: NatsConnection,
+  stream: string,
+  bytesMax: number,
+): Promise<void> {
+  const manager = await connection.jetstreamManager({ checkAPI: false, timeout: askWaitMs });
+  await manager.streams.update(stream, { max_bytes: bytesMax });
 }
