@@ -6,6 +6,7 @@ import { hubStream } from "#proto/names.ts";
 import { assertNotOlder } from "./regions-heard.ts";
 import { capitalEpoch } from "./epochs.ts";
 import { AuditChain } from "./store/audit.ts";
+import type { Lead } from "./store/lead.ts";
 import type { Database } from "./store/load.ts";
 import { HistoriesDiffer, recoverForRegion, recoverNational } from "./store/recover-national.ts";
 import { loadState } from "./store/start.ts";
@@ -28,11 +29,11 @@ interface Parts {
  * two are not one history it raises an alarm and waits for a person: nothing is
  * written meanwhile, and the regions go on with what they have.
  */
-export async function takeHistoryBack(parts: Parts, signal: AbortSignal): Promise<void> {
+export async function takeHistoryBack(parts: Parts, lead: Lead, signal: AbortSignal): Promise<void> {
   const { database, connection, log } = parts;
   await untilOneHistory(parts, hubStream.national(capitalEpoch), signal, async () => {
     const [state, audit] = await Promise.all([loadState(database), AuditChain.open(database)]);
-    const recovered = await recoverNational(database, connection, state, audit);
+    const recovered = await recoverNational(database, connection, state, audit, lead);
     if (recovered > 0) log.warn({ event: "recovered", messages: recovered }, "taken back from the hub");
     await assertNotOlder(database, connection, state.sequence, signal);
   });

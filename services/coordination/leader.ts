@@ -28,9 +28,10 @@ import { intelligenceFor } from "./store/intelligence.ts";
 import { expiredPortion, nextExpiry, nextPortion, type Portion } from "./store/jobs.ts";
 import type { Database } from "./store/load.ts";
 import { enrolRegions } from "./store/regions.ts";
+import { Lead } from "./store/lead.ts";
 import { loadState, readNationalLog, readRegionLog } from "./store/start.ts";
 import { trimFigures } from "./store/statistics.ts";
-import { confirmLead, writeChanges } from "./store/write.ts";
+import { writeChanges } from "./store/write.ts";
 import { RegionReaders } from "./region-epochs.ts";
 import { assertNotOlderNow } from "./regions-heard.ts";
 import { trimNowAndThen, type TrimmerParts } from "./trimmer.ts";
@@ -64,6 +65,14 @@ export interface LeaderParts {
   readonly verifier: SealVerifier;
 }
 
+/** What a leader begins with. */
+interface Opened {
+  readonly lead: Lead;
+  readonly state: CapitalState;
+  readonly audit: AuditChain;
+  readonly seals: NationalSeals;
+}
+
 /**
  * The one writer of the national table. It takes in what regions send, folds,
  * and appends to NATIONAL what came of it, one transaction a step; the bytes
@@ -76,6 +85,7 @@ export class Leader {
   readonly #connection: NatsConnection;
   readonly #log: Log;
   readonly #lifecycle: Lifecycle;
+  readonly #lead: Lead;
   readonly #audit: AuditChain;
   readonly #teller: EnforcementTeller;
   readonly #lanes: Lanes;
@@ -97,13 +107,14 @@ export class Leader {
   #trimmedAtMs = 0;
   readonly #openedAtMs = performance.now();
 
-  private constructor(parts: LeaderParts, state: CapitalState, audit: AuditChain, seals: NationalSeals) {
+  private constructor(parts: LeaderParts, { lead, state, audit, seals }: Opened) {
     const { database, connection, log, lifecycle, verifier } = parts;
     this.#parts = parts;
     this.#database = database;
     this.#connection = connection;
     this.#log = log;
     this.#lifecycle = lifecycle;
+    this.#lead = lead;
     this.state = state;
     this.#audit = audit;
     this.#teller = new EnforcementTeller(database, state);
@@ -137,10 +148,11 @@ export class Leader {
    */
   static async open(parts: LeaderParts): Promise<Leader> {
     const { database, lifecycle, verifier } = parts;
-    await takeHistoryBack(parts, lifecycle.signal);
+    const lead = await Lead.take(database);
+    await takeHistoryBack(parts, lead, lifecycle.signal);
     const [state, audit] = await Promise.all([loadState(database), AuditChain.open(database)]);
     const seals = await NationalSeals.open(parts, state.sequence);
-    const leader = new Leader(parts, state, audit, seals);
+    const leader = new Leader(parts, { lead, state, audit, seals });
     await leader.#national.align(lifecycle.signal);
     const audited = (line: AuditLine) => leader.carryOut(({ changes }) => void changes.audit.push(line));
     lifecycle.run("verify seals", (signal) => verifier.run(audited, signal));
@@ -261,7 +273,7 @@ export class Leader {
     const readMs = performance.now() - beganMs;
     const isWritten = await this.#commit(step);
     if (answer !== undefined && step.changes.batch === undefined)
-      await confirmLead(this.#database, this.state.sequence);
+      await this.#lead.confirm(this.#database, this.state.sequence);
     answer?.();
     const writeMs = performance.now() - beganMs - readMs;
     this.#log.debug(
@@ -326,7 +338,7 @@ export class Leader {
     const lastOf = (region: string) => this.state.forSequences.get(region) ?? 0;
     changes.regionMessages.push(...regional.finish(changes.nowMs, lastOf));
     if (!hasChanges(changes)) return false;
-    await writeChanges(this.#database, changes, this.#audit);
+    await writeChanges(this.#database, changes, this.#audit, this.#lead);
 
     const { batch } = changes;
     for (const { to, ...place } of changes.lanes) this.state.hasRead(laneName(place), to);

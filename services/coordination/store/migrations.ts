@@ -282,4 +282,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "006-lane-marks": execute(laneMarks),
   // In which timeline the capital has led: PostgreSQL is in another one after each restore.
   "007-timeline": execute(["alter table national_state add column timeline text"]),
+  // Which process leads: one that stood still at the moment of a copy that is put back must not go on.
+  "008-leader": execute(['alter table national_state add column leader text collate "C"']),
 };

@@ -11,6 +11,7 @@ import { archivedAs } from "../archive/hub-stream-name.ts";
 import { capitalEpoch } from "../epochs.ts";
 import type { AuditChain } from "./audit.ts";
 import { loadIntelligence } from "./intelligence.ts";
+import type { Lead } from "./lead.ts";
 import type { Database } from "./load.ts";
 import { readNationalLog, readRegionLog } from "./start.ts";
 import { writeChanges } from "./write.ts";
@@ -38,6 +39,7 @@ export async function recoverNational(
   connection: NatsConnection,
   state: CapitalState,
   audit: AuditChain,
+  lead: Lead,
 ): Promise<number> {
   const lanes = await lanesAtHub(database, connection);
   const stream = hubStream.national(capitalEpoch);
@@ -55,7 +57,7 @@ export async function recoverNational(
     const messages = await batchGet(connection, streamAsk.get(stream), next);
     if (messages[0]?.sequence !== next) throw new Error(`${stream} gave nothing from ${next} on`);
     for (const { sequence, data } of messages) {
-      await takeBack(database, state, audit, sequence, data);
+      await takeBack({ database, state, audit, lead }, sequence, data);
       next = sequence + 1;
     }
   }
@@ -69,10 +71,15 @@ export async function recoverNational(
   return recovered;
 }
 
+interface Into {
+  readonly database: Database;
+  readonly state: CapitalState;
+  readonly audit: AuditChain;
+  readonly lead: Lead;
+}
+
 async function takeBack(
-  database: Database,
-  state: CapitalState,
-  audit: AuditChain,
+  { database, state, audit, lead }: Into,
   sequence: number,
   data: Uint8Array,
 ): Promise<void> {
@@ -95,7 +102,7 @@ async function takeBack(
   });
   if (changes === undefined)
     throw new HistoriesDiffer(`message ${sequence} of NATIONAL does not follow from what PostgreSQL has`);
-  await writeChanges(database, changes, audit);
+  await writeChanges(database, changes, audit, lead);
   for (const row of changes.protectedNumbers) state.protectedNumbers.set(row.number, row);
   for (const number of changes.unprotectedNumbers) state.protectedNumbers.delete(number);
   state.stop = changes.stop ?? state.stop;

@@ -9,11 +9,7 @@ import { writeNationalSeal } from "./seals.ts";
 import { writeStatistics } from "./statistics.ts";
 import { writeIntelligence } from "./intelligence.ts";
 import type { AuditChain } from "./audit.ts";
-
-/** Another process has moved what this one was moving: it leads, and this one must end. */
-export class LeaderReplaced extends Error {
-  override readonly name = "LeaderReplaced";
-}
+import { LeaderReplaced, type Lead } from "./lead.ts";
 
 type Part = (transaction: Transaction<unknown>, changes: Changes) => Promise<unknown>;
 
@@ -21,12 +17,18 @@ type Part = (transaction: Transaction<unknown>, changes: Changes) => Promise<unk
  * Writes one step of the leader: watermarks, what came up, what was made of it,
  * and the exact bytes that go down. All of it or nothing.
  *
- * @throws LeaderReplaced when a watermark or the national sequence is not where we left it
+ * @throws LeaderReplaced when a watermark or the national sequence is not where we left it, or the lead is lost
  */
-export async function writeChanges(database: Database, changes: Changes, audit: AuditChain): Promise<void> {
+export async function writeChanges(
+  database: Database,
+  changes: Changes,
+  audit: AuditChain,
+  lead: Lead,
+): Promise<void> {
   await transact(database, async (transaction) => {
     // First, so that a replaced leader stops before it does work.
     await Promise.all([
+      lead.assertHeld(transaction),
       // Nothing was promised or goes down: after a crash the same messages are taken in again.
       goesDown(changes) ? undefined : sql`set local synchronous_commit = off`.execute(transaction),
       moveLanes(transaction, changes),
@@ -44,16 +46,6 @@ export async function writeChanges(database: Database, changes: Changes, audit: 
 /** Whether somebody hears of this step: then it must be on the disk before. */
 function goesDown({ batch, regionMessages, audit }: Changes): boolean {
   return batch !== undefined || regionMessages.length > 0 || audit.length > 0;
-}
-
-/**
- * For what was decided from memory and changes nothing: true only while nobody else has led.
- *
- * @throws LeaderReplaced when the national sequence is not where we left it
- */
-export async function confirmLead(database: Database, sequence: number): Promise<void> {
-  const { rows } = await sql<{ sequence: number }>`select sequence from national_state`.execute(database);
-  if (rows[0]?.sequence !== sequence) throw new LeaderReplaced(`NATIONAL is not at ${sequence} any more`);
 }
 
 async function moveLanes(transaction: Transaction<unknown>, { lanes, nowMs }: Changes): Promise<void> {

@@ -1,0 +1,68 @@
+import { randomUUID } from "node:crypto";
+import { sql, type Transaction } from "#platform/database.ts";
+import type { Database } from "./load.ts";
+
+/** Another process has moved what this one was moving: it leads, and this one must end. */
+export class LeaderReplaced extends Error {
+  override readonly name = "LeaderReplaced";
+}
+
+/**
+ * By what PostgreSQL knows the process that leads: a name that it gave itself
+ * when it began to, and the start of the server, since the database may come
+ * back from a copy that was made while the same process led. Then, too, its
+ * watermarks and its sequence may be where it left them, and it was replaced.
+ */
+export class Lead {
+  readonly #name: string;
+  readonly #serverStarted: string;
+
+  private constructor(name: string, serverStarted: string) {
+    this.#name = name;
+    this.#serverStarted = serverStarted;
+  }
+
+  /** Begins to lead: once it resolves, nothing is committed any more by whoever led before. */
+  static async take(database: Database): Promise<Lead> {
+    const name = randomUUID();
+    const { rows } = await sql<{ started: string }>`
+      update national_state set leader = ${name}
+      returning extract(epoch from pg_postmaster_start_time())::text as started
+    `.execute(database);
+    const [row] = rows;
+    if (row === undefined) throw new Error("national_state has no row");
+    return new Lead(name, row.started);
+  }
+
+  /**
+   * Whoever leads next waits until the transaction is over.
+   *
+   * @throws LeaderReplaced
+   */
+  async assertHeld(transaction: Transaction<unknown>): Promise<void> {
+    await this.#position(transaction, sql`for share`);
+  }
+
+  /**
+   * For what was decided from memory and changes nothing: true only while nobody else has led.
+   *
+   * @throws LeaderReplaced, also when the national sequence is not where we left it
+   */
+  async confirm(database: Database, sequence: number): Promise<void> {
+    if ((await this.#position(database, sql``)) !== sequence)
+      throw new LeaderReplaced(`NATIONAL is not at ${sequence} any more`);
+  }
+
+  async #position(reader: Database, locking: ReturnType<typeof sql>): Promise<number> {
+    const { rows } = await sql<{ sequence: number }>`
+      select sequence from national_state
+      where leader = ${this.#name}
+        and extract(epoch from pg_postmaster_start_time())::text = ${this.#serverStarted}
+      ${locking}
+    `.execute(reader);
+    const [row] = rows;
+    if (row === undefined)
+      throw new LeaderReplaced("another process has begun to lead, or PostgreSQL was started again");
+    return row.sequence;
+  }
+}

@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { DataFolder } from "#infra/local/data-folder.ts";
+import { Ports } from "#infra/local/ports.ts";
+import { openDatabase, sql, type Kysely } from "#platform/database.ts";
+import { testLog, until, type Restartable } from "#test/replication/servers.ts";
+import { noChanges } from "../../services/coordination/domain/changes.ts";
+import { AuditChain } from "../../services/coordination/store/audit.ts";
+import { Lead, LeaderReplaced } from "../../services/coordination/store/lead.ts";
+import { migrations } from "../../services/coordination/store/migrations.ts";
+import { loadState } from "../../services/coordination/store/start.ts";
+import { writeChanges } from "../../services/coordination/store/write.ts";
+import { password, startPostgres } from "./capital-processes.ts";
+
+let folder: DataFolder;
+let postgres: Restartable;
+let database: Kysely<unknown>;
+
+beforeEach(async () => {
+  folder = DataFolder.create(mkdtempSync(join(tmpdir(), "qalqan-test-")));
+  const ports = new Ports(folder);
+  await ports.prepare(["postgres"]);
+  postgres = await startPostgres(folder, ports);
+  const config = {
+    DATABASE_URL: `postgres://qalqan@${ports.address("postgres")}/qalqan`,
+    DATABASE_PASSWORD_FILE: password,
+  };
+  database = await openDatabase<unknown>(config, migrations, testLog, new AbortController().signal);
+}, 60_000);
+afterEach(async () => {
+  await database.destroy();
+  await postgres.stop("SIGKILL");
+  rmSync(folder.root, { recursive: true, force: true });
+});
+
+/** What a leader does that has nothing of its own to move: neither a lane nor NATIONAL. */
+async function write(lead: Lead): Promise<void> {
+  const changes = noChanges(Date.now());
+  changes.audit.push({ actor: "test", role: "", region: "capital", what: "test", detail: "{}" });
+  await writeChanges(database, changes, await AuditChain.open(database), lead);
+}
+
+async function lines(): Promise<number> {
+  const { rows } = await sql<{ lines: number }>`select count(*) as lines from audit`.execute(database);
+  return rows[0]?.lines ?? 0;
+}
+
+test("a leader that another one has replaced writes and confirms nothing, though all stands where it left it", async () => {
+  const former = await Lead.take(database);
+  await write(former);
+  const { sequence } = await loadState(database);
+  await former.confirm(database, sequence);
+  const next = await Lead.take(database);
+  await expect(write(former)).rejects.toThrow(LeaderReplaced);
+  await expect(former.confirm(database, sequence)).rejects.toThrow(LeaderReplaced);
+  await write(next);
+  await next.confirm(database, sequence);
+  expect(await lines()).toBe(2);
+}, 30_000);
+
+test("nor does one that stood still while its database came back as it was then", async () => {
+  const still = await Lead.take(database);
+  const { sequence } = await loadState(database);
+  await postgres.stop("SIGINT");
+  // Nothing was written: the copy that is put back is this database itself.
+  postgres.start();
+  await until(async () => (await loadState(database)).sequence === sequence);
+  await expect(write(still)).rejects.toThrow(LeaderReplaced);
+  await expect(still.confirm(database, sequence)).rejects.toThrow(LeaderReplaced);
+  await write(await Lead.take(database));
+  expect(await lines()).toBe(1);
+}, 30_000);
+
+test("whoever leads next begins after what the one before is writing", async () => {
+  const former = await Lead.take(database);
+  let isTaken = false;
+  let taking: Promise<unknown> = Promise.resolve();
+  await database.transaction().execute(async (transaction) => {
+    await former.assertHeld(transaction);
+    taking = Lead.take(database).then(() => (isTaken = true));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(isTaken).toBe(false);
+  });
+  await taking;
+  expect(isTaken).toBe(true);
+}, 30_000);
