@@ -7,7 +7,7 @@ import type { NatsConnection } from "#platform/nats.ts";
 import { hubStream, hubSubject, lanes as laneNames } from "#proto/names.ts";
 import { BulkPace } from "./bulk-pace.ts";
 import { Lanes } from "./consumers/lanes.ts";
-import { laneName, type CapitalState } from "./domain/capital-state.ts";
+import type { CapitalState } from "./domain/capital-state.ts";
 import { hasChanges, type AuditLine } from "./domain/changes.ts";
 import type { Command } from "./domain/commands.ts";
 import type { Intake } from "./domain/intake.ts";
@@ -341,7 +341,7 @@ export class Leader {
     await writeChanges(this.#database, changes, this.#audit, this.#lead);
 
     const { batch } = changes;
-    for (const { to, ...place } of changes.lanes) this.state.hasRead(laneName(place), to);
+    this.state.haveMoved(changes.lanes);
     if (batch !== undefined) {
       this.state.moved(batch.sequence, batch.digest);
       this.#national.committed(batch.sequence, batch.bytes);
@@ -364,12 +364,12 @@ export class Leader {
     return true;
   }
 
-  /** Looks a few times a second whether a region's state has changed. */
+  /** Looks a few times a second whether a region's state has changed; in each step whether anything may be written. */
   #judge({ changes }: StepDraft): void {
     const { nowMs } = changes;
+    assertNotOlderNow(this.state);
     if (nowMs - this.#judgedAtMs < judgeIntervalMs) return;
     this.#judgedAtMs = nowMs;
-    assertNotOlderNow(this.state);
     const { sequence: committed, heartbeat, digests } = this.state;
     for (const region of this.state.regions.values()) {
       const state = judgeRegion(region, { committed, heartbeat, digests }, nowMs);

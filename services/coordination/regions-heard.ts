@@ -33,7 +33,8 @@ export async function assertNotOlder(
   let held = await lastHeld(connection);
   const timeline = await timelineOf(database);
   const isPutBack = timeline.known !== null && timeline.known !== timeline.now;
-  const endMs = performance.now() + (isPutBack && held.length > 0 ? hearWaitMs : 0);
+  // Also where the hub is empty, and nobody was heard there yet.
+  const endMs = performance.now() + (isPutBack ? hearWaitMs : 0);
   while (!isOlderThanNation(held, held.length, committed) && performance.now() < endMs) {
     if (!(await pause(lookEveryMs, signal))) throw signal.reason;
     held = await lastHeld(connection);

@@ -9,7 +9,7 @@ import { stopHttp } from "#platform/http-server.ts";
 import type { Lifecycle } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import { connectNats } from "#platform/nats.ts";
-import type { Readiness } from "#platform/probes.ts";
+import { waitsForPerson, type Readiness } from "#platform/probes.ts";
 import { CoordinationService } from "#proto/qalqan/coordination/v1/coordination.ts";
 import { Archiver } from "./archive/archiver.ts";
 import { Capital } from "./capital.ts";
@@ -65,7 +65,12 @@ export async function startCoordination(
     consoleDirectory: config.CONSOLE_DIRECTORY,
     openOnLoopback: config.CONSOLE_OPEN_ON_LOOPBACK,
   };
-  const http = await serveHttp(settings, capital, verify, () => readiness, log, lifecycle.signal);
+  const stands = (): Readiness => {
+    const asked = capital.alarms.list().find(({ code }) => code === "waits-for-person");
+    if (readiness.ready || asked === undefined) return readiness;
+    return { ready: false, why: `${waitsForPerson}${asked.detail}` };
+  };
+  const http = await serveHttp(settings, capital, verify, stands, log, lifecycle.signal);
   lifecycle.use("http", http, stopHttp);
   const replicas = `coordination.${config.QALQAN_REGION}`;
   const link = lifecycle.use("leader link", new LeaderLink(capital, tlsOf(config), replicas), (each) =>

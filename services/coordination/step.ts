@@ -184,13 +184,14 @@ function takeBatchRevocations(intake: Intake, state: CapitalState, { changes, na
 
 function moveLane(
   { lanes: moves, nowMs }: Changes,
-  { region, lane, epoch, sequence, leaf }: LaneMessage,
+  { region, lane, epoch, sequence, leaf, event }: LaneMessage,
   state: CapitalState,
 ): void {
+  const opens = event?.body?.$case === "epochOpened";
   const known = moves.find((move) => move.region === region && move.lane === lane && move.epoch === epoch);
   // A lane is read without gaps, so the first message taken follows the watermark.
   if (known === undefined) {
     const isMark = state.isMarkDue(laneName({ region, lane, epoch }), nowMs);
-    moves.push({ region, lane, epoch, from: sequence - 1, to: sequence, leaf, isMark });
-  } else Object.assign(known, { to: sequence, leaf });
+    moves.push({ region, lane, epoch, from: sequence - 1, to: sequence, leaf, isMark, opens });
+  } else Object.assign(known, { to: sequence, leaf, opens: known.opens || opens });
 }

@@ -1,5 +1,8 @@
 import { createServer, type Server } from "node:http";
 
+/** Begins `why` of a service that cannot go on by itself: what follows says what a person must do. */
+export const waitsForPerson = "waits for a person: ";
+
 /** What a service says of itself to whoever supervises it. */
 export interface Readiness {
   readonly ready: boolean;

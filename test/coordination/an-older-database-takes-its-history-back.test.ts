@@ -136,6 +136,21 @@ test("a capital and a hub that are both older than the regions write nothing, an
   expect((await capital.national()).batches).toHaveLength(2);
 }, 60_000);
 
+test("a capital that was put back beside a hub where nobody was heard yet hears the regions before it writes", async () => {
+  await capital.send("astana", "urgent", directives(directiveOf("astana", 1)));
+  await until(async () => (await capital.national()).batches.length === 1);
+  await capital.coordination.stop("SIGTERM");
+  // As after a restore: PostgreSQL is in another timeline than the capital has led in.
+  await capital.query("update national_state set timeline = 'FFFFFFFF'");
+  await capital.send("astana", "urgent", directives(directiveOf("astana", 2)));
+  capital.coordination.start();
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  for (const region of ["astana", "almaty"])
+    await capital.sendAs("replication", region, "events", heartbeatOf(region, 7));
+  await until(() => capital.log().includes('"code":"waits-for-person"'));
+  expect((await capital.national()).batches).toHaveLength(1);
+}, 60_000);
+
 test("where the hub goes on with another history, nothing is written and a person is called", async () => {
   await capital.send("astana", "urgent", directives(directiveOf("astana", 1)));
   await until(async () => (await capital.national()).batches.length === 1);

@@ -38,7 +38,7 @@ export async function startServers(
 
 /** Connects to a site's server by the nkey of one of its users. */
 export async function connectAs(
-  nation: Nation,
+  nation: Pick<Nation, "run">,
   site: string,
   user: string,
 ): Promise<NatsConnection & AsyncDisposable> {

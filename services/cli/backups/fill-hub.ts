@@ -8,10 +8,11 @@ import { keptHubNodes } from "#infra/local/nation-parts.ts";
 import { readRunFile, type RunFile } from "#infra/local/run-file.ts";
 import { appendBatch } from "#platform/append.ts";
 import { batchGet, streamRange } from "#platform/batch-get.ts";
+import { epochsOfLanes } from "#platform/epochs.ts";
 import { createLog } from "#platform/log.ts";
 import { connectNats, type NatsConnection } from "#platform/nats.ts";
 import { ensureStream, hubStreamsOf, nationalStreams } from "#platform/streams.ts";
-import { firstEpoch, hubStream, hubSubject, regionStream, streamAsk } from "#proto/names.ts";
+import { firstEpoch, hubStream, hubSubject, regionStream, streamAsk, type Lane } from "#proto/names.ts";
 import { CommandFailed } from "../failure.ts";
 import type { LocalSite } from "./site.ts";
 
@@ -39,6 +40,9 @@ interface Copy {
  * moment. Coordination, which must not run yet, takes it into PostgreSQL from
  * there. Copies of two regions that differ are used for nothing.
  *
+ * PostgreSQL is told how far the regions' lanes go, which come up again only
+ * afterwards: with a part of the opinions nothing must be folded.
+ *
  * @throws CommandFailed `histories-differ`
  */
 export async function fillHub(capital: LocalSite): Promise<readonly Filled[]> {
@@ -49,7 +53,9 @@ export async function fillHub(capital: LocalSite): Promise<readonly Filled[]> {
   const hub = await open(capitalSite, "coordination");
   const regions = new Map<string, NatsConnection>();
   for (const region of await runningRegions(run)) regions.set(region, await open(region, "replication"));
-  const known = await committedIn(capital);
+  const database = await databaseOf(capital);
+  connections.defer(() => database.end());
+  const known = await committedIn(database);
   const replicas = keptHubNodes(capital.folder) ?? 1;
   const filled: Filled[] = [];
 
@@ -59,6 +65,7 @@ export async function fillHub(capital: LocalSite): Promise<readonly Filled[]> {
   if (longest !== undefined && longest.last > known.national) {
     const [wanted] = nationalStreams(capitalEpoch, replicas);
     const subject = hubSubject.national(capitalEpoch);
+    await noteLanes(database, await lanesOf(regions));
     filled.push(await fill(hub, { ...wanted, name: hubStream.national(capitalEpoch) }, subject, longest));
   }
   for (const copy of await copiesOf(regions, regionStream.forRegion(capitalEpoch))) {
@@ -67,6 +74,8 @@ export async function fillHub(capital: LocalSite): Promise<readonly Filled[]> {
     const wanted = hubStreamsOf(copy.region, [], capitalEpoch, replicas).find((each) => each.name === name);
     filled.push(await fill(hub, { ...wanted, name }, hubSubject.forRegion(copy.region, capitalEpoch), copy));
   }
+  // So many were asked as the capital would wait for.
+  if (2 * regions.size > run.regions.length) await noteHeard(database);
   return filled;
 }
 
@@ -91,10 +100,7 @@ async function runningRegions(run: RunFile): Promise<string[]> {
     .map(({ region }) => region);
 }
 
-/** Last messages that the restored PostgreSQL knows: 0 where it has none. */
-async function committedIn(
-  capital: LocalSite,
-): Promise<{ readonly national: number; readonly forRegion: ReadonlyMap<string, number> }> {
+async function databaseOf(capital: LocalSite): Promise<pg.Client> {
   const { server } = capital.postgres;
   const client = new pg.Client({
     ...capital.databaseAddress,
@@ -103,21 +109,66 @@ async function committedIn(
     database: server.database,
   });
   await client.connect();
-  try {
-    const national = await client.query<{ last: string }>(
-      "select coalesce(max(sequence), 0) as last from national_log where epoch = $1",
-      [capitalEpoch],
-    );
-    const regions = await client.query<{ region: string; last: string }>(
-      "select region, for_sequence as last from region_state",
-    );
-    return {
-      national: Number(national.rows[0]?.last ?? 0),
-      forRegion: new Map(regions.rows.map(({ region, last }) => [region, Number(last)])),
-    };
-  } finally {
-    await client.end();
+  return client;
+}
+
+/** Last messages that the restored PostgreSQL knows: 0 where it has none. */
+async function committedIn(
+  database: pg.Client,
+): Promise<{ readonly national: number; readonly forRegion: ReadonlyMap<string, number> }> {
+  const national = await database.query<{ last: string }>(
+    "select coalesce(max(sequence), 0) as last from national_log where epoch = $1",
+    [capitalEpoch],
+  );
+  const regions = await database.query<{ region: string; last: string }>(
+    "select region, for_sequence as last from region_state",
+  );
+  return {
+    national: Number(national.rows[0]?.last ?? 0),
+    forRegion: new Map(regions.rows.map(({ region, last }) => [region, Number(last)])),
+  };
+}
+
+interface LaneOfRegion {
+  readonly region: string;
+  readonly lane: Lane;
+  readonly epoch: number;
+  readonly last: number;
+}
+
+/** The regions' lanes that hold something, in every epoch that they keep. */
+async function lanesOf(regions: ReadonlyMap<string, NatsConnection>): Promise<LaneOfRegion[]> {
+  const found: LaneOfRegion[] = [];
+  for (const [region, connection] of regions) {
+    for (const { epoch, lanes } of await epochsOfLanes(connection)) {
+      for (const lane of lanes) {
+        const { last } = await streamRange(connection, streamAsk.info(regionStream.lane(lane, epoch)));
+        if (last > 0) found.push({ region, lane, epoch, last });
+      }
+    }
   }
+  return found;
+}
+
+/** What coordination must read again before it folds anything (services/coordination/store/recover-national.ts). */
+async function noteLanes(database: pg.Client, lanes: readonly LaneOfRegion[]): Promise<void> {
+  await database.query(
+    `insert into inbox (region, lane, epoch, sequence, moved_at_ms, read_to)
+     select region, lane, epoch, 0, 0, last
+     from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[]) there (region, lane, epoch, last)
+     on conflict (region, lane, epoch) do update set read_to = greatest(inbox.read_to, excluded.read_to)`,
+    [
+      lanes.map(({ region }) => region),
+      lanes.map(({ lane }) => lane),
+      lanes.map(({ epoch }) => epoch),
+      lanes.map(({ last }) => last),
+    ],
+  );
+}
+
+/** Coordination need not wait for what the regions have (services/coordination/regions-heard.ts): they were asked. */
+async function noteHeard(database: pg.Client): Promise<void> {
+  await database.query("update national_state set timeline = left(pg_walfile_name(pg_current_wal_lsn()), 8)");
 }
 
 /** The regions' copies of a stream that hold something. */

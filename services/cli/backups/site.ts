@@ -13,6 +13,7 @@ import { instancesOf } from "#infra/local/instances.ts";
 import { keptHubNodes } from "#infra/local/nation-parts.ts";
 import { readRunFile, type RunFile } from "#infra/local/run-file.ts";
 import { BackupFolder } from "#platform/backup/backup-folder.ts";
+import { waitsForPerson } from "#platform/probes.ts";
 import { CommandFailed, WrongUse } from "../failure.ts";
 import { dataFolderOf } from "../login-file.ts";
 import type { GlobalOptions } from "../options.ts";
@@ -162,6 +163,15 @@ export class LocalSite {
       const found = services.find(({ region, service }) => region === this.name && service === name);
       if (found?.state === "ready") return;
       why = found?.why ?? "";
+      if (why.startsWith(waitsForPerson)) {
+        throw new CommandFailed({
+          code: "waits-for-person",
+          field: "service",
+          value: `${this.name}/${name}`,
+          message: `it runs, and ${why}`,
+          remedy: "do what it names; `qalqan status` shows the alarm until then",
+        });
+      }
       await sleep(lookIntervalMs);
     }
     if (this.#control === undefined) return;

@@ -1,8 +1,9 @@
 import type { NationalStop, ProtectedNumber } from "#domain/national-rows.ts";
 import type { StandingContext } from "#domain/standing.ts";
 import { trunkDirections, type TrunkDirection } from "#domain/trunk.ts";
-import type { Lane } from "#proto/names.ts";
+import { firstEpoch, type Lane } from "#proto/names.ts";
 import type { Approval } from "#proto/qalqan/events/v1/events.ts";
+import type { LaneMove } from "./changes.ts";
 import { RecentDigests, RegionKnowledge } from "./nation.ts";
 import { Refusals } from "#domain/refusals.ts";
 
@@ -91,9 +92,14 @@ export class CapitalState {
     this.#toRead.set(lane, upTo);
   }
 
-  /** A lane was read up to that message. */
-  hasRead(lane: string, sequence: number): void {
-    if (sequence >= (this.#toRead.get(lane) ?? Infinity)) this.#toRead.delete(lane);
+  /** Lanes were read so far. What a region still had of earlier epochs it has fed into a new one before it opens that. */
+  haveMoved(moves: readonly LaneMove[]): void {
+    for (const { opens, to, ...place } of moves) {
+      if (to >= (this.#toRead.get(laneName(place)) ?? Infinity)) this.#toRead.delete(laneName(place));
+      if (!opens) continue;
+      for (let epoch = place.epoch - 1; epoch >= firstEpoch; epoch -= 1)
+        this.#toRead.delete(laneName({ ...place, epoch }));
+    }
   }
 
   /**

@@ -20,6 +20,8 @@ export interface LaneMove {
   leaf: Uint8Array;
   /** What stood there is remembered also when the lane has moved on. */
   readonly isMark: boolean;
+  /** Among what is read with this step is that the region has opened this epoch. */
+  opens: boolean;
 }
 
 /** Something that the audit keeps; no telephone number of a victim, no name. */

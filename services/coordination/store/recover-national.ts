@@ -202,6 +202,7 @@ async function lanesAtHub(database: Database, connection: NatsConnection): Promi
   return lanes;
 }
 
+/** As far as the hub has them; whoever has filled it from the regions has noted how far these go. */
 async function mustRead(database: Database, lanes: readonly LaneAtHub[]): Promise<void> {
   await sql`
     insert into inbox (region, lane, epoch, sequence, moved_at_ms, read_to)
@@ -211,7 +212,7 @@ async function mustRead(database: Database, lanes: readonly LaneAtHub[]): Promis
       ${lanes.map(({ epoch }) => epoch)}::integer[],
       ${lanes.map(({ last }) => last)}::bigint[]
     ) there (region, lane, epoch, last)
-    on conflict (region, lane, epoch) do update set read_to = excluded.read_to
+    on conflict (region, lane, epoch) do update set read_to = greatest(inbox.read_to, excluded.read_to)
   `.execute(database);
 }
 

@@ -29,14 +29,14 @@ export async function enrolRegions(
   `.execute(database);
 }
 
-/** The epochs of each region of which something was read, in order. */
+/** The epochs of each region of which something was read, or is to be read again, in order. */
 export async function usedEpochs(
   database: Database,
   regions: readonly string[],
 ): Promise<ReadonlyMap<string, readonly number[]>> {
   const { rows } = await sql<{ region: string; epochs: number[] }>`
     select region, array_agg(distinct epoch order by epoch) as epochs from inbox
-    where sequence > 0 and region = any(${regions}::text[]) group by region
+    where (sequence > 0 or read_to > 0) and region = any(${regions}::text[]) group by region
   `.execute(database);
   return new Map(rows.map(({ region, epochs }) => [region, epochs]));
 }

@@ -35,7 +35,16 @@ export function takeIn(
     );
     const leaf = leafHash(data);
     if (move === undefined)
-      changes.lanes.push({ region, lane, epoch, from: sequence - 1, to: sequence, leaf, isMark: false });
+      changes.lanes.push({
+        region,
+        lane,
+        epoch,
+        from: sequence - 1,
+        to: sequence,
+        leaf,
+        isMark: false,
+        opens: false,
+      });
     else Object.assign(move, { to: sequence, leaf });
   }
   takeReceipts(intake, state, changes, world);

@@ -1,6 +1,6 @@
 import { leafHash } from "#domain/merkle.ts";
 import { hubStream, lanes } from "#proto/names.ts";
-import { laneName, type CapitalState } from "../../../services/coordination/domain/capital-state.ts";
+import type { CapitalState } from "../../../services/coordination/domain/capital-state.ts";
 import { noChanges, type Changes } from "../../../services/coordination/domain/changes.ts";
 import type { Intake } from "../../../services/coordination/domain/intake.ts";
 import { NationalBatchDraft } from "../../../services/coordination/domain/national-batch.ts";
@@ -268,7 +268,7 @@ class Leader {
   }
 
   #written(changes: Changes, state: CapitalState, national: Publisher, teller: Teller): void {
-    for (const { to, ...place } of changes.lanes) state.hasRead(laneName(place), to);
+    state.haveMoved(changes.lanes);
     const { batch } = changes;
     if (batch !== undefined) {
       state.moved(batch.sequence, batch.digest);
