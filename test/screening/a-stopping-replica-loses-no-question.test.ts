@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { connect, createServer, type AddressInfo, type Server } from "node:net";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { status, type ServiceError } from "@grpc/grpc-js";
@@ -103,6 +103,32 @@ test("whatever was asked on a stream before SIGTERM is answered there; the rest,
   expect(await exit).toBe(0);
 });
 
+test("what a switch had asked is answered also where its line is late with the answers", async () => {
+  const service = await serviceOf(region.nation.ports.address("screening/grpc"));
+  const stream = (await clientOf(service.address)).screenStream();
+  const answered = new Set<number>();
+  stream.on("data", ({ requestId }: ScreenResponse) => answered.add(requestId));
+  const failed = new Promise((resolve) => stream.on("error", resolve));
+  stream.write(question(1));
+  await until(() => answered.size === 1);
+  service.hold();
+  // All questions fit into the window of the line (65,535 bytes), their answers do not: the last ones are not read.
+  const asked = 1_100;
+  for (let requestId = 2; requestId <= asked; requestId += 1) stream.write(question(requestId));
+  const seen: number[] = [];
+  await until(async () => {
+    seen.push((await region.state()).questions);
+    return seen.length > 5 && new Set(seen.slice(-5)).size === 1;
+  });
+  expect(seen.at(-1)).toBeLessThan(asked);
+  const exit = region.screening.stop("SIGTERM");
+  await sleep(500);
+  service.release();
+  await failed;
+  expect(answered.size).toBe(asked);
+  expect(await exit).toBe(0);
+});
+
 test("calls one by one lose nothing when the replica behind their address is replaced by another", async () => {
   const service = await serviceOf(region.nation.ports.address("screening/grpc"));
   const client = await clientOf(service.address);
@@ -138,12 +164,20 @@ test("calls one by one lose nothing when the replica behind their address is rep
 });
 
 /** What a Service of a cluster is: one address, behind which another replica stands for new connections. */
-async function serviceOf(first: string): Promise<{ address: string; leadsTo(address: string): void }> {
+async function serviceOf(first: string): Promise<{
+  address: string;
+  leadsTo(address: string): void;
+  /** Keeps back what comes from there. */
+  hold(): void;
+  release(): void;
+}> {
   let target = first;
+  const pairs: { near: Socket; far: Socket }[] = [];
   const server: Server = createServer((near) => {
     const [host = "", port = ""] = target.split(":");
     const far = connect(Number(port), host);
     near.pipe(far).pipe(near);
+    pairs.push({ near, far });
     for (const socket of [near, far]) socket.on("error", () => undefined);
     near.on("close", () => far.destroy());
     far.on("close", () => near.destroy());
@@ -151,5 +185,10 @@ async function serviceOf(first: string): Promise<{ address: string; leadsTo(addr
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   closers.push(() => server.close());
   const { port } = server.address() as AddressInfo;
-  return { address: `127.0.0.1:${port}`, leadsTo: (address) => (target = address) };
+  return {
+    address: `127.0.0.1:${port}`,
+    leadsTo: (address) => (target = address),
+    hold: () => pairs.forEach(({ near, far }) => far.unpipe(near).pause()),
+    release: () => pairs.forEach(({ near, far }) => far.pipe(near)),
+  };
 }
