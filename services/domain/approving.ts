@@ -177,7 +177,7 @@ function decide(
     approval,
     state: !command.approve ? "rejected" : left.length > 0 ? "held" : "regional",
     missing: left,
-    events: [{ lane: "events", body: { $case: "approval", value: approval } }],
+    events: [{ lane: "urgent", body: { $case: "approval", value: approval } }],
   };
 }
 

@@ -78,7 +78,7 @@ describe("approving", () => {
     expect(outcome).toMatchObject({ state: "regional", missing: [] });
     expect(outcome.approval).toEqual(approvalOf({ complete: true }));
     expect(outcome.events).toEqual([
-      { lane: "events", body: { $case: "approval", value: outcome.approval } },
+      { lane: "urgent", body: { $case: "approval", value: outcome.approval } },
     ]);
   });
 
