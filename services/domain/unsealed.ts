@@ -24,9 +24,15 @@ export function wantsSeal(body: BodyLike | undefined): boolean {
 
 /** What a stream holds after its last seal, and when the next one is due. */
 export class Unsealed {
+  readonly #waitMs: number;
   readonly #leaves: Uint8Array[] = [];
   /** When each message came, as long as it wants a seal; else undefined. */
   readonly #wantedAtMs: (number | undefined)[] = [];
+
+  /** @param waitMs so long the first message that wants a seal waits for others */
+  constructor(waitMs: number = sealEveryMs) {
+    this.#waitMs = waitMs;
+  }
 
   /** Messages that no seal covers. */
   get count(): number {
@@ -46,7 +52,7 @@ export class Unsealed {
   get dueAtMs(): number | undefined {
     if (this.#leaves.length >= sealMessagesMax) return 0;
     const wantedAtMs = this.#wantedAtMs.find((atMs) => atMs !== undefined);
-    return wantedAtMs === undefined ? undefined : wantedAtMs + sealEveryMs;
+    return wantedAtMs === undefined ? undefined : wantedAtMs + this.#waitMs;
   }
 
   /** Leaves that the next seal covers: all there are, up to 1,000. */

@@ -4,7 +4,7 @@ import { pause } from "./lifecycle.ts";
 import type { NatsConnection } from "./nats.ts";
 
 /** How often the beginning of a stream is looked at (ms) … */
-const lookEveryMs = 1_000;
+const lookEveryMs = 2_500;
 /** … and by whom has nothing yet: a new region waits for its first snapshot (ms). */
 const firstLookEveryMs = 100;
 

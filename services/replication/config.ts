@@ -33,13 +33,13 @@ export const drainWaitMs = 1_000;
 /** How often that is looked at while an append is not answered (ms). */
 export const lineLookMs = 200;
 /** And while there is nothing to append (ms): a hub that came back older is to be filled up also then. */
-export const idleLookMs = 2_000;
+export const idleLookMs = 5_000;
 /** An append that is not answered for so long, while later questions are, was lost (ms). */
 export const unansweredMaxMs = 2_000;
 /** A batch of messages that stops coming for so long is asked for again (ms). */
 export const silenceMaxMs = 1_000;
 /** After this much silence the copy of NATIONAL asks whether it missed something (ms). */
-export const quietCheckMs = 500;
+export const quietCheckMs = 1_000;
 /** And that of FOR, by which nothing is enforced (ms). */
 export const quietForCheckMs = 2_000;
 /** So long a live message waits to be copied after a silence, and others with it (ms). */

@@ -3,6 +3,7 @@ import {
   chainStart,
   endOfChain,
   nextSeal,
+  sealEveryMs,
   type ChainEnd,
   type SealedStream,
   type SealingKey,
@@ -20,6 +21,8 @@ import type { OwnEvents } from "./own-events.ts";
 
 const sealType = "seal";
 const idleWaitMs = 60_000;
+/** What the nation is told all regions hear, and answer, at once; their seals need not come to the hub at once, too. */
+const sealedEarlierMax = 0.3;
 
 /**
  * Seals one lane of the region, in one epoch, until the signal. What is sealed
@@ -99,7 +102,7 @@ export class LaneSealer {
     const attempt = new AbortController();
     const forget = onDisconnect(this.#connection, () => attempt.abort());
     const over = AbortSignal.any([signal, attempt.signal]);
-    const unsealed = new Unsealed();
+    const unsealed = new Unsealed(sealEveryMs * (1 - Math.random() * sealedEarlierMax));
     const [arrived, room] = [new Wake(), new Wake()];
     const reading = this.#read(end.last, unsealed, arrived, room, over)
       .catch((error: unknown) => error)

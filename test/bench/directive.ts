@@ -95,14 +95,15 @@ export async function issueAtRate(
   regions: readonly RegionAccess[],
   perSecond: number,
   stations: Map<string, Stations>,
-  count: number,
+  { from, count }: Issuing,
 ): Promise<void> {
   const beganMs = performance.now();
   const asked: Promise<void>[] = [];
   for (const [index, region] of inTurn(regions, count)) {
     const waitMs = beganMs + (index * 1_000) / perSecond - performance.now();
     if (waitMs > 0) await sleep(waitMs);
-    asked.push(issueOne(region, index, Math.floor(index / regions.length), stations));
+    const issued = from + index;
+    asked.push(issueOne(region, issued, Math.floor(issued / regions.length), stations));
   }
   await Promise.all(asked);
 }

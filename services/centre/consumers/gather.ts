@@ -1,5 +1,3 @@
-import { pause } from "#platform/lifecycle.ts";
-
 /** How much is gathered, and for how long. */
 export interface GatherLimits {
   readonly itemsMax: number;
@@ -56,13 +54,14 @@ async function within<Item>(
   next: Promise<IteratorResult<Item>>,
   waitMs: number,
 ): Promise<IteratorResult<Item> | undefined> {
-  const enough = new AbortController();
-  const late = pause(Math.max(0, waitMs), enough.signal).then(() => undefined);
+  const late = Promise.withResolvers<undefined>();
+  // Not `pause`: ending it by a signal costs more than all the rest of an item (measured: a tenth of centre's work).
+  const timer = setTimeout(late.resolve, Math.max(0, waitMs), undefined);
   try {
-    return await Promise.race([next, late]);
+    return await Promise.race([next, late.promise]);
   } catch {
     return undefined;
   } finally {
-    enough.abort();
+    clearTimeout(timer);
   }
 }

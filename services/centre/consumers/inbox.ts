@@ -41,8 +41,12 @@ export interface SnapshotEffect {
   readonly applied: () => void;
 }
 
-/** What is applied in one transaction: a region hears of some hundred thousand directives of others a day. */
-const gathered = { itemsMax: 64, waitMs: 1_000 } as const;
+/**
+ * What is applied in one transaction: a region hears of some hundred thousand
+ * directives of others a day. All regions hear of one at once; each has a time
+ * of its own for its transaction, about a second later.
+ */
+const gathered = { itemsMax: 64, waitMs: 700 + Math.random() * 600 } as const;
 
 /** Another process has applied what this one was applying. */
 class WatermarkMoved extends Error {

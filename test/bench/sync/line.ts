@@ -1,3 +1,8 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { follow } from "#platform/follow.ts";
+import type { NatsConnection } from "#platform/nats.ts";
 import { firstEpoch, hubStream, hubSubject, regionStream, regionSubject } from "#proto/names.ts";
 import { lastOf, until } from "#test/replication/servers.ts";
 import { ScreenedRegion } from "#test/screening/screening-service.ts";
@@ -9,6 +14,8 @@ import { PeerServers } from "./peer.ts";
 const directives = 1_000_000;
 const events = 100_000;
 const waitMs = 300_000;
+const restarts = 5;
+const lookMs = 2;
 const mirrorName = "NATS's own mirror";
 const sourceName = "NATS's own source";
 
@@ -137,8 +144,38 @@ export async function snapshot({ scale }: SyncSize): Promise<SyncLeg[]> {
   ];
 }
 
-/** The hub is killed and started again while events come up: until the first one is there after it answers. */
+/**
+ * The hub is killed and started again while a region has an event for it: from
+ * the moment when its port for leaf nodes takes connections until the event is
+ * stored, by the hub's own clock.
+ */
 export async function restart(): Promise<SyncLeg[]> {
+  await using region = disposable(await ScreenedRegion.start());
+  const { nation, coordination, centre } = region.it;
+  const stream = hubStream.up("events", nation.region, firstEpoch);
+  await until(async () => (await lastOf(coordination, stream)) > 0, waitMs);
+  const tookMs: number[] = [];
+  for (let time = 1; time <= restarts; time += 1) {
+    await nation.hub.stop("SIGKILL");
+    await fill(centre, regionSubject.lane("events", firstEpoch, "centre", "bench"), [eventBytes(time)]);
+    const wanted = await lastOf(centre, regionStream.lane("events", firstEpoch));
+    nation.hub.start();
+    const listensAtMs = await whenListening(nation.ports.port("hub/leaf"));
+    await until(async () => (await lastOf(coordination, stream)) >= wanted, waitMs);
+    tookMs.push((await storedAtMs(coordination, stream, wanted)) - listensAtMs);
+  }
+  const peerMs = await peerRestart();
+  return [
+    {
+      ...{ name: "resume after a hub restart, slowest", measured: Math.max(...tookMs) / 1_000, unit: "s" },
+      ...{ limit: 1, limitIs: "at most" },
+      peer: { name: sourceName, measured: peerMs / 1_000 },
+      note: `${restarts} restarts, from the hub's leaf port taking connections until the event is stored: ${tookMs.map((each) => `${Math.round(each)} ms`).join(", ")}`,
+    },
+  ];
+}
+
+async function peerRestart(): Promise<number> {
   await using peer = await PeerServers.start();
   await peer.stream(peer.leafConnection, "EVENTS", "events.>");
   await peer.sourceUp("EVENTS");
@@ -147,36 +184,33 @@ export async function restart(): Promise<SyncLeg[]> {
   await peer.hub.stop("SIGKILL");
   await fill(peer.leafConnection, "events.bench", [eventBytes(2)]);
   peer.hub.start();
+  const listensAtMs = await whenListening(peer.hubLeafPort);
   await until(async () => (await peer.hubConnection.jetstreamManager()) !== undefined, waitMs);
-  const peerMs = await peer.untilCopied(peer.hubConnection, "EVENTS", 2, waitMs);
+  await peer.untilCopied(peer.hubConnection, "EVENTS", 2, waitMs);
+  return Date.now() - listensAtMs;
+}
 
-  await using region = disposable(await ScreenedRegion.start());
-  const { nation, coordination, centre } = region.it;
-  const stream = hubStream.up("events", nation.region, firstEpoch);
-  await until(async () => (await lastOf(coordination, stream)) > 0, waitMs);
-  await nation.hub.stop("SIGKILL");
-  const subject = regionSubject.lane("events", firstEpoch, "centre", "bench");
-  await fill(centre, subject, [eventBytes(1)]);
-  const local = regionStream.lane("events", firstEpoch);
-  const wanted = await lastOf(centre, local);
-  nation.hub.start();
-  await until(async () => (await lastOf(coordination, stream)) >= 0, waitMs);
-  const beganMs = performance.now();
-  await until(async () => (await lastOf(coordination, stream)) >= wanted, waitMs);
-  const tookMs = performance.now() - beganMs;
-  return [
-    {
-      ...{
-        name: "resume after a hub restart",
-        measured: tookMs / 1_000,
-        unit: "s",
-        limit: 1,
-        limitIs: "at most",
-      },
-      peer: { name: sourceName, measured: peerMs / 1_000 },
-      note: "after the hub answers",
-    },
-  ];
+async function storedAtMs(connection: NatsConnection, stream: string, sequence: number): Promise<number> {
+  const stop = new AbortController();
+  for await (const message of follow(connection, stream, sequence - 1, stop.signal)) {
+    stop.abort();
+    return message.storedAtMs;
+  }
+  throw new Error(`${stream} does not hold message ${sequence}`);
+}
+
+/** Milliseconds since 1970 when a port of this machine took a connection. */
+async function whenListening(port: number): Promise<number> {
+  for (;;) {
+    const socket = connect(port, "127.0.0.1");
+    const isThere = await once(socket, "connect").then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (isThere) return Date.now();
+    await sleep(lookMs);
+  }
 }
 
 function disposable(region: ScreenedRegion): AsyncDisposable & { readonly it: ScreenedRegion } {

@@ -18,6 +18,8 @@ const importedNumbers = 1_000_000;
 /** What a nation's people issue one by one in a busy hour: half a million in a day at this rate. */
 const issuedPerSecond = 6;
 const issued = 300;
+/** Of each region, by processes that have just started: code not compiled yet, connections not made. */
+const firstOfEach = 3;
 /** Each client's, when they ask without a rate. */
 const issuedWithoutRate = 20;
 const waitMs = 600_000;
@@ -28,21 +30,28 @@ type Access = NationAccess & Disposable;
 
 /**
  * Accepted → enforced in every region, at a rate that is stated and does not
- * follow the answers (an open loop), the regions in turn; and, as a note, with
- * a client in each region that asks again as soon as it is answered.
+ * follow the answers (an open loop), the regions in turn; as notes, the first
+ * ones of processes that have just started, and what it is with a client in
+ * each region that asks again as soon as it is answered.
  */
 export async function directed(regions: 3 | 20, { scale }: SyncSize): Promise<SyncLeg[]> {
   await using nation = await startNation(regions);
   using access = await accessNation(nation.dataFolder);
   const count = Math.max(100, Math.round(issued * scale));
-  const stations = new Map<string, Stations>();
-  await issueAtRate(access.regions, issuedPerSecond, stations, count);
-  const after = [...(await enforcedEverywhere(access, [...stations.keys()])).values()];
+  const measure = async (from: number, number: number) => {
+    const stations = new Map<string, Stations>();
+    await issueAtRate(access.regions, issuedPerSecond, stations, { from, count: number });
+    return [...(await enforcedEverywhere(access, [...stations.keys()])).values()];
+  };
+  const firstOnes = firstOfEach * regions;
+  const cold = await measure(0, firstOnes);
+  const after = await measure(firstOnes, count);
 
   const saturated = new Map<string, Stations>();
   const beganMs = performance.now();
   const clients = access.regions.map((region, place) => {
-    return issueFrom(region, place, regions, saturated, { from: count, count: issuedWithoutRate * regions });
+    const from = firstOnes + count;
+    return issueFrom(region, place, regions, saturated, { from, count: issuedWithoutRate * regions });
   });
   await Promise.all(clients);
   const perSecond = (saturated.size / (performance.now() - beganMs)) * 1_000;
@@ -53,6 +62,7 @@ export async function directed(regions: 3 | 20, { scale }: SyncSize): Promise<Sy
     ...{ unit: "ms", limit: limits[name], limitIs: "at most" },
     note:
       `${after.length} directives, ${issuedPerSecond}/s over all regions, open loop; ` +
+      `the first ${firstOnes} after the start: ${percentile(cold, share).toFixed(1)} ms; ` +
       `with ${regions} clients that never pause ${perSecond.toFixed(0)}/s: ${percentile(then, share).toFixed(1)} ms`,
   });
   return [leg("p50", 0.5), leg("p99", 0.99)];

@@ -16,18 +16,21 @@ import { Restartable, until } from "#test/replication/servers.ts";
 export class PeerServers implements AsyncDisposable {
   readonly #folder: string;
   readonly hub: Restartable;
+  readonly hubLeafPort: number;
   readonly #leaf: Restartable;
   readonly hubConnection: NatsConnection;
   readonly leafConnection: NatsConnection;
 
   private constructor(
     folder: string,
+    ports: Ports,
     hub: Restartable,
     leaf: Restartable,
     ends: [NatsConnection, NatsConnection],
   ) {
     this.#folder = folder;
     this.hub = hub;
+    this.hubLeafPort = ports.port("hub/leaf");
     this.#leaf = leaf;
     [this.hubConnection, this.leafConnection] = ends;
   }
@@ -56,7 +59,7 @@ export class PeerServers implements AsyncDisposable {
         servers: ports.address(`${name}/client`),
         ...{ waitOnFirstConnect: true, maxReconnectAttempts: -1, reconnectTimeWait: 50 },
       });
-    return new PeerServers(folder.root, hub, leaf, [await reach("hub"), await reach("leaf")]);
+    return new PeerServers(folder.root, ports, hub, leaf, [await reach("hub"), await reach("leaf")]);
   }
 
   /** A stream at one end. */
