@@ -2,6 +2,7 @@ import { Kysely, Migrator, PostgresDialect, sql, type Migration, type Transactio
 import pg from "pg";
 import { pause } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
+import { planEachTime, preparing } from "./prepared-statements.ts";
 
 /** bigint columns hold counters and milliseconds, far below 2^53. */
 const bigintOid = 20;
@@ -61,13 +62,14 @@ export async function openDatabase<Schema>(
     // Kept: a new one costs a process, a handshake and its caches, and would be opened for what is urgent.
     idleTimeoutMillis: 0,
     keepAlive: true,
+    options: planEachTime,
   });
   // A connection that dies while idle is replaced at its next use.
   pool.on("error", (error) => log.warn({ err: error }, "an idle database connection was lost"));
   // One that dies between two statements of a transaction says so by an event of its own, and by
   // the failure of the next statement; without a listener the event would end the process.
   pool.on("connect", (client) => client.on("error", () => undefined));
-  const database = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const database = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: preparing(pool) }) });
   await untilItAnswers(database, log, signal);
   const migrator = new Migrator({
     db: database,

@@ -111,3 +111,40 @@ describe("statements of one transaction that are sent together", () => {
     expect(answers.map(({ rows }) => rows[0]?.n)).toEqual([1, 2, 3]);
   });
 });
+
+describe("a statement with parameters", () => {
+  test("is read once by each connection, and planned each time", async () => {
+    const rows = await together(database, async (reader) => {
+      for (const number of [1, 2, 3, 4, 5, 6, 7])
+        await sql`select word from step where number > ${number}`.execute(reader);
+      const known = await sql<{ generic: number; custom: number }>`
+        select generic_plans::int as generic, custom_plans::int as custom from pg_prepared_statements
+        where statement like 'select word from step where number >%'`.execute(reader);
+      return known.rows;
+    });
+    expect(rows).toEqual([{ generic: 0, custom: 7 }]);
+  });
+
+  test("goes on after a newer release has added a column, also where it asks for all columns", async () => {
+    await together(database, async (reader) => {
+      await sql`insert into step values (50, 'kept')`.execute(reader);
+      const ask = async () => (await sql`select * from step where number = ${50}`.execute(reader)).rows;
+      expect(await ask()).toEqual([{ number: 50, word: "kept" }]);
+      await sql`alter table step add column more text`.execute(reader);
+      expect(await ask()).toEqual([{ number: 50, word: "kept", more: null }]);
+    });
+  });
+
+  test("that failed in a transaction can be sent again", async () => {
+    const insert = () =>
+      transact(database, (transaction) =>
+        Promise.all([100, 100].map((n) => sql`insert into step values (${n}, ${"x"})`.execute(transaction))),
+      );
+    await expect(insert()).rejects.toThrow("duplicate key");
+    await expect(insert()).rejects.toThrow("duplicate key");
+    await transact(database, (transaction) =>
+      sql`insert into step values (${100}, ${"x"})`.execute(transaction),
+    );
+    expect(await words()).toContain("x");
+  });
+});

@@ -91,7 +91,9 @@ async function opinionsOf(database: Database, keys: readonly string[], by: Condi
     select o.directive, o.body, d.revision, d.decision, d.reason, d.missing
     from unnest(${keys}::text[]) wanted (key)
     cross join lateral (select directive, revision, body from opinion where ${by} offset 0) o
-    left join lateral (select * from decision where directive = o.directive offset 0) d on true
+    left join lateral (
+      select directive, revision, decision, reason, missing from decision where directive = o.directive offset 0
+    ) d on true
     where ${which}
   `.execute(database);
   return rows;
