@@ -10,7 +10,9 @@ import type { RegionAccess } from "../../../services/cli/faults/load.ts";
 import { RunningNation } from "../../nation/running-nation.ts";
 import { enforcedEverywhere, issueAtRate, issueFrom, type Stations } from "../directive.ts";
 import { percentile } from "../percentiles.ts";
+import { eventBytes } from "./bulk.ts";
 import type { SyncLeg, SyncSize } from "./leg.ts";
+import { PeerServers } from "./peer.ts";
 
 /** Largest file of one import. */
 const importEntriesMax = 250_000;
@@ -35,9 +37,10 @@ type Access = NationAccess & Disposable;
  * each region that asks again as soon as it is answered.
  */
 export async function directed(regions: 3 | 20, { scale }: SyncSize): Promise<SyncLeg[]> {
+  const count = Math.max(100, Math.round(issued * scale));
+  const peer = await peerUpAndDown(count);
   await using nation = await startNation(regions);
   using access = await accessNation(nation.dataFolder);
-  const count = Math.max(100, Math.round(issued * scale));
   const measure = async (from: number, number: number) => {
     const stations = new Map<string, Stations>();
     await issueAtRate(access.regions, issuedPerSecond, stations, { from, count: number });
@@ -60,12 +63,21 @@ export async function directed(regions: 3 | 20, { scale }: SyncSize): Promise<Sy
   const leg = (name: "p50" | "p99", share: number): SyncLeg => ({
     ...{ name: `accepted → enforced in ${regions} regions, ${name}`, measured: percentile(after, share) },
     ...{ unit: "ms", limit: limits[name], limitIs: "at most" },
+    peer: { name: "NATS's own source and mirror, one region", measured: percentile(peer, share) },
     note:
       `${after.length} directives, ${issuedPerSecond}/s over all regions, open loop; ` +
       `the first ${firstOnes} after the start: ${percentile(cold, share).toFixed(1)} ms; ` +
       `with ${regions} clients that never pause ${perSecond.toFixed(0)}/s: ${percentile(then, share).toFixed(1)} ms`,
   });
   return [leg("p50", 0.5), leg("p99", 0.99)];
+}
+
+async function peerUpAndDown(count: number): Promise<number[]> {
+  await using peer = await PeerServers.start();
+  return peer.upAndDown(
+    Array.from({ length: count }, (_, index) => eventBytes(index)),
+    issuedPerSecond,
+  );
 }
 
 /** Urgent blocks and unblocks while a million numbers are imported, and right after the day's backlog of a region that was cut off. */

@@ -2,10 +2,12 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { connect, DiscardPolicy, type NatsConnection, type StreamConfig } from "nats";
 import { DataFolder } from "#infra/local/data-folder.ts";
 import { Ports } from "#infra/local/ports.ts";
 import { findTool } from "#infra/toolchain/tools.ts";
+import { follow } from "#platform/follow.ts";
 import { Restartable, until } from "#test/replication/servers.ts";
 
 /**
@@ -92,6 +94,38 @@ export class PeerServers implements AsyncDisposable {
     const began = performance.now();
     await until(async () => (await messagesOf(end, `${name}_COPY`)) >= messages, waitMs);
     return performance.now() - began;
+  }
+
+  /**
+   * Messages at a rate that does not follow the answers, from the leaf up to the
+   * hub by a source and down to the leaf again by a mirror: how long after it was
+   * acknowledged each is there (ms). Nobody decides anything on the way.
+   */
+  async upAndDown(messages: readonly Uint8Array[], perSecond: number): Promise<number[]> {
+    await this.stream(this.leafConnection, "EVENTS", "events.>");
+    await this.sourceUp("EVENTS");
+    await this.mirrorDown("EVENTS_COPY");
+    const stream = this.leafConnection.jetstream();
+    const acknowledgedAtMs: number[] = [];
+    const stop = new AbortController();
+    const publish = async () => {
+      const beganMs = performance.now();
+      const sent: Promise<unknown>[] = [];
+      for (const [index, data] of messages.entries()) {
+        await sleep(Math.max(0, beganMs + (index * 1_000) / perSecond - performance.now()));
+        const one = stream.publish("events.bench", data);
+        sent.push(one.then(() => (acknowledgedAtMs[index] = performance.now())));
+      }
+      await Promise.all(sent);
+    };
+    const sending = publish();
+    const after: number[] = [];
+    for await (const { sequence } of follow(this.leafConnection, "EVENTS_COPY_COPY", 0, stop.signal)) {
+      after.push(performance.now() - (acknowledgedAtMs[sequence - 1] ?? performance.now()));
+      if (sequence >= messages.length) stop.abort();
+    }
+    await sending;
+    return after;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
