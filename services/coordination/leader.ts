@@ -27,7 +27,7 @@ import { AuditChain } from "./store/audit.ts";
 import { intelligenceFor } from "./store/intelligence.ts";
 import { expiredPortion, nextExpiry, nextPortion, type Portion } from "./store/jobs.ts";
 import type { Database } from "./store/load.ts";
-import { enrolRegions } from "./store/regions.ts";
+import { enrolRegions, waitForLanesNoMore } from "./store/regions.ts";
 import { Lead } from "./store/lead.ts";
 import { loadState, readNationalLog, readRegionLog } from "./store/start.ts";
 import { trimFigures } from "./store/statistics.ts";
@@ -320,6 +320,7 @@ export class Leader {
     if (this.state.isReadingAgain) {
       if (performance.now() - this.#openedAtMs < readAgainMsMax) return undefined;
       this.#log.warn({ event: "read-enough" }, "lanes that were to be read again do not come");
+      await waitForLanesNoMore(this.#database);
       this.state.readEnough();
     }
     if (this.#expiryAtMs !== undefined && this.#expiryAtMs <= nowMs) {

@@ -187,11 +187,11 @@ function moveLane(
   { region, lane, epoch, sequence, leaf, event }: LaneMessage,
   state: CapitalState,
 ): void {
-  const opens = event?.body?.$case === "epochOpened";
+  const opened = event?.body?.$case === "epochOpened" ? event.body.value : undefined;
   const known = moves.find((move) => move.region === region && move.lane === lane && move.epoch === epoch);
   // A lane is read without gaps, so the first message taken follows the watermark.
   if (known === undefined) {
     const isMark = state.isMarkDue(laneName({ region, lane, epoch }), nowMs);
-    moves.push({ region, lane, epoch, from: sequence - 1, to: sequence, leaf, isMark, opens });
-  } else Object.assign(known, { to: sequence, leaf, opens: known.opens || opens });
+    moves.push({ region, lane, epoch, from: sequence - 1, to: sequence, leaf, isMark, opened });
+  } else Object.assign(known, { to: sequence, leaf, opened: opened ?? known.opened });
 }

@@ -62,7 +62,7 @@ export async function openDatabase<Schema>(
     // Kept: a new one costs a process, a handshake and its caches, and would be opened for what is urgent.
     idleTimeoutMillis: 0,
     keepAlive: true,
-    options: planEachTime,
+    options: `${planEachTime} ${goneAfterSeconds}`,
   });
   // A connection that dies while idle is replaced at its next use.
   pool.on("error", (error) => log.warn({ err: error }, "an idle database connection was lost"));

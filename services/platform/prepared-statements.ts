@@ -4,8 +4,11 @@ import type pg from "pg";
 /** A plan that was made while a table was empty would go through all of it after an import of a million. */
 export const planEachTime = "-c plan_cache_mode=force_custom_plan";
 
-/** Texts that get a name; a service has about a hundred, and lists of values make some more. */
+/** Texts that get a name; a service has about a hundred. */
 const namedMax = 300;
+/** A list of values makes another text for each length: such texts get none. */
+const hasList = / in \(\$\d+, \$/i;
+const namedParametersMax = 40;
 /** What such a statement gives changes with the schema: prepared, it would fail once a newer release has added a column. */
 const hasOpenColumns = /\b(?:select|returning)\s+(?:"?\w+"?\.)?\*(?! from unnest\()/i;
 
@@ -19,7 +22,8 @@ export function preparing(pool: pg.Pool): PostgresPool {
   const names = new Map<string, string>();
   const nameOf = (text: string): string | undefined => {
     const known = names.get(text);
-    if (known !== undefined || names.size >= namedMax || hasOpenColumns.test(text)) return known;
+    if (known !== undefined || names.size >= namedMax) return known;
+    if (hasOpenColumns.test(text) || hasList.test(text)) return undefined;
     const name = `statement-${names.size + 1}`;
     names.set(text, name);
     return name;
@@ -29,7 +33,8 @@ export function preparing(pool: pg.Pool): PostgresPool {
       const client = await pool.connect();
       const query = async (text: string, parameters: readonly unknown[]) => {
         const values = [...parameters];
-        const name = values.length === 0 ? undefined : nameOf(text);
+        const isNamed = values.length > 0 && values.length <= namedParametersMax;
+        const name = isNamed ? nameOf(text) : undefined;
         return client.query(name === undefined ? { text, values } : { name, text, values });
       };
       // The other form of `query` is for cursors, which nobody here has.

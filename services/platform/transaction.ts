@@ -13,8 +13,11 @@ const dialect = new PostgresDialect({
 });
 const unused = { config: { dialect }, dialect, driver: dialect.createDriver() };
 
-/** PostgreSQL: in_failed_sql_transaction, the answer to every statement that was sent after one that failed. */
-const sentAfterAFailure = "25P02";
+/**
+ * PostgreSQL's answers to every statement that was sent after one that failed: in_failed_sql_transaction, and
+ * invalid_sql_statement_name where it was to be known by a name and was not read any more.
+ */
+const sentAfterAFailure: readonly unknown[] = ["25P02", "26000"];
 
 /**
  * Runs one transaction whose statements need not wait for each other: those
@@ -58,7 +61,7 @@ export async function transact<Schema, Result>(
 }
 
 function isSentAfterAFailure(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === sentAfterAFailure;
+  return error instanceof Error && "code" in error && sentAfterAFailure.includes(error.code);
 }
 
 /** Queries that are sent together over one connection: one round trip in all, and no transaction. */

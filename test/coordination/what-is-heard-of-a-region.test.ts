@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Lane } from "#proto/names.ts";
 import { CapitalState, laneName } from "../../services/coordination/domain/capital-state.ts";
+import type { LaneMove } from "../../services/coordination/domain/changes.ts";
 import { RegionKnowledge } from "../../services/coordination/domain/nation.ts";
 
 test("a clock that was set back keeps no region heard that is gone", () => {
@@ -12,8 +13,7 @@ test("a clock that was set back keeps no region heard that is gone", () => {
   expect(knowledge.isAwaited(nowMs + 31_000)).toBe(false);
 });
 
-test("a lane that does not come again is stood for by the epoch that its region opens instead", () => {
-  const state = new CapitalState();
+describe("lanes that are to be read again before anything is folded", () => {
   const move = {
     region: "astana",
     lane: "urgent",
@@ -21,21 +21,44 @@ test("a lane that does not come again is stood for by the epoch that its region 
     from: 0,
     leaf: new Uint8Array(),
     isMark: false,
+    opened: undefined,
   } as const;
-  for (const [region, lane] of [
-    ["astana", "urgent"],
-    ["astana", "events"],
-    ["almaty", "urgent"],
-  ] as const)
-    state.mustRead(laneName({ region, lane, epoch: 1 }), 100);
-  const read = (moved: { region?: string; lane?: Lane; epoch?: number; to: number; opens?: boolean }) => {
-    state.haveMoved([{ ...move, opens: false, ...moved }]);
-    return state.isReadingAgain;
+  type Move = Partial<Pick<LaneMove, "region" | "lane" | "epoch" | "opened">> & { readonly to: number };
+  const capitalThatAwaits = (...lanes: readonly { region: string; lane: Lane }[]) => {
+    const state = new CapitalState();
+    for (const lane of lanes) state.mustRead(laneName({ ...lane, epoch: 1 }), 100, 20);
+    return (moved: Move) => {
+      state.haveMoved([{ ...move, ...moved }]);
+      return state.isReadingAgain;
+    };
   };
-  // Fed again so far, and not opened yet.
-  expect(read({ epoch: 3, to: 40 })).toBe(true);
-  expect(read({ epoch: 3, to: 41, opens: true })).toBe(true);
-  expect(read({ lane: "events", epoch: 3, to: 9, opens: true })).toBe(true);
-  expect(read({ region: "almaty", to: 99 })).toBe(true);
-  expect(read({ region: "almaty", to: 100 })).toBe(false);
+
+  test("are waited for each as far as it goes", () => {
+    const read = capitalThatAwaits(
+      { region: "astana", lane: "urgent" },
+      { region: "almaty", lane: "urgent" },
+    );
+    expect(read({ to: 100 })).toBe(true);
+    expect(read({ region: "almaty", to: 99 })).toBe(true);
+    expect(read({ region: "almaty", to: 100 })).toBe(false);
+  });
+
+  test("are stood for by the next epoch as far as the hub did not have them when that was opened", () => {
+    const opened = { previousEpoch: 1, hubLast: 0 };
+    const read = capitalThatAwaits(
+      { region: "astana", lane: "urgent" },
+      { region: "astana", lane: "events" },
+    );
+    // Fed again so far, and not opened yet.
+    expect(read({ epoch: 3, to: 40 })).toBe(true);
+    expect(read({ epoch: 3, to: 41, opened })).toBe(true);
+    expect(read({ lane: "events", epoch: 3, to: 9, opened })).toBe(false);
+  });
+
+  test("are read to the end of what the hub had, however soon it is heard that another was opened", () => {
+    const read = capitalThatAwaits({ region: "astana", lane: "urgent" });
+    expect(read({ epoch: 2, to: 3, opened: { previousEpoch: 1, hubLast: 90 } })).toBe(true);
+    expect(read({ to: 89 })).toBe(true);
+    expect(read({ to: 90 })).toBe(false);
+  });
 });

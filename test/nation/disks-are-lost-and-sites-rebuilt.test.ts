@@ -58,7 +58,7 @@ async function fill(): Promise<void> {
   await nation.json("trunk", "mode", "intl-2", "mark", "--region", "astana");
   await nation.json("protect", "add", "+77272590001", "--from", "dom-1", "--holder", "Sample Clinic");
   await nation.json("stop", "--region", "astana");
-  await nation.json("traffic", "--seconds", "8", "--calls-per-second", "60", "--seed", "5");
+  await nation.json("traffic", "--at", "11:00", "--seconds", "8", "--calls-per-second", "60", "--seed", "5");
 }
 
 /** Ends when every region enforces it. */

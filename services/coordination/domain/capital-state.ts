@@ -1,7 +1,7 @@
 import type { NationalStop, ProtectedNumber } from "#domain/national-rows.ts";
 import type { StandingContext } from "#domain/standing.ts";
 import { trunkDirections, type TrunkDirection } from "#domain/trunk.ts";
-import { firstEpoch, type Lane } from "#proto/names.ts";
+import type { Lane } from "#proto/names.ts";
 import type { Approval } from "#proto/qalqan/events/v1/events.ts";
 import type { LaneMove } from "./changes.ts";
 import { RecentDigests, RegionKnowledge } from "./nation.ts";
@@ -50,6 +50,12 @@ export class TrunkDirections {
   }
 }
 
+/** How far a lane is to be read again, and was read. */
+interface ToRead {
+  readonly upTo: number;
+  readonly at: number;
+}
+
 /**
  * What the leader knows without asking PostgreSQL. It is loaded at start and
  * changed only after a step was committed, so it never runs ahead of it.
@@ -76,7 +82,7 @@ export class CapitalState {
 
   readonly #markedAtMs = new Map<string, number>();
   /** Lanes that are read again after PostgreSQL came back older, and how far. */
-  readonly #toRead = new Map<string, number>();
+  readonly #toRead = new Map<string, ToRead>();
 
   /** Whether what stands in a lane is to be remembered now; then it is, for a while. */
   isMarkDue(lane: string, nowMs: number): boolean {
@@ -87,19 +93,29 @@ export class CapitalState {
     return true;
   }
 
-  /** @param lane is to be read up to that message before anything is folded */
-  mustRead(lane: string, upTo: number): void {
-    this.#toRead.set(lane, upTo);
+  /** @param lane is to be read up to that message before anything is folded, and was read up to `at` */
+  mustRead(lane: string, upTo: number, at: number): void {
+    this.#toRead.set(lane, { upTo, at });
   }
 
-  /** Lanes were read so far. What a region still had of earlier epochs it has fed into a new one before it opens that. */
+  /**
+   * Lanes were read so far. What the hub did not have of an epoch when the region
+   * opened the next never comes in that epoch: the region has fed it into the new one.
+   */
   haveMoved(moves: readonly LaneMove[]): void {
-    for (const { opens, to, ...place } of moves) {
-      if (to >= (this.#toRead.get(laneName(place)) ?? Infinity)) this.#toRead.delete(laneName(place));
-      if (!opens) continue;
-      for (let epoch = place.epoch - 1; epoch >= firstEpoch; epoch -= 1)
-        this.#toRead.delete(laneName({ ...place, epoch }));
+    for (const { opened, to, ...place } of moves) {
+      this.#read(laneName(place), { at: to });
+      if (opened !== undefined)
+        this.#read(laneName({ ...place, epoch: opened.previousEpoch }), { upTo: opened.hubLast });
     }
+  }
+
+  #read(lane: string, { upTo = Infinity, at = 0 }: Partial<ToRead>): void {
+    const known = this.#toRead.get(lane);
+    if (known === undefined) return;
+    const left = { upTo: Math.min(known.upTo, upTo), at: Math.max(known.at, at) };
+    if (left.at >= left.upTo) this.#toRead.delete(lane);
+    else this.#toRead.set(lane, left);
   }
 
   /**

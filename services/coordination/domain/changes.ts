@@ -5,6 +5,7 @@ import { parseTargetKey } from "#domain/target.ts";
 import { InvalidInput } from "#domain/invalid-input.ts";
 import type { Lane } from "#proto/names.ts";
 import type { Approval, BatchRevocation, Directive, Receipt } from "#proto/qalqan/events/v1/events.ts";
+import type { EpochOpened } from "#proto/qalqan/events/v1/sync.ts";
 import type { FinishedBatch } from "./national-batch.ts";
 import type { NewDecision } from "./refold.ts";
 import type { StatisticsChange } from "./statistics.ts";
@@ -21,7 +22,7 @@ export interface LaneMove {
   /** What stood there is remembered also when the lane has moved on. */
   readonly isMark: boolean;
   /** Among what is read with this step is that the region has opened this epoch. */
-  opens: boolean;
+  opened: Pick<EpochOpened, "previousEpoch" | "hubLast"> | undefined;
 }
 
 /** Something that the audit keeps; no telephone number of a victim, no name. */

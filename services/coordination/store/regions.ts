@@ -97,3 +97,8 @@ export async function resetWatermark(
     update inbox set sequence = ${sequence}, leaf = ${leaf === undefined ? null : Buffer.from(leaf)} where region = ${region} and lane = ${lane} and epoch = ${epoch}
   `.execute(database);
 }
+
+/** Lanes that were to be read again before anything is folded are waited for no more, by a later leader neither. */
+export async function waitForLanesNoMore(database: Database): Promise<void> {
+  await sql`update inbox set read_to = sequence where read_to > sequence`.execute(database);
+}

@@ -47,8 +47,8 @@ export async function loadState(database: Database): Promise<CapitalState> {
     sql<{ sequence: number; digest: Buffer }>`
       select sequence, digest from national_log where epoch = ${capitalEpoch}
       order by sequence desc limit ${digestsRead}`.execute(database),
-    sql<{ region: string; lane: Lane; epoch: number; read_to: number }>`
-      select region, lane, epoch, read_to from inbox where read_to > sequence`.execute(database),
+    sql<{ region: string; lane: Lane; epoch: number; read_to: number; sequence: number }>`
+      select region, lane, epoch, read_to, sequence from inbox where read_to > sequence`.execute(database),
   ]);
   const [row] = national.rows;
   if (row === undefined) throw new Error("national_state has no row");
@@ -81,7 +81,8 @@ export async function loadState(database: Database): Promise<CapitalState> {
   for (const { region, heard_at_ms, receipt } of replicas.rows) {
     state.region(region, heard_at_ms).book.apply(Receipt.decode(receipt), heard_at_ms);
   }
-  for (const { read_to: upTo, ...place } of again.rows) state.mustRead(laneName(place), upTo);
+  for (const { read_to: upTo, sequence: at, ...place } of again.rows)
+    state.mustRead(laneName(place), upTo, at);
   return state;
 }
 

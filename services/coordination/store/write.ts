@@ -101,8 +101,21 @@ async function appendNational(transaction: Transaction<unknown>, { batch }: Chan
   if (rows.length !== 1) throw new LeaderReplaced(`NATIONAL is not at ${sequence - 1} any more`);
 }
 
+/** What never comes any more of epochs before the one that was opened is not waited for, by a later leader neither. */
+async function writeOpenings(transaction: Transaction<unknown>, { lanes }: Changes): Promise<void> {
+  for (const { region, lane, opened } of lanes) {
+    if (opened === undefined) continue;
+    await sql`
+      update inbox set read_to = ${opened.hubLast}
+      where region = ${region} and lane = ${lane} and epoch = ${opened.previousEpoch}
+        and read_to > ${opened.hubLast}
+    `.execute(transaction);
+  }
+}
+
 const parts: readonly Part[] = [
   writeMarks,
+  writeOpenings,
   writeDirectives,
   writeApprovals,
   writeBatches,

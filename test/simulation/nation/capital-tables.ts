@@ -26,8 +26,10 @@ export function loadState(tables: CapitalTables, regions: readonly string[], now
     knowledge.toldSequence = tables.told.get(region) ?? 0;
     state.forSequences.set(region, tables.regionLogs.get(region)?.length ?? 0);
   }
-  for (const [lane, upTo] of tables.readTo)
-    if (upTo > (tables.inbox.get(lane) ?? 0)) state.mustRead(lane, upTo);
+  for (const [lane, upTo] of tables.readTo) {
+    const at = tables.inbox.get(lane) ?? 0;
+    if (upTo > at) state.mustRead(lane, upTo, at);
+  }
   for (const { region, receipt, heardAtMs } of tables.replicas.values()) {
     state.region(region, nowMs).book.apply(receipt, heardAtMs);
   }

@@ -43,7 +43,7 @@ export function takeIn(
         to: sequence,
         leaf,
         isMark: false,
-        opens: false,
+        opened: undefined,
       });
     else Object.assign(move, { to: sequence, leaf });
   }
