@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { DayKeys } from "#domain/day-keys.ts";
 import { tlsOf } from "#platform/config.ts";
 import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
-import { createTokenVerifier, watchedVerifier } from "#platform/identity.ts";
+import { createTokenVerifier, watchedVerifier, type TokenVerifier } from "#platform/identity.ts";
 import { pause, type Lifecycle } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import { connectNats } from "#platform/nats.ts";
@@ -85,7 +85,10 @@ export async function startScreening(
 
   const refused = new RefusedTokens();
   const verifier = createTokenVerifier(config.IDENTITY_KEYS_FILE);
-  const verify = watchedVerifier(verifier, region, (token) => refused.note(token));
+  const watched = watchedVerifier(verifier, region, (token) => refused.note(token));
+  // Switches ask by their certificate, without a token: none is refused then.
+  const verify: TokenVerifier = (authorization) =>
+    (authorization === undefined ? verifier : watched)(authorization);
   lifecycle.run("refused tokens", (signal) => refused.run(config.CENTRE_URL, tlsOf(config), log, signal));
   const handlers = new Handlers(verify, log, lifecycle.signal);
   const implementation = {
