@@ -10,6 +10,7 @@ import { noChanges } from "../../services/coordination/domain/changes.ts";
 import { AuditChain } from "../../services/coordination/store/audit.ts";
 import { Lead, LeaderReplaced } from "../../services/coordination/store/lead.ts";
 import { migrations } from "../../services/coordination/store/migrations.ts";
+import { enrolEpochs, resetWatermark, watermarks } from "../../services/coordination/store/regions.ts";
 import { loadState } from "../../services/coordination/store/start.ts";
 import { writeChanges } from "../../services/coordination/store/write.ts";
 import { password, startPostgres } from "./capital-processes.ts";
@@ -86,3 +87,13 @@ test("whoever leads next begins after what the one before is writing", async () 
   await taking;
   expect(isTaken).toBe(true);
 }, 30_000);
+
+test("a lane is read again from further back, and never from further on than somebody else has gone back to", async () => {
+  const place = { region: "astana", lane: "events", epoch: 1 } as const;
+  await enrolEpochs(database, place.region, [place.epoch]);
+  await sql`update inbox set sequence = 9`.execute(database);
+  await resetWatermark(database, place, { sequence: 4, leaf: undefined });
+  await resetWatermark(database, place, { sequence: 7, leaf: undefined });
+  const [events] = await watermarks(database).then((all) => all.filter(({ lane }) => lane === "events"));
+  expect(events?.sequence).toBe(4);
+}, 60_000);

@@ -83,7 +83,7 @@ export async function marksOf(
   return rows;
 }
 
-/** A lane is to be read again from a sequence on. */
+/** A lane is to be read again from a sequence on; where another leader has gone further back, nothing changes. */
 export async function resetWatermark(
   database: Database,
   { region, lane, epoch }: LanePlace,
@@ -94,7 +94,8 @@ export async function resetWatermark(
     where region = ${region} and lane = ${lane} and epoch = ${epoch} and sequence > ${sequence}
   `.execute(database);
   await sql`
-    update inbox set sequence = ${sequence}, leaf = ${leaf === undefined ? null : Buffer.from(leaf)} where region = ${region} and lane = ${lane} and epoch = ${epoch}
+    update inbox set sequence = ${sequence}, leaf = ${leaf === undefined ? null : Buffer.from(leaf)}
+    where region = ${region} and lane = ${lane} and epoch = ${epoch} and sequence > ${sequence}
   `.execute(database);
 }
 
