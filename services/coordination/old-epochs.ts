@@ -24,7 +24,7 @@ export async function letGoOfOldEpochs(parts: TrimmerParts): Promise<void> {
     const stream = hubStream.up(lane, region, epoch);
     const found = await sizeOf(connection, stream);
     if (found === undefined || found.bytesMax <= smallBytesMax) continue;
-    if (!isOver(newer, found.lastAtMs, Date.now())) continue;
+    if (!isOver(newer, found, Date.now())) continue;
     const left = mayShrink({ ...found, applied }, smallBytesMax) ? found : await emptied(parts, place);
     if (left === undefined || !mayShrink({ ...left, applied }, smallBytesMax)) continue;
     await resizeStream(connection, stream, smallBytesMax);

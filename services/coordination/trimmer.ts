@@ -34,8 +34,9 @@ export async function trimNowAndThen(parts: TrimmerParts, signal: AbortSignal): 
   while (await pause(parts.everyMs, signal)) {
     try {
       await trimLanes(parts);
-      await letGoOfOldEpochs(parts);
       await trimDown(parts, signal);
+      // The last: where it fails, everything else was trimmed.
+      await letGoOfOldEpochs(parts);
     } catch (error) {
       parts.log.warn({ reason: String(error) }, "the hub's streams could not be trimmed now");
     }

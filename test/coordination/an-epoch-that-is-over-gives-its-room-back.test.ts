@@ -77,10 +77,16 @@ test("an epoch is never over while its region is in it, nor the two before it un
   fc.assert(
     fc.property(fc.nat(8), fc.nat(100), (newer, days) => {
       const nowMs = 1_000 * dayMs;
-      const isDone = isOver(newer, nowMs - days * dayMs, nowMs);
+      const isDone = isOver(newer, { last: 1, lastAtMs: nowMs - days * dayMs }, nowMs);
       expect(isDone).toBe(newer >= 3 || (newer > 0 && days >= 30));
     }),
   );
+});
+
+test("an empty lane, which NATS says was still since the year 1, is over once three epochs were opened after it", () => {
+  const lastAtMs = Date.parse("0001-01-01T00:00:00Z");
+  const isDone = [0, 1, 2, 3].map((newer) => isOver(newer, { last: 0, lastAtMs }, 1_000 * dayMs));
+  expect(isDone).toEqual([false, false, false, true]);
 });
 
 test("an epoch counts as opened by its region once both of its lanes were read", () => {

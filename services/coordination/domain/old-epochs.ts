@@ -26,13 +26,18 @@ export function openedSince(
  * Whether an epoch of a region is over. Never the one that the region is in,
  * nor, before they have been still for long, the two before it: the region
  * keeps these too, and feeds what is late in them
- * (services/replication/domain/epoch.ts).
+ * (services/replication/domain/epoch.ts). An empty lane was not still: after the
+ * hub lost its store, all of it may yet be copied into it.
  *
  * @param newer epochs that the region has opened since
- * @param lastAtMs when its last message was stored
+ * @param lane its last message (0: none), and when that was stored
  */
-export function isOver(newer: number, lastAtMs: number, nowMs: number): boolean {
-  return newer >= wholeEpochs - 1 || (newer > 0 && nowMs - lastAtMs >= leftMsMax);
+export function isOver(
+  newer: number,
+  { last, lastAtMs }: { readonly last: number; readonly lastAtMs: number },
+  nowMs: number,
+): boolean {
+  return newer >= wholeEpochs - 1 || (newer > 0 && last > 0 && nowMs - lastAtMs >= leftMsMax);
 }
 
 /** A lane of an epoch that is over, at the hub. */
