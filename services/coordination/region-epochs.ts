@@ -61,8 +61,7 @@ export class RegionReaders {
   /** Makes the hub's streams of these regions, in all epochs that are read. */
   async prepare(regions: readonly string[]): Promise<void> {
     const { database, connection, replicas, log, lifecycle } = this.#parts;
-    const used = await usedEpochs(database, regions);
-    const read = regions.map((region) => ({ region, epochs: epochsToRead(used.get(region) ?? []) }));
+    const read = await epochsOf(database, regions);
     await ensureHubStreams(connection, read, replicas, log, lifecycle.signal);
     for (const { region, epochs } of read) this.#epochs.set(region, epochs);
   }
@@ -234,6 +233,15 @@ export class RegionReaders {
       await untilAborted(signal);
     });
   }
+}
+
+/** The epochs of these regions that are read, as far as PostgreSQL knows. */
+export async function epochsOf(
+  database: Database,
+  regions: readonly string[],
+): Promise<{ readonly region: string; readonly epochs: readonly number[] }[]> {
+  const used = await usedEpochs(database, regions);
+  return regions.map((region) => ({ region, epochs: epochsToRead(used.get(region) ?? []) }));
 }
 
 /** What was used, and the next; a region that has used none begins in the first, and opens its second without us. */

@@ -1,25 +1,26 @@
 import { capital } from "#domain/vocabulary.ts";
-import { lastOfSubject } from "#platform/batch-get.ts";
+import { lastOfSubject, streamRange } from "#platform/batch-get.ts";
 import { sql } from "#platform/database.ts";
 import { pause } from "#platform/lifecycle.ts";
 import type { NatsConnection } from "#platform/nats.ts";
-import { hubSubject, streamAsk } from "#proto/names.ts";
+import { hubStream, hubSubject, streamAsk } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { archivedAs } from "./archive/hub-stream-name.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
-import { heldOf, isOlderThanNation } from "./domain/older-history.ts";
+import { haveHadTheirTime, heldOf, isOlderThanNation } from "./domain/older-history.ts";
 import { capitalEpoch } from "./epochs.ts";
 import type { Database } from "./store/load.ts";
 import { HistoriesDiffer } from "./store/recover-national.ts";
 
-/** After PostgreSQL was put back regions have so long to say what they have: three of their heartbeats (ms). */
-const hearWaitMs = 15_000;
 const lookEveryMs = 500;
+/** An older heartbeat is one that a region's lane was filled up with: what it says was so once (ms). Where clocks differ by more, the wait is the longest. */
+const freshMsMax = 60_000;
 
 /**
  * Whether the regions, as far as they were heard, have no more of NATIONAL than
  * the capital. After PostgreSQL was put back, which its timeline tells, they
- * are given time to say so before anything is written.
+ * are given time to say so before anything is written; their lanes at the hub
+ * must be there.
  *
  * @param committed last message that the capital knows
  * @throws HistoriesDiffer, or what does not answer
@@ -30,14 +31,19 @@ export async function assertNotOlder(
   committed: number,
   signal: AbortSignal,
 ): Promise<void> {
-  let held = await lastHeld(connection);
   const timeline = await timelineOf(database);
   const isPutBack = timeline.known !== null && timeline.known !== timeline.now;
-  // Also where the hub is empty, and nobody was heard there yet.
-  const endMs = performance.now() + (isPutBack ? hearWaitMs : 0);
-  while (!isOlderThanNation(held, held.length, committed) && performance.now() < endMs) {
+  const ask = streamAsk.info(hubStream.national(capitalEpoch));
+  const isHubEmpty = isPutBack && (await streamRange(connection, ask)).last === 0;
+  const beganMs = performance.now();
+  let { held, ...heard } = await lastHeld(connection);
+  while (
+    isPutBack &&
+    !isOlderThanNation(held, held.length, committed) &&
+    !haveHadTheirTime({ ...heard, isHubEmpty, waitedMs: performance.now() - beganMs })
+  ) {
     if (!(await pause(lookEveryMs, signal))) throw signal.reason;
-    held = await lastHeld(connection);
+    ({ held, ...heard } = await lastHeld(connection));
   }
   if (isOlderThanNation(held, held.length, committed))
     throw new HistoriesDiffer(
@@ -57,22 +63,36 @@ export function assertNotOlderNow({ regions, sequence }: CapitalState): void {
     throw new HistoriesDiffer(`regions have more of NATIONAL than ${sequence} messages`);
 }
 
-/** What each region has of NATIONAL, as its newest heartbeat in the hub says, of the highest epoch that has one. */
-async function lastHeld(connection: NatsConnection): Promise<number[]> {
-  const found = new Map<string, { readonly held: number; readonly epoch: number }>();
+/** What the regions have of NATIONAL. */
+interface Heard {
+  /** As each region's newest heartbeat in the hub says, of the highest epoch that has one. */
+  readonly held: readonly number[];
+  /** So many have said it now. */
+  readonly fresh: number;
+  /** So many regions have a lane at the hub. */
+  readonly regions: number;
+}
+
+async function lastHeld(connection: NatsConnection): Promise<Heard> {
+  const found = new Map<string, { readonly held: number; readonly epoch: number; readonly atMs: number }>();
+  const regions = new Set<string>();
   const manager = await connection.jetstreamManager({ checkAPI: false });
   for await (const name of manager.streams.names()) {
     const of = archivedAs(name, capital);
     if (of === undefined || of.site === capital || of.stream !== "events") continue;
     const { site: region, epoch } = of;
+    regions.add(region);
     if (epoch < (found.get(region)?.epoch ?? 0)) continue;
     const subject = hubSubject.up("events", region, epoch, "replication.heartbeat");
     const last = await lastOfSubject(connection, streamAsk.get(name), subject);
     const { body } = last === undefined ? {} : Event.decode(last.data);
-    const held = body?.$case === "heartbeat" ? heldOf(body.value.streams, capitalEpoch) : undefined;
-    if (held !== undefined) found.set(region, { held, epoch });
+    if (body?.$case !== "heartbeat") continue;
+    const held = heldOf(body.value.streams, capitalEpoch);
+    if (held !== undefined) found.set(region, { held, epoch, atMs: body.value.atMs });
   }
-  return [...found.values()].map(({ held }) => held);
+  const all = [...found.values()];
+  const fresh = all.filter(({ atMs }) => Date.now() - atMs < freshMsMax).length;
+  return { held: all.map(({ held }) => held), fresh, regions: regions.size };
 }
 
 /** The timeline that PostgreSQL is in: another one after each restore; null: the capital has not led yet. */

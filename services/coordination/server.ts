@@ -22,6 +22,7 @@ import { auditKeys, knowKeys } from "./key-watch.ts";
 import { Leader } from "./leader.ts";
 import { LeaderLink } from "./leader-link.ts";
 import { readNation, watchNation } from "./nation-file.ts";
+import { epochsOf } from "./region-epochs.ts";
 import { showRefusals } from "./refusal-alarms.ts";
 import { SealVerifier } from "./seal-verifier.ts";
 import { readSigningKeys } from "./signing-keys.ts";
@@ -106,7 +107,10 @@ export async function startCoordination(
         throw new Error("the leader lock is lost with its connection: another replica may lead");
     });
     readiness = { ready: false, why: "begins to lead" };
-    await ensureHubStreams(connection, [], config.HUB_REPLICAS, log, signal);
+    // Those of the regions too: where the hub has lost its store, they can say nowhere else that they have more than we.
+    const slugs = nation.map(({ slug }) => slug);
+    const epochs = await epochsOf(database, slugs);
+    await ensureHubStreams(connection, epochs, config.HUB_REPLICAS, log, signal);
     const { alarms } = capital;
     const verifier = await SealVerifier.open({
       ...{ database, connection, log, alarms, keysFile: config.SIGNING_KEYS_FILE },
@@ -124,7 +128,7 @@ export async function startCoordination(
     });
     // Before it reads anything: what a revoked key has sent is refused from the first message on.
     knowKeys(leader.state, nation, capital.alarms);
-    await leader.enrol(nation.map(({ slug }) => slug));
+    await leader.enrol(slugs);
     capital.leader = leader;
     capital.archive = archive;
     if (archive !== undefined) lifecycle.run("archive", (each) => archive.run(each));
@@ -136,9 +140,8 @@ export async function startCoordination(
     lifecycle.run("fullness of the hub", (each) => watchHubFullness(connection, capital.alarms, log, each));
     lifecycle.run("list of regions", (each) =>
       watchNation(config.REGIONS_FILE, log, each, async (regions) => {
-        const slugs = regions.map(({ slug }) => slug);
         knowKeys(leader.state, regions, capital.alarms);
-        await leader.enrol(slugs);
+        await leader.enrol(regions.map(({ slug }) => slug));
         capital.regions = regions;
         await auditKeys(database, leader, regions);
       }),

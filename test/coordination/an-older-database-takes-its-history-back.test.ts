@@ -1,8 +1,10 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { appendAt } from "#platform/append.ts";
 import { call } from "#platform/grpc-client.ts";
 import { firstEpoch, hubSubject } from "#proto/names.ts";
-import { NationalBatch, RegionHeartbeat, type Event } from "#proto/qalqan/events/v1/events.ts";
+import { Event, NationalBatch, RegionHeartbeat } from "#proto/qalqan/events/v1/events.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { approvalOf, directiveOf, directives, idOf, memberOf, numberOf, revokedOf } from "./directives.ts";
 
@@ -149,6 +151,24 @@ test("a capital that was put back beside a hub where nobody was heard yet hears 
     await capital.sendAs("replication", region, "events", heartbeatOf(region, 7));
   await until(() => capital.log().includes('"code":"waits-for-person"'));
   expect((await capital.national()).batches).toHaveLength(1);
+}, 60_000);
+
+test("a capital that was put back beside a hub that lost everything makes the regions' lanes, and hears them before it writes", async () => {
+  await capital.send("astana", "urgent", directives(directiveOf("astana", 1)));
+  await until(async () => (await capital.national()).batches.length === 1);
+  await capital.coordination.stop("SIGTERM");
+  await capital.query("update national_state set timeline = 'FFFFFFFF'");
+  await capital.hub.stop("SIGKILL");
+  rmSync(join(capital.folder.root, "jetstream"), { recursive: true });
+  capital.hub.start();
+  capital.coordination.start();
+  for (const region of ["astana", "almaty"]) {
+    const bytes = Event.encode({ outbox: 1, atMs: 1, body: heartbeatOf(region, 7) }).finish();
+    const subject = hubSubject.up("events", region, firstEpoch, "replication.heartbeat");
+    await until(() => appendAt(capital.nats, subject, 1, bytes).then(() => true));
+  }
+  await until(() => capital.log().includes('"code":"waits-for-person"'));
+  expect((await capital.national()).batches).toEqual([]);
 }, 60_000);
 
 test("where the hub goes on with another history, nothing is written and a person is called", async () => {

@@ -1,8 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Lane } from "#proto/names.ts";
 import { CapitalState, laneName } from "../../services/coordination/domain/capital-state.ts";
 import type { LaneMove } from "../../services/coordination/domain/changes.ts";
 import { RegionKnowledge } from "../../services/coordination/domain/nation.ts";
+import { haveHadTheirTime } from "../../services/coordination/domain/older-history.ts";
 
 test("a clock that was set back keeps no region heard that is gone", () => {
   const nowMs = 1_000_000;
@@ -61,4 +63,15 @@ describe("lanes that are to be read again before anything is folded", () => {
     expect(read({ to: 89 })).toBe(true);
     expect(read({ to: 90 })).toBe(false);
   });
+});
+
+test("regions have 15 s beside a hub that knows them, and beside an empty one until most were heard, for 100 s at most", () => {
+  fc.assert(
+    fc.property(fc.nat(20), fc.integer({ min: 1, max: 20 }), fc.nat(200), (fresh, regions, seconds) => {
+      const heard = { fresh, regions, waitedMs: seconds * 1_000 };
+      expect(haveHadTheirTime({ ...heard, isHubEmpty: false })).toBe(seconds >= 15);
+      const isOver = fresh > regions / 2 || seconds >= 100;
+      expect(haveHadTheirTime({ ...heard, isHubEmpty: true })).toBe(isOver);
+    }),
+  );
 });
