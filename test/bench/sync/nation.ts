@@ -74,7 +74,7 @@ export async function directed(regions: 3 | 20, { scale }: SyncSize): Promise<Sy
 
 async function peerUpAndDown(count: number): Promise<number[]> {
   await using peer = await PeerServers.start();
-  return peer.upAndDown(
+  return await peer.upAndDown(
     Array.from({ length: count }, (_, index) => eventBytes(index)),
     issuedPerSecond,
   );
