@@ -25,6 +25,8 @@ const firstOfEach = 3;
 /** Each client's, when they ask without a rate. */
 const issuedWithoutRate = 20;
 const waitMs = 600_000;
+/** NATIONAL that has not grown for so long is decided: seals end a second after the last decision. */
+const quietMs = 4_000;
 const dayMs = 24 * 3_600_000;
 const perOperator = 45;
 
@@ -121,6 +123,7 @@ export async function reconnect({ scale }: SyncSize): Promise<SyncLeg[]> {
   );
   const numbers = Math.round((importedNumbers / 10) * scale);
   await importAll(nation, stays, numbers, "+4476", false).done;
+  await untilDecided(access, stays);
   const hub = hubProcess(nation.dataFolder);
   let bytes = 0;
   const watch = setInterval(() => (bytes = Math.max(bytes, residentBytes(hub))), 200);
@@ -142,6 +145,18 @@ export async function reconnect({ scale }: SyncSize): Promise<SyncLeg[]> {
       note: `${numbers} directives missed by ${cut.length} regions, ${10 * cut.length} issued in them meanwhile; the hub's largest resident memory ${Math.round(bytes / 1e6)} MB`,
     },
   ];
+}
+
+/** What the others miss is what the capital has decided: an import is folded for a while after it was approved. */
+async function untilDecided(access: Access, region: string): Promise<void> {
+  let known = -1;
+  let sinceMs = performance.now();
+  await until(async () => {
+    const { sequence, regions } = await nationStatus(access);
+    if (sequence !== known) [known, sinceMs] = [sequence, performance.now()];
+    const hasAll = regions.some((each) => each.region === region && each.sequence === sequence);
+    return hasAll && performance.now() - sinceMs >= quietMs;
+  });
 }
 
 function startNation(regions: 3 | 20): Promise<RunningNation> {
