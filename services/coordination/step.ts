@@ -187,7 +187,9 @@ function moveLane(
   { region, lane, epoch, sequence, leaf, event }: LaneMessage,
   state: CapitalState,
 ): void {
-  const opened = event?.body?.$case === "epochOpened" ? event.body.value : undefined;
+  const said = event?.body?.$case === "epochOpened" ? event.body.value : undefined;
+  // Who holds a stolen key may name any number, also one that no column takes.
+  const opened = said !== undefined && said.previousEpoch < epoch ? said : undefined;
   const known = moves.find((move) => move.region === region && move.lane === lane && move.epoch === epoch);
   // A lane is read without gaps, so the first message taken follows the watermark.
   if (known === undefined) {

@@ -1,5 +1,4 @@
-import { wholeEpochs } from "#proto/names.ts";
-import type { Lane } from "#proto/names.ts";
+import { wholeEpochs, type Lane } from "#proto/names.ts";
 
 /** An epoch in which nothing was written for so long, and that its region has left, is over (ms): 30 days. */
 const leftMsMax = 30 * 24 * 3_600_000;
