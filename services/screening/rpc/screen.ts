@@ -9,7 +9,7 @@ const investigators: readonly Role[] = ["operator", "analyst", "regional-prosecu
 
 /**
  * One question, one answer. A trial's explanation names what observes the
- * number only to a person of the region who may know; a certificate alone is a
+ * number only to a person of the region or the capital who may know; a certificate alone is a
  * switch's.
  *
  * @throws InvalidInput for a question without called number or trunk
