@@ -67,6 +67,33 @@ const mutual: readonly string[] = ["verify: true", 'min_version: "1.3"'];
  */
 const stale: readonly string[] = ['ping_interval: "5s"', "ping_max: 2"];
 
+/**
+ * How long each step of a line's connecting may take. Each way a satellite's
+ * line takes 300 ms and a bad mobile one still more. After TLS come three round
+ * trips (the hub's greeting, what compression both want, what both subscribe
+ * to); for the first two the region's server would wait one second, so that
+ * with 300 ms each way no attempt succeeded. With these, measured: connected
+ * and stays with 300 ms and 8,000 bytes/s after 3.3 s, and with up to 800 ms.
+ * With a second it does not: for the third, nats-server 2.15.1 waits two seconds
+ * whatever it is told (connectProcessTimeout).
+ */
+const connecting = {
+  /** A first packet that nobody answered is sent again after 1 and 3 s. */
+  dial: "3s",
+  /**
+   * TLS, at both ends (seconds). Until it is done the hub knows nobody, and one
+   * who connects and says nothing costs it a descriptor and 19 kB for so long
+   * (4,000 of them measured: 78 MB, all gone after 5 s): what bounds them is the
+   * process's limit of descriptors and memory, and who may reach the port.
+   */
+  tlsSeconds: 5,
+  /** The first two round trips after it. */
+  greeting: "8s",
+} as const;
+
+/** TLS of a line: first of all, and in so long. */
+const handshake: readonly string[] = ["handshake_first: true", `timeout: ${connecting.tlsSeconds}`];
+
 /** Larger than any event or batch; a larger message is refused with an error. */
 const payloadBytesMax = 1024 * 1024;
 
@@ -99,7 +126,7 @@ export function hubConfiguration(server: NatsServer, place: NatsPlace): string {
     "  isolate_leafnode_interest: true",
     // A region uses the address that it was given, and no other that the hub may have.
     "  no_advertise: true",
-    indent(tls(place, place.lineCaFile, [...mutual, "handshake_first: true"]), "  "),
+    indent(tls(place, place.lineCaFile, [...mutual, ...handshake]), "  "),
     "}",
     ...clusterOf(server, place),
     `include ${quote(place.secretFile)}`,
@@ -146,7 +173,9 @@ export function regionConfiguration(
     "      account: LINE",
     "      nkey: $LEAF_SEED",
     `      deny_exports: ${list(deniedExports)}`,
-    indent(tls(place, place.lineCaFile, ['min_version: "1.3"', "handshake_first: true"]), "      "),
+    `      dial_timeout: ${quote(connecting.dial)}`,
+    `      first_info_timeout: ${quote(connecting.greeting)}`,
+    indent(tls(place, place.lineCaFile, ['min_version: "1.3"', ...handshake]), "      "),
     "    }",
     "  ]",
     "}",

@@ -1,45 +1,4 @@
 import type { ChildProcess } from "node:child_process";
-import { createServer, connect as connectTcp, type Server, type Socket } from "node:net";
-
-/** Something that can be cut: a TCP relay between a region's leaf node and the hub. */
-export class Line {
-  readonly #from: number;
-  readonly #to: number;
-  readonly #sockets = new Set<Socket>();
-  #server: Server | undefined;
-
-  constructor(from: number, to: number) {
-    this.#from = from;
-    this.#to = to;
-  }
-
-  async heal(): Promise<void> {
-    const server = createServer((near) => {
-      const far = connectTcp(this.#to, "127.0.0.1");
-      for (const [one, other] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        this.#sockets.add(one);
-        one.on("error", () => undefined);
-        one.on("close", () => {
-          this.#sockets.delete(one);
-          other.destroy();
-        });
-        one.pipe(other);
-      }
-    });
-    this.#server = server;
-    await new Promise<void>((resolve) => server.listen(this.#from, "127.0.0.1", resolve));
-  }
-
-  async cut(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    for (const socket of this.#sockets) socket.destroy();
-    if (server !== undefined) await new Promise((resolve) => server.close(resolve));
-  }
-}
 
 /** How soon a process that ended by itself is started again (ms). */
 const againAfterMs = 200;

@@ -27,6 +27,7 @@ import { publicSigningKey, type SigningKey } from "#infra/keys/public-keys.ts";
 import { Authority } from "#infra/local/authority.ts";
 import { DataFolder } from "#infra/local/data-folder.ts";
 import { prepareIdentity } from "#infra/local/identity.ts";
+import { Line } from "#infra/local/line.ts";
 import { Ports } from "#infra/local/ports.ts";
 import { findTool } from "#infra/toolchain/tools.ts";
 import { batchGet, streamRange, type CopiedMessage } from "#platform/batch-get.ts";
@@ -35,9 +36,9 @@ import { createLog } from "#platform/log.ts";
 import { connectNats, type NatsConnection } from "#platform/nats.ts";
 import { ensureStream, hubStreamsOf, nationalStreams } from "#platform/streams.ts";
 import { firstEpoch } from "#proto/names.ts";
-import { Line, Restartable } from "./processes.ts";
+import { Restartable } from "./processes.ts";
 
-export { Line, Restartable } from "./processes.ts";
+export { Restartable } from "./processes.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
 export const testLog = createLog("test", "test", "error");
@@ -71,7 +72,7 @@ export class HubAndRegion {
     this.#authority = authority;
     this.#secrets = secrets;
     this.#identityKeys = prepareIdentity(folder.identity).keys;
-    this.line = new Line(ports.port("line"), ports.port("hub/leaf"));
+    this.line = new Line(ports.port("line"), [ports.port("hub/leaf")]);
     this.hub = this.process("hub", () => spawn(findTool("nats-server"), ["-c", configurations.hub]));
     this.regional = this.process("region", () =>
       spawn(findTool("nats-server"), ["-c", configurations.region]),
