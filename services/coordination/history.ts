@@ -6,7 +6,7 @@ import { hubStream } from "#proto/names.ts";
 import { assertNotOlder } from "./regions-heard.ts";
 import { capitalEpoch } from "./epochs.ts";
 import { AuditChain } from "./store/audit.ts";
-import type { Lead } from "./store/lead.ts";
+import { LeaderReplaced, type Lead } from "./store/lead.ts";
 import type { Database } from "./store/load.ts";
 import { HistoriesDiffer, recoverForRegion, recoverNational } from "./store/recover-national.ts";
 import { loadState } from "./store/start.ts";
@@ -28,6 +28,8 @@ interface Parts {
  * Waits until PostgreSQL has everything of NATIONAL that the hub has. Where the
  * two are not one history it raises an alarm and waits for a person: nothing is
  * written meanwhile, and the regions go on with what they have.
+ *
+ * @throws LeaderReplaced
  */
 export async function takeHistoryBack(parts: Parts, lead: Lead, signal: AbortSignal): Promise<void> {
   const { database, connection, log } = parts;
@@ -35,20 +37,21 @@ export async function takeHistoryBack(parts: Parts, lead: Lead, signal: AbortSig
     const [state, audit] = await Promise.all([loadState(database), AuditChain.open(database)]);
     const recovered = await recoverNational(database, connection, state, audit, lead);
     if (recovered > 0) log.warn({ event: "recovered", messages: recovered }, "taken back from the hub");
-    await assertNotOlder(database, connection, state.sequence, signal);
+    await assertNotOlder(database, connection, lead, state.sequence, signal);
   });
 }
 
 /** The same for FOR of a region. @returns its last message that PostgreSQL has */
 export async function takeRegionBack(
   parts: Parts,
+  lead: Lead,
   region: string,
   committed: number,
   signal: AbortSignal,
 ): Promise<number> {
   const stream = hubStream.forRegion(region, capitalEpoch);
   return untilOneHistory(parts, stream, signal, () =>
-    recoverForRegion(parts.database, parts.connection, region, committed),
+    recoverForRegion(parts.database, parts.connection, lead, region, committed),
   );
 }
 
@@ -65,6 +68,7 @@ async function untilOneHistory<Result>(
       alarms.clear("waits-for-person", stream);
       return result;
     } catch (error) {
+      if (error instanceof LeaderReplaced) throw error;
       log.info({ stream, reason: String(error) }, "waiting for the history of the capital");
       if (error instanceof HistoriesDiffer) {
         alarms.raise("waits-for-person", stream, `${error.message}: ${remedy}`);

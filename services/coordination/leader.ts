@@ -128,6 +128,7 @@ export class Leader {
     );
     this.#readers = new RegionReaders({
       ...parts,
+      lead,
       lanes: this.#lanes,
       settle: () => this.carryOut(() => undefined),
     });
@@ -151,19 +152,19 @@ export class Leader {
     const lead = await Lead.take(database);
     await takeHistoryBack(parts, lead, lifecycle.signal);
     const [state, audit] = await Promise.all([loadState(database), AuditChain.open(database)]);
-    const seals = await NationalSeals.open(parts, state.sequence);
+    const seals = await NationalSeals.open(parts, lead, state.sequence);
     const leader = new Leader(parts, { lead, state, audit, seals });
     await leader.#national.align(lifecycle.signal);
     const audited = (line: AuditLine) => leader.carryOut(({ changes }) => void changes.audit.push(line));
-    lifecycle.run("verify seals", (signal) => verifier.run(audited, signal));
+    lifecycle.run("verify seals", (signal) => verifier.run(lead, audited, signal));
     lifecycle.run("append to NATIONAL", (signal) => leader.#national.run(signal));
     lifecycle.run("snapshots", (signal) => leader.snapshots.run(state.sequence, signal));
     lifecycle.run("heartbeat", (signal) => sendHeartbeats(parts.connection, leader, signal));
     lifecycle.run("watch lanes", (signal) => leader.#readers.watch(signal));
     lifecycle.run("pace", (signal) => leader.#pace.run(parts.connection, signal));
-    lifecycle.run("trim", (signal) =>
-      trimNowAndThen({ ...parts, ...parts.trim, state, snapshots: () => leader.snapshots.written }, signal),
-    );
+    const snapshots = () => leader.snapshots.written;
+    const trimmer = { ...parts, ...parts.trim, lead, state, snapshots };
+    lifecycle.run("trim", (signal) => trimNowAndThen(trimmer, signal));
     return leader;
   }
 
@@ -190,7 +191,7 @@ export class Leader {
       read: (from: number, limit: number) => readRegionLog(this.#database, region, from, limit),
     };
     const known = this.state.forSequences.get(region) ?? 0;
-    const committed = await takeRegionBack(this.#parts, region, known, this.#lifecycle.signal);
+    const committed = await takeRegionBack(this.#parts, this.#lead, region, known, this.#lifecycle.signal);
     this.state.forSequences.set(region, committed);
     const publisher = new LogPublisher(this.#connection, this.#log, source, committed, () => undefined);
     await publisher.align(this.#lifecycle.signal);
@@ -320,7 +321,7 @@ export class Leader {
     if (this.state.isReadingAgain) {
       if (performance.now() - this.#openedAtMs < readAgainMsMax) return undefined;
       this.#log.warn({ event: "read-enough" }, "lanes that were to be read again do not come");
-      await waitForLanesNoMore(this.#database);
+      await waitForLanesNoMore(this.#database, this.#lead);
       this.state.readEnough();
     }
     if (this.#expiryAtMs !== undefined && this.#expiryAtMs <= nowMs) {

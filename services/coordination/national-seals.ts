@@ -14,6 +14,7 @@ import { capital } from "#domain/vocabulary.ts";
 import type { Alarms } from "#platform/alarms.ts";
 import { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { capitalEpoch } from "./epochs.ts";
+import type { Lead } from "./store/lead.ts";
 import type { Database } from "./store/load.ts";
 import { firstLogged, keepNationalSeal, loadNationalSeal } from "./store/seals.ts";
 import { readNationalLog } from "./store/start.ts";
@@ -49,9 +50,11 @@ export class NationalSeals {
    * Reads where the chain stands, and what came after it.
    *
    * @param sequence last message of NATIONAL
+   * @throws LeaderReplaced
    */
   static async open(
     { database, sealingKey, alarms }: SealingParts,
+    lead: Lead,
     sequence: number,
   ): Promise<NationalSeals> {
     const newest = await loadNationalSeal(database, capitalEpoch);
@@ -68,7 +71,10 @@ export class NationalSeals {
       for (const bytes of read) {
         const { seal } = NationalBatch.decode(bytes);
         // The log was taken back from the hub: a seal was committed with its message, and is there no more.
-        if (seal !== undefined) await keepNationalSeal(database, seal, next);
+        if (seal !== undefined) {
+          const at = next;
+          await lead.write(database, (transaction) => keepNationalSeal(transaction, seal, at));
+        }
         seals.committed(bytes, seal);
         next += 1;
       }

@@ -1,9 +1,10 @@
 import { streamBytesMax } from "#platform/streams.ts";
-import { resizeStream, retainedOf, sizeOf, trimStream } from "#platform/trim.ts";
+import { resizeStream, retainedOf, sizeOf } from "#platform/trim.ts";
 import { hubStream } from "#proto/names.ts";
 import { isOver, mayShrink, openedSince, type ReadLane } from "./domain/old-epochs.ts";
 import { trimLane } from "./domain/trim.ts";
 import { readLanes } from "./store/trim.ts";
+import { trimHub } from "./trim-hub.ts";
 import type { TrimmerParts } from "./trimmer.ts";
 
 const smallBytesMax = streamBytesMax.oldLane;
@@ -15,7 +16,7 @@ const smallBytesMax = streamBytesMax.oldLane;
  * how far. Messages go only where they are too many for what is left.
  */
 export async function letGoOfOldEpochs(parts: TrimmerParts): Promise<void> {
-  const { database, connection, log } = parts;
+  const { database, lead, connection, log } = parts;
   const read = await readLanes(database);
   for (const place of read) {
     const { region, lane, epoch, sequence: applied } = place;
@@ -27,6 +28,7 @@ export async function letGoOfOldEpochs(parts: TrimmerParts): Promise<void> {
     if (!isOver(newer, found, Date.now())) continue;
     const left = mayShrink({ ...found, applied }, smallBytesMax) ? found : await emptied(parts, place);
     if (left === undefined || !mayShrink({ ...left, applied }, smallBytesMax)) continue;
+    await lead.assertStill(database);
     await resizeStream(connection, stream, smallBytesMax);
     log.info(
       { event: "epoch-over", of: region, lane, epoch, bytes: left.bytes },
@@ -36,10 +38,11 @@ export async function letGoOfOldEpochs(parts: TrimmerParts): Promise<void> {
 }
 
 /** Lets go of what is read, archived and older than the retention: a region may come back from a backup of that time. */
-async function emptied({ connection, retention, archived }: TrimmerParts, place: ReadLane) {
+async function emptied(parts: TrimmerParts, place: ReadLane) {
+  const { connection, retention, archived } = parts;
   const stream = hubStream.up(place.lane, place.region, place.epoch);
   const retained = await retainedOf(connection, stream, { ...retention, keptMessages: 0 });
   if (retained === undefined) return undefined;
-  await trimStream(connection, stream, trimLane(retained, place.sequence, archived(stream)));
+  await trimHub(parts, stream, trimLane(retained, place.sequence, archived(stream)));
   return sizeOf(connection, stream);
 }

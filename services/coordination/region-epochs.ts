@@ -9,6 +9,7 @@ import type { Lanes } from "./consumers/lanes.ts";
 import { laneName } from "./domain/capital-state.ts";
 import { otherLane, type OtherLane, type ReadUpTo } from "./domain/lane-end.ts";
 import { ensureHubStreams } from "./hub-streams.ts";
+import { LeaderReplaced, type Lead } from "./store/lead.ts";
 import type { Database } from "./store/load.ts";
 import {
   enrolEpochs,
@@ -29,6 +30,7 @@ const alarmShownMs = 24 * 3_600_000;
 
 interface ReaderParts {
   readonly database: Database;
+  readonly lead: Lead;
   readonly connection: NatsConnection;
   readonly lanes: Lanes;
   readonly lifecycle: Lifecycle;
@@ -157,6 +159,7 @@ export class RegionReaders {
         await settle();
         return await this.#readAfter({ ...place, ...(await this.#watermarkOf(place)) });
       } catch (error) {
+        if (error instanceof LeaderReplaced) throw error;
         log.info({ reason: String(error) }, "a lane at the hub could not be compared now");
         await pause(retryWaitMs, signal);
       }
@@ -173,7 +176,7 @@ export class RegionReaders {
   async #readAfter(
     known: LanePlace & { readonly sequence: number; readonly leaf?: Uint8Array | null | undefined },
   ): Promise<ReadUpTo> {
-    const { database, log, alarms } = this.#parts;
+    const { database, lead, log, alarms } = this.#parts;
     const { region, lane, epoch, sequence } = known;
     const read = { sequence, leaf: known.leaf ?? undefined };
     const why = await this.#isOther(known, read);
@@ -187,7 +190,7 @@ export class RegionReaders {
     const detail = `it was read up to ${sequence}, and ${found}, since a store came back older: it is read again after ${after}`;
     alarms.raise("lane-read-again", stream, detail);
     this.#alarmed.set(stream, Date.now());
-    await resetWatermark(database, known, common);
+    await resetWatermark(database, lead, known, common);
     return common;
   }
 

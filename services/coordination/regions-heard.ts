@@ -9,6 +9,7 @@ import { archivedAs } from "./archive/hub-stream-name.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
 import { haveHadTheirTime, heldOf, isOlderThanNation } from "./domain/older-history.ts";
 import { capitalEpoch } from "./epochs.ts";
+import type { Lead } from "./store/lead.ts";
 import type { Database } from "./store/load.ts";
 import { HistoriesDiffer } from "./store/recover-national.ts";
 
@@ -23,11 +24,12 @@ const freshMsMax = 60_000;
  * must be there.
  *
  * @param committed last message that the capital knows
- * @throws HistoriesDiffer, or what does not answer
+ * @throws HistoriesDiffer, LeaderReplaced, or what does not answer
  */
 export async function assertNotOlder(
   database: Database,
   connection: NatsConnection,
+  lead: Lead,
   committed: number,
   signal: AbortSignal,
 ): Promise<void> {
@@ -49,7 +51,9 @@ export async function assertNotOlder(
     throw new HistoriesDiffer(
       `regions have up to message ${Math.max(...held)} of NATIONAL, PostgreSQL and the hub end at ${committed}`,
     );
-  await sql`update national_state set timeline = ${timeline.now}`.execute(database);
+  await lead.write(database, (transaction) =>
+    sql`update national_state set timeline = ${timeline.now}`.execute(transaction),
+  );
 }
 
 /**

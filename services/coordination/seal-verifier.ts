@@ -21,6 +21,7 @@ import { Event } from "#proto/qalqan/events/v1/events.ts";
 import type { AuditLine } from "./domain/changes.ts";
 import { LaneSeals } from "./domain/lane-seals.ts";
 import { readSigningKeys } from "./signing-keys.ts";
+import type { Lead } from "./store/lead.ts";
 import type { Database } from "./store/load.ts";
 import { loadBrokenSeals, loadVerifiedLanes, writeVerifiedLanes } from "./store/seals.ts";
 
@@ -131,7 +132,8 @@ export class SealVerifier {
     return this.#lanes.get(nameOf({ stream: lane, site: region, epoch }))?.end.last ?? 0;
   }
 
-  async run(audit: Audit, signal: AbortSignal): Promise<void> {
+  /** Verifies what waits until the signal. @throws LeaderReplaced */
+  async run(lead: Lead, audit: Audit, signal: AbortSignal): Promise<void> {
     const touched = new Set<LaneSeals>();
     while (!signal.aborted) {
       await this.#wake.wait(keepEveryMs, signal);
@@ -140,7 +142,7 @@ export class SealVerifier {
         touched.add(lane);
         await this.#verify(lane, audit, signal);
       }
-      await this.#keep(touched);
+      await this.#keep(lead, touched);
       this.#forgetBroken(Date.now());
     }
   }
@@ -278,7 +280,7 @@ export class SealVerifier {
     }
   }
 
-  async #keep(touched: Set<LaneSeals>): Promise<void> {
+  async #keep(lead: Lead, touched: Set<LaneSeals>): Promise<void> {
     const nowMs = Date.now();
     if (touched.size === 0 || nowMs - this.#keptAtMs < keepEveryMs) return;
     this.#keptAtMs = nowMs;
@@ -287,7 +289,7 @@ export class SealVerifier {
       ...{ last: end.last, hash: end.hash, keyId: end.keyId },
     }));
     touched.clear();
-    await writeVerifiedLanes(this.#parts.database, kept);
+    await writeVerifiedLanes(this.#parts.database, lead, kept);
   }
 
   #laneOf({ region, lane, epoch }: { region: string; lane: Lane; epoch: number }): LaneSeals {

@@ -1,21 +1,24 @@
 import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
-import { retainedOf, trimStream, type Retention } from "#platform/trim.ts";
+import { retainedOf, type Retention } from "#platform/trim.ts";
 import { hubStream } from "#proto/names.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
 import { trimForRegion, trimLane, trimNational } from "./domain/trim.ts";
 import { capitalEpoch } from "./epochs.ts";
 import { letGoOfOldEpochs } from "./old-epochs.ts";
 import type { WrittenSnapshot } from "./snapshot-writer.ts";
+import { LeaderReplaced, type Lead } from "./store/lead.ts";
 import type { Database } from "./store/load.ts";
 import { readLanes, trimMarks, trimNationalLog, trimRegionLog } from "./store/trim.ts";
+import { trimHub } from "./trim-hub.ts";
 
 /** What trimming goes by. */
 export interface TrimmerParts {
   readonly database: Database;
   readonly connection: NatsConnection;
   readonly log: Log;
+  readonly lead: Lead;
   readonly state: CapitalState;
   /** The complete snapshots, the newest first. */
   readonly snapshots: () => readonly WrittenSnapshot[];
@@ -29,6 +32,8 @@ export interface TrimmerParts {
  * Trims the hub's streams, and the logs in PostgreSQL with which the hub is
  * refilled, now and then until the signal. What fails is tried again the next
  * time.
+ *
+ * @throws LeaderReplaced
  */
 export async function trimNowAndThen(parts: TrimmerParts, signal: AbortSignal): Promise<void> {
   while (await pause(parts.everyMs, signal)) {
@@ -38,23 +43,25 @@ export async function trimNowAndThen(parts: TrimmerParts, signal: AbortSignal): 
       // The last: where it fails, everything else was trimmed.
       await letGoOfOldEpochs(parts);
     } catch (error) {
+      if (error instanceof LeaderReplaced) throw error;
       parts.log.warn({ reason: String(error) }, "the hub's streams could not be trimmed now");
     }
   }
 }
 
-async function trimLanes({ connection, database, archived, retention }: TrimmerParts): Promise<void> {
+async function trimLanes(parts: TrimmerParts): Promise<void> {
+  const { connection, database, lead, archived, retention } = parts;
   for (const { region, lane, epoch, sequence } of await readLanes(database)) {
     const stream = hubStream.up(lane, region, epoch);
     const retained = await retainedOf(connection, stream, retention);
     if (retained === undefined) continue;
-    await trimStream(connection, stream, trimLane(retained, sequence, archived(stream)));
-    await trimMarks(database, { region, lane, epoch }, retained.first);
+    await trimHub(parts, stream, trimLane(retained, sequence, archived(stream)));
+    await trimMarks(database, lead, { region, lane, epoch }, retained.first);
   }
 }
 
 async function trimDown(parts: TrimmerParts, signal: AbortSignal): Promise<void> {
-  const { connection, database, state, retention } = parts;
+  const { connection, database, lead, state, retention } = parts;
   const snapshots = parts.snapshots();
   const before = snapshots[1];
   const national = hubStream.national(capitalEpoch);
@@ -62,18 +69,17 @@ async function trimDown(parts: TrimmerParts, signal: AbortSignal): Promise<void>
   if (retained !== undefined) {
     const sequences = snapshots.map(({ sequence }) => sequence);
     const upTo = trimNational(retained, sequences, parts.archived(national));
-    await trimStream(connection, national, upTo);
-    await trimNationalLog(database, capitalEpoch, upTo ?? retained.first - 1, signal);
+    await trimHub(parts, national, upTo);
+    await trimNationalLog(database, lead, capitalEpoch, upTo ?? retained.first - 1, signal);
   }
-  if (before !== undefined)
-    await trimStream(connection, hubStream.snapshot(capitalEpoch), before.firstMessage - 1);
+  if (before !== undefined) await trimHub(parts, hubStream.snapshot(capitalEpoch), before.firstMessage - 1);
   for (const { region, streams } of state.regions.values()) {
     const stream = hubStream.forRegion(region, capitalEpoch);
     const held = streams.find((report) => report.stream === "FOR" && report.epoch === capitalEpoch)?.last;
     const kept = await retainedOf(connection, stream, retention);
     if (kept === undefined) continue;
     const upTo = trimForRegion(kept, held);
-    await trimStream(connection, stream, upTo);
-    await trimRegionLog(database, region, capitalEpoch, upTo ?? kept.first - 1, signal);
+    await trimHub(parts, stream, upTo);
+    await trimRegionLog(database, lead, region, capitalEpoch, upTo ?? kept.first - 1, signal);
   }
 }

@@ -13,6 +13,7 @@ import { mintToken, prepareIdentity, type IdentityFiles } from "#infra/local/ide
 import { Ports } from "#infra/local/ports.ts";
 import { findTool } from "#infra/toolchain/tools.ts";
 import { appendAt } from "#platform/append.ts";
+import type { DatabaseConfig } from "#platform/database.ts";
 import { bearer, channelCredentials, channelOptions } from "#platform/grpc-client.ts";
 import { connectNats, type NatsConnection } from "#platform/nats.ts";
 import { firstEpoch, hubStream, hubSubject, type Lane } from "#proto/names.ts";
@@ -266,6 +267,15 @@ export class CapitalUnderTest {
     work(join(this.folder.root, "database"));
     this.postgres.start();
     await until(async () => (await this.query("select 1")).length === 1);
+  }
+
+  /** How PostgreSQL is opened beside coordination. */
+  get database(): DatabaseConfig {
+    const { host, port, user, database } = this.#databaseAddress;
+    return {
+      DATABASE_URL: `postgres://${user}@${host}:${port}/${database}`,
+      DATABASE_PASSWORD_FILE: password,
+    };
   }
 
   get #databaseAddress() {

@@ -10,8 +10,15 @@ import { noChanges } from "../../services/coordination/domain/changes.ts";
 import { AuditChain } from "../../services/coordination/store/audit.ts";
 import { Lead, LeaderReplaced } from "../../services/coordination/store/lead.ts";
 import { migrations } from "../../services/coordination/store/migrations.ts";
-import { enrolEpochs, resetWatermark, watermarks } from "../../services/coordination/store/regions.ts";
+import {
+  enrolEpochs,
+  enrolRegions,
+  resetWatermark,
+  waitForLanesNoMore,
+} from "../../services/coordination/store/regions.ts";
+import { writeVerifiedLanes } from "../../services/coordination/store/seals.ts";
 import { loadState } from "../../services/coordination/store/start.ts";
+import { trimMarks, trimNationalLog, trimRegionLog } from "../../services/coordination/store/trim.ts";
 import { writeChanges } from "../../services/coordination/store/write.ts";
 import { password, startPostgres } from "./capital-processes.ts";
 
@@ -88,12 +95,40 @@ test("whoever leads next begins after what the one before is writing", async () 
   expect(isTaken).toBe(true);
 }, 30_000);
 
-test("a lane is read again from further back, and never from further on than somebody else has gone back to", async () => {
+test("nor does it set lanes back, give them up, trim, or tell what is verified, once another one leads", async () => {
   const place = { region: "astana", lane: "events", epoch: 1 } as const;
+  const { signal } = new AbortController();
+  await enrolRegions(database, [place.region], Date.now());
   await enrolEpochs(database, place.region, [place.epoch]);
-  await sql`update inbox set sequence = 9`.execute(database);
-  await resetWatermark(database, place, { sequence: 4, leaf: undefined });
-  await resetWatermark(database, place, { sequence: 7, leaf: undefined });
-  const [events] = await watermarks(database).then((all) => all.filter(({ lane }) => lane === "events"));
-  expect(events?.sequence).toBe(4);
-}, 60_000);
+  const leaf = Buffer.alloc(32);
+  await sql`update inbox set sequence = 9, read_to = 20`.execute(database);
+  await sql`insert into lane_mark values ('astana', 'events', 1, 1, ${leaf}), ('astana', 'events', 1, 8, ${leaf})`.execute(
+    database,
+  );
+  await sql`insert into national_log values (1, 1, 0, ${leaf}, ${leaf})`.execute(database);
+  await sql`insert into region_log values ('astana', 1, 1, ${leaf})`.execute(database);
+  const verified = { ...place, sequence: 3, last: 2, hash: leaf, keyId: "key" };
+  const late: Readonly<Record<string, (lead: Lead) => Promise<unknown>>> = {
+    inbox: (lead) => resetWatermark(database, lead, place, { sequence: 4, leaf: undefined }),
+    lane_mark: (lead) => trimMarks(database, lead, place, 5),
+    national_log: (lead) => trimNationalLog(database, lead, 1, 1, signal),
+    region_log: (lead) => trimRegionLog(database, lead, place.region, 1, 1, signal),
+    verified_lane: (lead) => writeVerifiedLanes(database, lead, [verified]),
+    "inbox where sequence < read_to": (lead) => waitForLanesNoMore(database, lead),
+  };
+  const rows = async (table: string) =>
+    (await sql`select * from ${sql.raw(table)} order by 1, 2, 3`.execute(database)).rows;
+  const former = await Lead.take(database);
+  const next = await Lead.take(database);
+  for (const [table, writeLate] of Object.entries(late)) {
+    const before = await rows(table);
+    await expect(writeLate(former)).rejects.toThrow(LeaderReplaced);
+    expect(await rows(table)).toEqual(before);
+    await writeLate(next);
+    expect(await rows(table)).not.toEqual(before);
+  }
+  // Nor does anybody set one ahead, where it was set further back.
+  const before = await rows("inbox");
+  await resetWatermark(database, next, place, { sequence: 7, leaf: undefined });
+  expect(await rows("inbox")).toEqual(before);
+}, 30_000);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { sql, type Transaction } from "#platform/database.ts";
+import { transact } from "#platform/transaction.ts";
 import type { Database } from "./load.ts";
 
 /** Another process has moved what this one was moving: it leads, and this one must end. */
@@ -41,6 +42,47 @@ export class Lead {
    */
   async assertHeld(transaction: Transaction<unknown>): Promise<void> {
     await this.#position(transaction, sql`for share`);
+  }
+
+  /**
+   * Writes what only the leader may, in one transaction; whoever leads next waits until it is over.
+   *
+   * @throws LeaderReplaced, and nothing is written
+   */
+  async write<Result>(
+    database: Database,
+    work: (transaction: Transaction<unknown>) => Promise<Result>,
+  ): Promise<Result> {
+    return transact(database, async (transaction) => {
+      await this.assertHeld(transaction);
+      return work(transaction);
+    });
+  }
+
+  /**
+   * The same for what may take long, and the leader's steps go on beside: it locks nothing of theirs.
+   *
+   * @param send sends all its statements at once: between them and the look who leads nobody can stand still
+   * @throws LeaderReplaced, and nothing is written
+   */
+  async writeBeside<Result>(
+    database: Database,
+    send: (transaction: Transaction<unknown>) => Promise<Result>,
+  ): Promise<Result> {
+    return transact(database, async (transaction) => {
+      const [result] = await Promise.all([send(transaction), this.#position(transaction, sql``)]);
+      return result;
+    });
+  }
+
+  /**
+   * For what is done elsewhere than in PostgreSQL. A process that stands still right
+   * after it does it late all the same: keep nothing in between.
+   *
+   * @throws LeaderReplaced
+   */
+  async assertStill(database: Database): Promise<void> {
+    await this.#position(database, sql``);
   }
 
   /**

@@ -32,7 +32,7 @@ export class HistoriesDiffer extends Error {
  *
  * @param state as PostgreSQL has it; read it again afterwards
  * @returns how many messages were taken back
- * @throws HistoriesDiffer, or that the hub does not answer
+ * @throws HistoriesDiffer, LeaderReplaced, or that the hub does not answer
  */
 export async function recoverNational(
   database: Database,
@@ -52,7 +52,7 @@ export async function recoverNational(
     );
   await assertSame(connection, stream, before, await readNationalLog(database, before, 1));
   // Before the first row of the table is there whose opinions are not.
-  await mustRead(database, lanes);
+  await mustRead(database, lead, lanes);
   for (let next = before + 1; next <= there.last;) {
     const messages = await batchGet(connection, streamAsk.get(stream), next);
     if (messages[0]?.sequence !== next) throw new Error(`${stream} gave nothing from ${next} on`);
@@ -63,7 +63,7 @@ export async function recoverNational(
   }
   const recovered = there.last - before;
   const detail = JSON.stringify({ stream, from: before + 1, to: there.last });
-  await database.transaction().execute(async (transaction) => {
+  await lead.write(database, async (transaction) => {
     const line = { actor: "coordination", role: "", region: "capital", what: "recovered", detail };
     await audit.append(transaction, [line], Date.now());
   });
@@ -124,10 +124,12 @@ function decoded(sequence: number, data: Uint8Array): NationalBatch {
  * they told is told again.
  *
  * @returns its last message that PostgreSQL has now
+ * @throws HistoriesDiffer, LeaderReplaced, or that the hub does not answer
  */
 export async function recoverForRegion(
   database: Database,
   connection: NatsConnection,
+  lead: Lead,
   region: string,
   committed: number,
 ): Promise<number> {
@@ -141,7 +143,7 @@ export async function recoverForRegion(
   while (next <= there.last) {
     const messages = await batchGet(connection, streamAsk.get(stream), next);
     if (messages[0]?.sequence !== next) throw new Error(`${stream} gave nothing from ${next} on`);
-    await database.transaction().execute(async (transaction) => {
+    await lead.write(database, async (transaction) => {
       for (const { sequence, data } of messages) {
         await sql`
           insert into region_log (region, epoch, sequence, bytes)
@@ -203,8 +205,8 @@ async function lanesAtHub(database: Database, connection: NatsConnection): Promi
 }
 
 /** As far as the hub has them; whoever has filled it from the regions has noted how far these go. */
-async function mustRead(database: Database, lanes: readonly LaneAtHub[]): Promise<void> {
-  await sql`
+async function mustRead(database: Database, lead: Lead, lanes: readonly LaneAtHub[]): Promise<void> {
+  const note = sql`
     insert into inbox (region, lane, epoch, sequence, moved_at_ms, read_to)
     select region, lane, epoch, 0, 0, last from unnest(
       ${lanes.map(({ site }) => site)}::text[],
@@ -213,7 +215,8 @@ async function mustRead(database: Database, lanes: readonly LaneAtHub[]): Promis
       ${lanes.map(({ last }) => last)}::bigint[]
     ) there (region, lane, epoch, last)
     on conflict (region, lane, epoch) do update set read_to = greatest(inbox.read_to, excluded.read_to)
-  `.execute(database);
+  `;
+  await lead.write(database, (transaction) => note.execute(transaction));
 }
 
 async function memoriesOf(database: Database, targets: readonly string[]): Promise<Map<string, FoldMemory>> {

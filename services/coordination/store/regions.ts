@@ -1,6 +1,7 @@
 import { sql } from "#platform/database.ts";
 import { lanes, type Lane } from "#proto/names.ts";
 import type { ReadUpTo } from "../domain/lane-end.ts";
+import type { Lead } from "./lead.ts";
 import type { Database } from "./load.ts";
 
 /** A lane of a region in one epoch. */
@@ -17,7 +18,7 @@ export interface Watermark extends LanePlace {
   readonly leaf: Buffer | null;
 }
 
-/** Makes rows for regions that are new. */
+/** Makes rows for regions that are new. A leader that comes too late changes none that is there. */
 export async function enrolRegions(
   database: Database,
   regions: readonly string[],
@@ -41,7 +42,7 @@ export async function usedEpochs(
   return new Map(rows.map(({ region, epochs }) => [region, epochs]));
 }
 
-/** Makes rows for epochs that are new, and returns how far each lane was read in these epochs. */
+/** Makes rows for epochs that are new (late, it changes none that is there), and returns how far each lane was read in these epochs. */
 export async function enrolEpochs(
   database: Database,
   region: string,
@@ -83,23 +84,32 @@ export async function marksOf(
   return rows;
 }
 
-/** A lane is to be read again from a sequence on; where another leader has gone further back, nothing changes. */
+/** A lane is to be read again from a sequence on. @throws LeaderReplaced */
 export async function resetWatermark(
   database: Database,
+  lead: Lead,
   { region, lane, epoch }: LanePlace,
   { sequence, leaf }: ReadUpTo,
 ): Promise<void> {
-  await sql`
-    delete from lane_mark
-    where region = ${region} and lane = ${lane} and epoch = ${epoch} and sequence > ${sequence}
-  `.execute(database);
-  await sql`
-    update inbox set sequence = ${sequence}, leaf = ${leaf === undefined ? null : Buffer.from(leaf)}
-    where region = ${region} and lane = ${lane} and epoch = ${epoch} and sequence > ${sequence}
-  `.execute(database);
+  await lead.write(database, async (transaction) => {
+    await sql`
+      delete from lane_mark
+      where region = ${region} and lane = ${lane} and epoch = ${epoch} and sequence > ${sequence}
+    `.execute(transaction);
+    await sql`
+      update inbox set sequence = ${sequence}, leaf = ${leaf === undefined ? null : Buffer.from(leaf)}
+      where region = ${region} and lane = ${lane} and epoch = ${epoch} and sequence > ${sequence}
+    `.execute(transaction);
+  });
 }
 
-/** Lanes that were to be read again before anything is folded are waited for no more, by a later leader neither. */
-export async function waitForLanesNoMore(database: Database): Promise<void> {
-  await sql`update inbox set read_to = sequence where read_to > sequence`.execute(database);
+/**
+ * Lanes that were to be read again before anything is folded are waited for no more, by a later leader neither.
+ *
+ * @throws LeaderReplaced
+ */
+export async function waitForLanesNoMore(database: Database, lead: Lead): Promise<void> {
+  await lead.write(database, (transaction) =>
+    sql`update inbox set read_to = sequence where read_to > sequence`.execute(transaction),
+  );
 }

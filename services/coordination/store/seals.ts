@@ -1,11 +1,11 @@
 import type { Seal } from "#domain/seal.ts";
 import { sql, type Transaction } from "#platform/database.ts";
 import { sealMessage } from "#platform/seal-message.ts";
-import { transact } from "#platform/transaction.ts";
 import type { Lane } from "#proto/names.ts";
 import { Seal as SealMessage } from "#proto/qalqan/events/v1/sync.ts";
 import type { Changes } from "../domain/changes.ts";
 import { capitalEpoch } from "../epochs.ts";
+import type { Lead } from "./lead.ts";
 import type { Database } from "./load.ts";
 
 /** A lane of a region, as far as its seals are verified. */
@@ -31,13 +31,17 @@ export async function writeNationalSeal(
 }
 
 /** @param sequence of the message of NATIONAL that the seal stands in */
-export async function keepNationalSeal(database: Database, seal: Seal, sequence: number): Promise<void> {
+export async function keepNationalSeal(
+  transaction: Transaction<unknown>,
+  seal: Seal,
+  sequence: number,
+): Promise<void> {
   const { epoch, first, last } = seal;
   const body = Buffer.from(SealMessage.encode(sealMessage(seal)).finish());
   await sql`
     insert into national_seal (epoch, first, last, sequence, body)
     values (${epoch}, ${first}, ${last}, ${sequence}, ${body}) on conflict do nothing
-  `.execute(database);
+  `.execute(transaction);
 }
 
 /** The first message from a sequence on that is in the log of NATIONAL; undefined: none. */
@@ -64,10 +68,18 @@ export async function loadVerifiedLanes(database: Database): Promise<readonly Ve
   return rows;
 }
 
-/** Keeps how far lanes are verified. After a crash the last second is verified again: nothing else waits for it. */
-export async function writeVerifiedLanes(database: Database, lanes: readonly VerifiedLane[]): Promise<void> {
-  await transact(database, async (transaction) => {
-    await Promise.all([
+/**
+ * Keeps how far lanes are verified. After a crash the last second is verified again: nothing else waits for it.
+ *
+ * @throws LeaderReplaced
+ */
+export async function writeVerifiedLanes(
+  database: Database,
+  lead: Lead,
+  lanes: readonly VerifiedLane[],
+): Promise<void> {
+  await lead.writeBeside(database, (transaction) =>
+    Promise.all([
       sql`set local synchronous_commit = off`.execute(transaction),
       sql`
         insert into verified_lane (region, lane, epoch, sequence, last, hash, key_id)
@@ -83,8 +95,8 @@ export async function writeVerifiedLanes(database: Database, lanes: readonly Ver
         on conflict (region, lane, epoch) do update set
           sequence = excluded.sequence, last = excluded.last, hash = excluded.hash, key_id = excluded.key_id
       `.execute(transaction),
-    ]);
-  });
+    ]),
+  );
 }
 
 /** What was said about broken seals since then, the newest last. */
