@@ -89,6 +89,13 @@ export async function latestRevision(database: Reader, id: string): Promise<Dire
     .executeTakeFirst();
 }
 
+/** The latest revisions of these directives; those that this region does not have are left out. */
+export async function latestRevisions(database: Reader, ids: readonly string[]): Promise<DirectiveRow[]> {
+  const { rows } = await sql<DirectiveRow>`
+    select * from directives where latest and id = any(${ids})`.execute(database);
+  return rows;
+}
+
 /** What powers and limits look at, read after the locks of the author are held. */
 export interface WritingFacts {
   /** As many as can make a difference: the target itself, and one more than are allowed. */

@@ -146,13 +146,10 @@ export async function readWaiting(
   lane: Lane,
   numbers: readonly number[],
 ): Promise<MovedRow[]> {
-  const rows = await transaction
-    .selectFrom("outbox")
-    .select(["number", "bytes"])
-    .where("lane", "=", lane)
-    .where("number", "in", [...numbers])
-    .orderBy("number")
-    .execute();
+  // As one value: the protocol counts 65,535 at most, and an outbox may have waited for days.
+  const { rows } = await sql<{ number: number; bytes: Buffer }>`
+    select number, bytes from outbox where lane = ${lane} and number = any(${numbers}::bigint[]) order by number
+  `.execute(transaction);
   return rows.map(({ number, bytes }) => ({ number, event: Event.decode(bytes) }));
 }
 

@@ -1,11 +1,13 @@
 import { missingApprovals } from "#domain/approval.ts";
 import { batchStanding, distinctNeeds } from "#domain/approving.ts";
+import type { Approval } from "#domain/opinion.ts";
 import { requirement, type PowersContext, type Requirement } from "#domain/powers.ts";
+import { sql } from "#platform/database.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { knownBatchOf } from "../domain/batch-view.ts";
-import { readApprovals } from "./approvals.ts";
+import { readApprovals, readApprovalsOf } from "./approvals.ts";
 import { readBatch } from "./batches.ts";
-import { latestRevision, opinionOf } from "./directives.ts";
+import { latestRevisions, opinionOf } from "./directives.ts";
 import type { BatchRow, CentreTransaction, DirectiveRow } from "./schema.ts";
 
 /** What was touched by events that were taken back, and is to be judged by all that is known now. */
@@ -42,52 +44,65 @@ export async function readRevocations(transaction: CentreTransaction): Promise<M
 }
 
 const membersPerRead = 5_000;
+/** Directives that are judged at once. */
+const directivesPerPortion = 1_000;
 
-/** A directive's latest revision by the approvals that speak of it. */
-export async function settleDirective(
-  transaction: CentreTransaction,
-  id: string,
-  settling: Settling,
-): Promise<void> {
-  const row = await latestRevision(transaction, id);
-  if (row === undefined) return;
-  const opinion = opinionOf(row);
-  const approvals = (await readApprovals(transaction, id, "")).filter(
-    ({ revision }) => revision === row.revision,
-  );
-  const needs = requirement(opinion, settling);
+/** The latest revisions of directives by the approvals that speak of them; it is known which the latest are. */
+export async function settleDirectives(transaction: CentreTransaction, settling: Settling): Promise<void> {
+  const ids = [...settling.directives];
+  for (let from = 0; from < ids.length; from += directivesPerPortion) {
+    const portion = ids.slice(from, from + directivesPerPortion);
+    const rows = await latestRevisions(transaction, portion);
+    const approvals = await readApprovalsOf(transaction, portion);
+    const settled = rows.map((row) => settledDirective(row, approvals.get(row.id) ?? [], settling));
+    await sql`
+      update directives set missing = string_to_array(settled.missing, ','), refused = settled.refused,
+        effect_event = settled.effect
+      from unnest(
+        ${settled.map(({ id }) => id)}::text[],
+        ${settled.map(({ revision }) => revision)}::integer[],
+        ${settled.map(({ missing }) => missing.join(","))}::text[],
+        ${settled.map(({ refused }) => refused)}::boolean[],
+        ${settled.map(({ effect }) => effect)}::text[]
+      ) as settled (id, revision, missing, refused, effect)
+      where directives.id = settled.id and directives.revision = settled.revision`.execute(transaction);
+  }
+}
+
+function settledDirective(row: DirectiveRow, given: readonly Approval[], settling: Settling) {
+  const { id, revision } = row;
+  const approvals = given.filter((approval) => approval.revision === revision);
+  const needs = requirement(opinionOf(row), settling);
   const isComplete = approvals.some(({ complete }) => complete) || row.missing_at_acceptance.length === 0;
-  const { revision } = row;
   const subject = { id, revision, batch: row.batch, author: row.author };
   const missing = isComplete || needs.kind !== "needs" ? [] : missingApprovals(needs, subject, approvals);
-  await transaction
-    .updateTable("directives")
-    .set({
-      missing,
-      refused: approvals.some(({ approved }) => !approved),
-      effect_event: isComplete ? effectOf(row, settling.approvalEvents.get(`${id}  ${revision}`)) : null,
-    })
-    .where("id", "=", id)
-    .where("revision", "=", revision)
-    .execute();
+  const refused = approvals.some(({ approved }) => !approved);
+  const effect = isComplete ? effectOf(row, settling.approvalEvents.get(`${id}  ${revision}`)) : null;
+  return { id, revision, missing, refused, effect };
 }
 
 function effectOf(row: DirectiveRow, approvalEvent: string | undefined): string {
   return row.effect_event ?? approvalEvent ?? row.event;
 }
 
-/** A batch by its members and approvals; its row is made where it is missing. */
+/**
+ * A batch by its members and approvals; its row is made where it is missing. One
+ * that was made so before is made anew: members may have come back since.
+ */
 export async function settleBatch(
   transaction: CentreTransaction,
   id: string,
   settling: Settling,
 ): Promise<void> {
-  const known = (await readBatch(transaction, id)) ?? (await makeBatch(transaction, id, settling));
+  const kept = await readBatch(transaction, id);
+  const isWhole = kept !== undefined && kept.content_key !== recoveredKey(id);
+  const known = isWhole ? kept : await makeBatch(transaction, id, kept, settling);
   if (known === undefined) return;
   const approvals = await readApprovals(transaction, "", id);
   const { missing } = batchStanding(knownBatchOf(known, approvals));
   const isComplete = known.needs === "[]" || approvals.some(({ complete }) => complete);
-  const effect = known.effect_event ?? settling.approvalEvents.get(` ${id} 1`) ?? known.last_event;
+  const former = known.needs === "[]" && !isWhole ? known.last_event : known.effect_event;
+  const effect = former ?? settling.approvalEvents.get(` ${id} 1`) ?? known.last_event;
   await transaction
     .updateTable("batches")
     .set({
@@ -101,9 +116,13 @@ export async function settleBatch(
 }
 
 /** Which file it was is not known any more: the same file is another import then. */
+const recoveredKey = (id: string): string => `recovered:${id}`;
+
+/** @param made by an earlier recovery: what people have decided on it since stays */
 async function makeBatch(
   transaction: CentreTransaction,
   id: string,
+  made: BatchRow | undefined,
   settling: Settling,
 ): Promise<BatchRow | undefined> {
   const needs = new Map<string, Requirement>();
@@ -129,7 +148,7 @@ async function makeBatch(
   }
   if (last === undefined) return undefined;
   const row: BatchRow = {
-    ...{ id, content_key: `recovered:${id}`, action: last.action, scope: last.scope, basis: last.basis },
+    ...{ id, content_key: recoveredKey(id), action: last.action, scope: last.scope, basis: last.basis },
     ...{ reason: last.reason, author: last.author, author_role: last.author_role },
     ...{ accepted_at_ms: last.accepted_at_ms, expires_at_ms: last.expires_at_ms },
     ...{ entries: accepted, accepted, merged: 0, refused_by_reason: "{}" },
@@ -137,6 +156,12 @@ async function makeBatch(
     ...{ last_event: last.event, effect_event: null },
     ...{ revoked_at_ms: 0, revoked_by: "", revoked_reason: "", revoke_event: null },
   };
-  await transaction.insertInto("batches").values(row).execute();
-  return row;
+  if (made === undefined) {
+    await transaction.insertInto("batches").values(row).execute();
+    return row;
+  }
+  const { entries, needs: allNeeds, last_event } = row;
+  const members = { entries, accepted, needs: allNeeds, last_event };
+  await transaction.updateTable("batches").set(members).where("id", "=", id).execute();
+  return { ...made, ...members };
 }
