@@ -51,6 +51,15 @@ export const refillLookMs = 500;
 /** After PostgreSQL was started again, lanes that came back older too have this long to be filled up and taken back (ms). */
 export const takeBackWaitMs = 15_000;
 
+/**
+ * What the nation decided on a directive that the database lacks is kept for so long. Lanes are filled up within
+ * minutes; a region whose store comes back from a backup of its own is back within weeks, or never.
+ */
+export const aheadKeptDays = 30;
+
+/** What a pump reads of an outbox at once: rows, and bytes of more than one of them; one event may have some hundred kB. */
+export const outboxReadMax = { rows: 100, bytes: 4 * 1024 * 1024 } as const;
+
 /** How often it is looked whether PostgreSQL was started again (ms). */
 export const databaseLookMs = 1_000;
 

@@ -13,6 +13,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0005-intelligence": { up: (database) => run(database, intelligence) },
   "0006-recovery": { up: (database) => run(database, recovery) },
   "0007-decisions-ahead": { up: (database) => run(database, decisionsAhead) },
+  "0008-decisions-ahead-end": { up: (database) => run(database, decisionsAheadEnd) },
 };
 
 // The migrator's own signature: it knows no schema.
@@ -234,4 +235,10 @@ const decisionsAhead = [
     at_ms bigint not null,
     primary key (id, revision)
   )`,
+];
+
+// The capital's time of a decision says nothing: an old one is kept again when its message is read again.
+const decisionsAheadEnd = [
+  `alter table decisions_ahead add column kept_at timestamptz not null default now()`,
+  `create index decisions_ahead_kept on decisions_ahead (kept_at)`,
 ];

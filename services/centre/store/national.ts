@@ -1,6 +1,7 @@
 import { protectedRowKey, rowKey } from "#domain/national-rows.ts";
 import { sql } from "#platform/database.ts";
 import type { Decision, NationalRow } from "#proto/qalqan/events/v1/events.ts";
+import { aheadKeptDays } from "../config.ts";
 import { waitsForOthers } from "../domain/only-of-others.ts";
 import type { CentreTransaction } from "./schema.ts";
 
@@ -26,14 +27,15 @@ export interface OwnDecision {
  * A decision belongs to exactly one revision; a later message of the stream
  * says what is true now. One on a directive that the database does not hold is
  * kept for when it is taken back: both may come from an older copy, and NATIONAL
- * may be filled up before the lanes are.
+ * may be filled up before the lanes are. What is not back after
+ * {@link aheadKeptDays} is lost for ever.
  */
 export async function applyOwn(
   transaction: CentreTransaction,
   decisions: readonly OwnDecision[],
 ): Promise<void> {
   if (decisions.length === 0) return;
-  await sql`
+  const { numAffectedRows: kept } = await sql`
     with decided as (
       select distinct on (id, revision) id, revision, decision, reason,
         string_to_array(missing, ',') as missing, sequence, at_ms
@@ -57,7 +59,13 @@ export async function applyOwn(
     insert into decisions_ahead (id, revision, decision, reason, missing, sequence, at_ms)
     select * from decided where (id, revision) not in (select id, revision from known)
     on conflict (id, revision) do update set decision = excluded.decision, reason = excluded.reason,
-      missing = excluded.missing, sequence = excluded.sequence, at_ms = excluded.at_ms`.execute(transaction);
+      missing = excluded.missing, sequence = excluded.sequence, at_ms = excluded.at_ms,
+      kept_at = excluded.kept_at`.execute(transaction);
+  // Only where one is added can there be more than before.
+  if (kept !== undefined && kept > 0n)
+    await sql`delete from decisions_ahead where kept_at < now() - make_interval(days => ${aheadKeptDays})`.execute(
+      transaction,
+    );
 }
 
 /** Gives directives that were taken back what the nation had decided on them meanwhile. */

@@ -2,6 +2,7 @@ import { ulid } from "ulid";
 import { sql } from "#platform/database.ts";
 import type { Lane } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
+import { outboxReadMax } from "../config.ts";
 import { weightOf, type Weight } from "../domain/room.ts";
 import type { CentreTransaction, Reader } from "./schema.ts";
 
@@ -151,17 +152,20 @@ export interface WaitingRow {
   readonly bytes: Uint8Array;
 }
 
-/** The rows after `number` that are not in their lane yet, in order; at most 100. */
+/** The rows after `number` that are not in their lane yet, in order: one, or as many as {@link outboxReadMax} allows. */
 export async function readOutbox(database: Reader, lane: Lane, number: number): Promise<WaitingRow[]> {
-  return database
-    .selectFrom("outbox")
-    .select(["number", "type", "bytes"])
-    .where("lane", "=", lane)
-    .where("number", ">", number)
-    .where("sequence", "is", null)
-    .orderBy("number")
-    .limit(100)
-    .execute();
+  const { rows } = await sql<WaitingRow>`
+    select number, type, bytes from (
+      select number, type, bytes, row_number() over waiting as place,
+        sum(octet_length(bytes)) over waiting as read
+      from (
+        select number, type, bytes from outbox
+        where lane = ${lane} and number > ${number} and sequence is null order by number limit ${outboxReadMax.rows}
+      ) next
+      window waiting as (order by number)
+    ) counted
+    where place = 1 or read <= ${outboxReadMax.bytes} order by number`.execute(database);
+  return rows;
 }
 
 /** Where a row is in its lane. */
