@@ -8,10 +8,10 @@ import type {
 } from "./overlay-events.ts";
 import type { Decision } from "./opinion.ts";
 import type { DecidedBatch, OverlayState, OwnDirective } from "./overlay-state.ts";
+import { BatchWords, OverlayListing, type Standing } from "./overlay-listing.ts";
 import { RegionTrunks } from "./region-trunks.ts";
 import { sharedText } from "./shared-text.ts";
 import type { CallPlace } from "./target-index.ts";
-import { TargetIndex } from "./target-index.ts";
 import type { Trunk } from "./trunk.ts";
 import { regionOfId } from "./vocabulary.ts";
 
@@ -32,13 +32,9 @@ export class Overlay {
   #eventsSequence = 0;
   #urgentSequence = 0;
   readonly #own = new Map<string, OwnDirective>();
-  readonly #approvedBatches = new Map<string, number>();
-  readonly #refusedBatches = new Map<string, number>();
-  readonly #revokedBatches = new Set<string>();
+  readonly #batches = new BatchWords();
   readonly #region = new RegionTrunks();
-  /** Directives enforced now but for their end, by target. */
-  readonly #enforced = new TargetIndex<OverlayDirective[]>();
-  #enforcedCount = 0;
+  readonly #listing = new OverlayListing(this.#batches);
 
   constructor(region: string) {
     this.region = region;
@@ -56,7 +52,7 @@ export class Overlay {
 
   /** Directives enforced from here, ended ones included until pruned. */
   get size(): number {
-    return this.#enforcedCount;
+    return this.#listing.size;
   }
 
   /** Applies an event of a lane. Other regions' directives and other bodies only move the sequence. */
@@ -70,8 +66,7 @@ export class Overlay {
         this.#applyApproval(body.value);
         break;
       case "batchRevocation":
-        this.#revokedBatches.add(body.value.batch);
-        this.#reconsiderBatch(body.value.batch);
+        this.#batches.revoked.add(body.value.batch);
         break;
       case "trunkSet":
         this.#region.applyTrunk(body.value);
@@ -113,9 +108,8 @@ export class Overlay {
       }
     }
     for (const revoked of batch.revokedBatches) {
-      if (regionOfId(revoked) === this.region && !this.#revokedBatches.has(revoked)) {
-        this.#revokedBatches.add(revoked);
-        this.#reconsiderBatch(revoked);
+      if (regionOfId(revoked) === this.region) {
+        this.#batches.revoked.add(revoked);
       }
     }
   }
@@ -134,11 +128,10 @@ export class Overlay {
 
   #applyApproval(approval: OverlayApproval): void {
     if (approval.directive === "") {
-      const revisions = approval.approved ? this.#approvedBatches : this.#refusedBatches;
+      const revisions = approval.approved ? this.#batches.approved : this.#batches.refused;
       if (approval.batch !== "" && (approval.complete || !approval.approved)) {
         // A batch is approved as it was accepted: its members' first revision.
         raise(revisions, approval.batch, Math.max(1, approval.revision));
-        this.#reconsiderBatch(approval.batch);
       }
     } else if (regionOfId(approval.directive) === this.region) {
       const own = this.#ownOf(approval.directive);
@@ -179,79 +172,25 @@ export class Overlay {
 
   /** Changes what is known of a directive and keeps the index of enforced ones true. */
   #change(own: OwnDirective, change: () => void): void {
-    this.#unlist(own.directive);
+    if (own.directive !== undefined) this.#listing.unlist(own.directive);
     change();
     this.#list(own);
   }
 
   #list(own: OwnDirective): void {
     const { directive } = own;
-    if (directive !== undefined && this.#isEnforced(own, directive)) {
-      const listed = this.#enforced.get(directive.target) ?? [];
-      this.#enforced.set(directive.target, [...listed, directive]);
-      this.#enforcedCount++;
-    }
+    if (directive !== undefined) this.#listing.list(directive, this.#standingOf(own, directive));
   }
 
-  #unlist(directive: OverlayDirective | undefined): void {
-    const listed = directive === undefined ? undefined : this.#enforced.get(directive.target);
-    if (directive === undefined || listed === undefined || !listed.includes(directive)) {
-      return;
-    }
-    this.#enforcedCount--;
-    if (listed.length === 1) {
-      this.#enforced.delete(directive.target);
-    } else {
-      this.#enforced.set(
-        directive.target,
-        listed.filter((each) => each !== directive),
-      );
-    }
-  }
-
-  /** One event about a batch is rare, so its members are found by looking at all. */
-  #reconsiderBatch(batch: string): void {
-    for (const own of this.#own.values()) {
-      if (own.directive?.batch === batch) {
-        this.#change(own, () => {});
-      }
-    }
-  }
-
-  /** Whether a directive is in force here, but for its end. */
-  #isEnforced(own: OwnDirective, directive: OverlayDirective): boolean {
-    if (this.#isWithdrawn(directive) || this.#isRefused(own, directive)) {
-      return false;
-    }
-    const approved = this.#isApproved(own, directive);
-    const { decided } = own;
-    // Another region's approval is known here by the capital's decision alone.
-    const accepted = decided?.decision === "accepted" && decided.revision === directive.revision;
-    if (directive.missing.length > 0 && !approved && !accepted) {
-      return false;
-    }
-    if (decided === undefined || decided.revision < directive.revision) {
-      // An override takes effect with the capital's decision, never before.
-      return directive.overrideRevision === 0;
-    }
-    if (decided.decision === "accepted") {
-      return directive.scope === "region";
-    }
-    // The capital waited for what has been given here since.
-    const givenSince = decided.awaitsApproval && approved && decided.revision === directive.revision;
-    return givenSince && directive.overrideRevision === 0;
+  #standingOf(own: OwnDirective, directive: OverlayDirective): Standing {
+    const { revision, revoked, batch } = directive;
+    if (revoked || own.refusedRevision === revision) return "not";
+    if (isInForce(own, directive, own.approvedRevision === revision)) return "in-force";
+    return batch !== "" && isInForce(own, directive, true) ? "with-batch" : "not";
   }
 
   #isWithdrawn(directive: OverlayDirective): boolean {
-    return directive.revoked || (directive.batch !== "" && this.#revokedBatches.has(directive.batch));
-  }
-
-  #isRefused(own: OwnDirective, { revision, batch }: OverlayDirective): boolean {
-    return own.refusedRevision === revision || this.#refusedBatches.get(batch) === revision;
-  }
-
-  #isApproved(own: OwnDirective, { revision, batch }: OverlayDirective): boolean {
-    return own.approvedRevision === revision || this.#approvedBatches.get(batch) === revision;
+    return directive.revoked || this.#batches.isRevoked(directive);
   }
 
   /** Undefined for a trunk that this region does not know. */
@@ -286,18 +225,12 @@ export class Overlay {
 
   /** Visits the live directives about a call's number. */
   visitNumber(place: CallPlace, nowMs: number, visit: OverlayVisitor): void {
-    if (this.#enforcedCount > 0) {
-      this.#enforced.visitNumber(place, (listed, specific, width) =>
-        visitLive(listed, nowMs, specific, width, visit),
-      );
-    }
+    this.#listing.visitNumber(place, nowMs, visit);
   }
 
   /** Visits the live directives about the trunk itself. */
   visitTrunk(trunk: string, nowMs: number, visit: OverlayVisitor): void {
-    this.#enforced.visitTrunk(trunk, (listed, specific, width) =>
-      visitLive(listed, nowMs, specific, width, visit),
-    );
+    this.#listing.visitTrunk(trunk, nowMs, visit);
   }
 
   /** What is known of an own directive. */
@@ -306,10 +239,8 @@ export class Overlay {
   }
 
   /** All directives enforced from here at a time. */
-  *enforcedAt(nowMs: number): Generator<OverlayDirective> {
-    for (const listed of this.#enforced.buckets()) {
-      yield* listed.filter((directive) => directive.expiresAtMs > nowMs);
-    }
+  enforcedAt(nowMs: number): Iterable<OverlayDirective> {
+    return this.#listing.inForceAt(nowMs);
   }
 
   /** Forgets directives that ended before a time, and final decisions on directives that never arrived. */
@@ -324,7 +255,7 @@ export class Overlay {
             decided.atMs < atMs
           : directive.expiresAtMs < atMs;
       if (ended) {
-        this.#unlist(directive);
+        if (directive !== undefined) this.#listing.unlist(directive);
         this.#own.delete(id);
       }
     }
@@ -337,9 +268,9 @@ export class Overlay {
       eventsSequence: this.#eventsSequence,
       urgentSequence: this.#urgentSequence,
       directives: [...this.#own],
-      approvedBatches: [...this.#approvedBatches],
-      refusedBatches: [...this.#refusedBatches],
-      revokedBatches: [...this.#revokedBatches],
+      approvedBatches: [...this.#batches.approved],
+      refusedBatches: [...this.#batches.refused],
+      revokedBatches: [...this.#batches.revoked],
       trunks: [...this.#region.trunks()],
       stops: [...this.#region.stops()],
     };
@@ -350,9 +281,10 @@ export class Overlay {
     const overlay = new Overlay(state.region);
     overlay.#eventsSequence = state.eventsSequence;
     overlay.#urgentSequence = state.urgentSequence;
-    state.approvedBatches.forEach(([batch, revision]) => overlay.#approvedBatches.set(batch, revision));
-    state.refusedBatches.forEach(([batch, revision]) => overlay.#refusedBatches.set(batch, revision));
-    state.revokedBatches.forEach((batch) => overlay.#revokedBatches.add(batch));
+    const { approved, refused, revoked } = overlay.#batches;
+    state.approvedBatches.forEach(([batch, revision]) => approved.set(batch, revision));
+    state.refusedBatches.forEach(([batch, revision]) => refused.set(batch, revision));
+    state.revokedBatches.forEach((batch) => revoked.add(batch));
     overlay.#region.restore(state.trunks, state.stops);
     for (const [id, own] of state.directives) {
       overlay.#own.set(id, own);
@@ -362,18 +294,23 @@ export class Overlay {
   }
 }
 
-function visitLive(
-  listed: readonly OverlayDirective[],
-  nowMs: number,
-  specific: number,
-  width: number,
-  visit: OverlayVisitor,
-): void {
-  for (const directive of listed) {
-    if (directive.expiresAtMs > nowMs) {
-      visit(directive, specific, width);
-    }
+/** Whether a directive that nobody withdrew or refused is in force here, but for its end. */
+function isInForce({ decided }: OwnDirective, directive: OverlayDirective, approved: boolean): boolean {
+  // Another region's approval is known here by the capital's decision alone.
+  const accepted = decided?.decision === "accepted" && decided.revision === directive.revision;
+  if (directive.missing.length > 0 && !approved && !accepted) {
+    return false;
   }
+  if (decided === undefined || decided.revision < directive.revision) {
+    // An override takes effect with the capital's decision, never before.
+    return directive.overrideRevision === 0;
+  }
+  if (decided.decision === "accepted") {
+    return directive.scope === "region";
+  }
+  // The capital waited for what has been given here since.
+  const givenSince = decided.awaitsApproval && approved && decided.revision === directive.revision;
+  return givenSince && directive.overrideRevision === 0;
 }
 
 function raise(revisions: Map<string, number>, batch: string, revision: number): void {
