@@ -4,6 +4,7 @@ import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubStream } from "#proto/names.ts";
 import { assertNotOlder } from "./regions-heard.ts";
+import type { SealVerifier } from "./seal-verifier.ts";
 import { capitalEpoch } from "./epochs.ts";
 import { AuditChain } from "./store/audit.ts";
 import { LeaderReplaced, type Lead } from "./store/lead.ts";
@@ -22,6 +23,7 @@ interface Parts {
   readonly connection: NatsConnection;
   readonly log: Log;
   readonly alarms: Alarms;
+  readonly verifier: Pick<SealVerifier, "keys">;
 }
 
 /**
@@ -32,12 +34,12 @@ interface Parts {
  * @throws LeaderReplaced
  */
 export async function takeHistoryBack(parts: Parts, lead: Lead, signal: AbortSignal): Promise<void> {
-  const { database, connection, log } = parts;
+  const { database, connection, log, verifier } = parts;
   await untilOneHistory(parts, hubStream.national(capitalEpoch), signal, async () => {
     const [state, audit] = await Promise.all([loadState(database), AuditChain.open(database)]);
     const recovered = await recoverNational(database, connection, state, audit, lead);
     if (recovered > 0) log.warn({ event: "recovered", messages: recovered }, "taken back from the hub");
-    await assertNotOlder(database, connection, lead, state.sequence, signal);
+    await assertNotOlder(database, connection, lead, state.sequence, verifier.keys, signal);
   });
 }
 

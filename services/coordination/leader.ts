@@ -369,7 +369,7 @@ export class Leader {
   /** Looks a few times a second whether a region's state has changed; in each step whether anything may be written. */
   #judge({ changes }: StepDraft): void {
     const { nowMs } = changes;
-    assertNotOlderNow(this.state);
+    assertNotOlderNow(this.state, this.#parts.verifier.keys);
     if (nowMs - this.#judgedAtMs < judgeIntervalMs) return;
     this.#judgedAtMs = nowMs;
     const { sequence: committed, heartbeat, digests } = this.state;

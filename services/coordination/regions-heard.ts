@@ -1,3 +1,4 @@
+import type { SealKeys } from "#domain/seal.ts";
 import { capital } from "#domain/vocabulary.ts";
 import { lastOfSubject, streamRange } from "#platform/batch-get.ts";
 import { sql } from "#platform/database.ts";
@@ -7,7 +8,7 @@ import { hubStream, hubSubject, streamAsk } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { archivedAs } from "./archive/hub-stream-name.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
-import { haveHadTheirTime, heldOf, isOlderThanNation } from "./domain/older-history.ts";
+import { claimOf, haveHadTheirTime, isOlderThanNation, type Claim } from "./domain/older-history.ts";
 import { capitalEpoch } from "./epochs.ts";
 import type { Lead } from "./store/lead.ts";
 import type { Database } from "./store/load.ts";
@@ -21,9 +22,11 @@ const freshMsMax = 60_000;
  * Whether the regions, as far as they were heard, have no more of NATIONAL than
  * the capital. After PostgreSQL was put back, which its timeline tells, they
  * are given time to say so before anything is written; their lanes at the hub
- * must be there.
+ * must be there. No region alone keeps the capital from writing for longer than
+ * that, unless it shows the capital's own seal over what comes later.
  *
  * @param committed last message that the capital knows
+ * @param keys the capital's among them
  * @throws HistoriesDiffer, LeaderReplaced, or what does not answer
  */
 export async function assertNotOlder(
@@ -31,6 +34,7 @@ export async function assertNotOlder(
   connection: NatsConnection,
   lead: Lead,
   committed: number,
+  keys: SealKeys,
   signal: AbortSignal,
 ): Promise<void> {
   const timeline = await timelineOf(database);
@@ -38,19 +42,23 @@ export async function assertNotOlder(
   const ask = streamAsk.info(hubStream.national(capitalEpoch));
   const isHubEmpty = isPutBack && (await streamRange(connection, ask)).last === 0;
   const beganMs = performance.now();
-  let { held, ...heard } = await lastHeld(connection);
+  const sealed = { epoch: capitalEpoch, keys };
+  const isOlder = () => isOlderThanNation(claims, claims.length, committed, sealed);
+  let { claims, ...heard } = await lastHeld(connection);
   while (
     isPutBack &&
-    !isOlderThanNation(held, held.length, committed) &&
+    !isOlder() &&
     !haveHadTheirTime({ ...heard, isHubEmpty, waitedMs: performance.now() - beganMs })
   ) {
     if (!(await pause(lookEveryMs, signal))) throw signal.reason;
-    ({ held, ...heard } = await lastHeld(connection));
+    ({ claims, ...heard } = await lastHeld(connection));
   }
-  if (isOlderThanNation(held, held.length, committed))
+  if (isOlder()) {
+    const furthest = Math.max(...claims.map(({ last }) => last));
     throw new HistoriesDiffer(
-      `regions have up to message ${Math.max(...held)} of NATIONAL, PostgreSQL and the hub end at ${committed}`,
+      `regions have up to message ${furthest} of NATIONAL, PostgreSQL and the hub end at ${committed}`,
     );
+  }
   await lead.write(database, (transaction) =>
     sql`update national_state set timeline = ${timeline.now}`.execute(transaction),
   );
@@ -61,16 +69,16 @@ export async function assertNotOlder(
  *
  * @throws HistoriesDiffer: what is given a number here is another message there, and nothing more may be written
  */
-export function assertNotOlderNow({ regions, sequence }: CapitalState): void {
-  const held = [...regions.values()].flatMap(({ streams }) => heldOf(streams, capitalEpoch) ?? []);
-  if (isOlderThanNation(held, regions.size, sequence))
+export function assertNotOlderNow({ regions, sequence }: CapitalState, keys: SealKeys): void {
+  const claims = [...regions.values()].flatMap((region) => claimOf(region, capitalEpoch) ?? []);
+  if (isOlderThanNation(claims, regions.size, sequence, { epoch: capitalEpoch, keys }))
     throw new HistoriesDiffer(`regions have more of NATIONAL than ${sequence} messages`);
 }
 
 /** What the regions have of NATIONAL. */
 interface Heard {
   /** As each region's newest heartbeat in the hub says, of the highest epoch that has one. */
-  readonly held: readonly number[];
+  readonly claims: readonly Claim[];
   /** So many have said it now. */
   readonly fresh: number;
   /** So many regions have a lane at the hub. */
@@ -78,7 +86,7 @@ interface Heard {
 }
 
 async function lastHeld(connection: NatsConnection): Promise<Heard> {
-  const found = new Map<string, { readonly held: number; readonly epoch: number; readonly atMs: number }>();
+  const found = new Map<string, { readonly claim: Claim; readonly epoch: number; readonly atMs: number }>();
   const regions = new Set<string>();
   const manager = await connection.jetstreamManager({ checkAPI: false });
   for await (const name of manager.streams.names()) {
@@ -89,14 +97,23 @@ async function lastHeld(connection: NatsConnection): Promise<Heard> {
     if (epoch < (found.get(region)?.epoch ?? 0)) continue;
     const subject = hubSubject.up("events", region, epoch, "replication.heartbeat");
     const last = await lastOfSubject(connection, streamAsk.get(name), subject);
-    const { body } = last === undefined ? {} : Event.decode(last.data);
+    const body = last === undefined ? undefined : bodyOf(last.data);
     if (body?.$case !== "heartbeat") continue;
-    const held = heldOf(body.value.streams, capitalEpoch);
-    if (held !== undefined) found.set(region, { held, epoch, atMs: body.value.atMs });
+    const claim = claimOf(body.value, capitalEpoch);
+    if (claim !== undefined) found.set(region, { claim, epoch, atMs: body.value.atMs });
   }
   const all = [...found.values()];
   const fresh = all.filter(({ atMs }) => Date.now() - atMs < freshMsMax).length;
-  return { held: all.map(({ held }) => held), fresh, regions: regions.size };
+  return { claims: all.map(({ claim }) => claim), fresh, regions: regions.size };
+}
+
+/** Undefined: it is no event. Whoever holds a stolen key writes what he likes, and it must not keep the capital from starting. */
+function bodyOf(data: Uint8Array): Event["body"] {
+  try {
+    return Event.decode(data).body;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The timeline that PostgreSQL is in: another one after each restore; null: the capital has not led yet. */

@@ -127,6 +127,11 @@ export class SealVerifier {
     this.#wake.notify();
   }
 
+  /** As they were read last; the capital's own among them. */
+  get keys(): SealKeys {
+    return this.#keys;
+  }
+
   /** How far a lane is verified, for whoever trims it; 0: not at all. */
   verified(region: string, lane: Lane, epoch: number): number {
     return this.#lanes.get(nameOf({ stream: lane, site: region, epoch }))?.end.last ?? 0;

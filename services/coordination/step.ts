@@ -49,8 +49,9 @@ export async function takeIn(
     const { region, stream, epoch, sequence, heardAtMs } = message;
     const place = { region, stream, epoch, sequence, heardAtMs };
     const knowledge = state.region(region, changes.nowMs);
-    moveLane(changes, message, state);
-    if (knowledge.isRefusedAt(heardAtMs)) {
+    const isRefused = knowledge.isRefusedAt(heardAtMs);
+    moveLane(changes, message, state, isRefused);
+    if (isRefused) {
       refuse(intake, place, "key-revoked");
       continue;
     }
@@ -58,8 +59,8 @@ export async function takeIn(
     knowledge.heardAtMs = Math.max(knowledge.heardAtMs, heardAtMs);
   }
   takeReceipts(intake, state, changes);
-  for (const { region, epoch, streams } of intake.reports)
-    state.region(region, changes.nowMs).reported(epoch, streams);
+  for (const { region, epoch, streams, nationalSeal } of intake.reports)
+    state.region(region, changes.nowMs).reported(epoch, streams, nationalSeal);
   for (const { region, opened } of intake.openings) {
     const { epoch, previousEpoch, why, common, hubLast, regionLast } = opened;
     const detail = JSON.stringify({ epoch, previousEpoch, why, common, hubLast, regionLast });
@@ -186,10 +187,11 @@ function moveLane(
   { lanes: moves, nowMs }: Changes,
   { region, lane, epoch, sequence, leaf, event }: LaneMessage,
   state: CapitalState,
+  isRefused: boolean,
 ): void {
   const said = event?.body?.$case === "epochOpened" ? event.body.value : undefined;
-  // Who holds a stolen key may name any number, also one that no column takes.
-  const opened = said !== undefined && said.previousEpoch < epoch ? said : undefined;
+  // Who holds a stolen key may name any number, also one that no column takes; once it is revoked, none.
+  const opened = !isRefused && said !== undefined && said.previousEpoch < epoch ? said : undefined;
   const known = moves.find((move) => move.region === region && move.lane === lane && move.epoch === epoch);
   // A lane is read without gaps, so the first message taken follows the watermark.
   if (known === undefined) {

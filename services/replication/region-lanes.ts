@@ -13,6 +13,7 @@ import { copyUp, type LaneFork, type UpLane } from "./consumers/up.ts";
 import { planEpoch, type EpochKnowledge } from "./domain/epoch.ts";
 import type { Ends } from "./ends.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
+import { NewestSeal } from "./newest-seal.ts";
 import type { LaneStates } from "./lane-states.ts";
 import { highestUsedAtHub, openEpoch, type Opening } from "./open-epoch.ts";
 import { OldEpochs } from "./old-epochs.ts";
@@ -210,7 +211,8 @@ export class RegionLanes {
           alarms,
         );
         const of = { region, regionEpoch: epoch, release };
-        said.push(sendHeartbeats(ends.region, own, of, reports, (told) => (this.#told = told), over));
+        const newest = new NewestSeal(ends.region, this.#capitalEpoch);
+        said.push(sendHeartbeats(ends.region, own, of, reports, newest, (told) => (this.#told = told), over));
         const source = { region, source: "replication" };
         said.push(sendAlarms(alarms, source, async ({ body }) => body && own.append(body, over), over));
       }

@@ -1,5 +1,6 @@
 import { directiveOf, directives, approvalOf, idOf } from "#test/coordination/directives.ts";
 import type { Directive, Event, Intelligence } from "#proto/qalqan/events/v1/events.ts";
+import { Seal } from "#proto/qalqan/events/v1/sync.ts";
 
 type Body = NonNullable<Event["body"]>;
 
@@ -101,6 +102,12 @@ function nastyOthers(region: string, text: string, index: number): Body[] {
       value: {
         ...{ region, regionEpoch: 1, atMs: 1, release: text },
         numbers: [{ lane: text, producers: [{ producer: text, outbox: 1 }] }],
+        nationalSeal: Seal.fromPartial({
+          stream: text,
+          site: text,
+          last: Number.MAX_SAFE_INTEGER,
+          keyId: text,
+        }),
         streams: [
           {
             ...{ stream: text, epoch: 1, state: text, first: 1, last: 1, hubLast: 1 },

@@ -68,6 +68,7 @@ test(`tried: ${attack("events-of-another")}`, async () => {
       $case: "heartbeat",
       value: {
         region: "almaty",
+        nationalSeal: undefined,
         regionEpoch: 7,
         atMs: Date.now(),
         release: "test",

@@ -1,10 +1,13 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { nextSeal, type SealingKey } from "#domain/seal.ts";
 import { appendAt } from "#platform/append.ts";
 import { call } from "#platform/grpc-client.ts";
+import { sealMessage } from "#platform/seal-message.ts";
 import { firstEpoch, hubSubject } from "#proto/names.ts";
 import { Event, NationalBatch, RegionHeartbeat } from "#proto/qalqan/events/v1/events.ts";
+import type { Seal } from "#proto/qalqan/events/v1/sync.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { approvalOf, directiveOf, directives, idOf, memberOf, numberOf, revokedOf } from "./directives.ts";
 
@@ -108,11 +111,12 @@ test("a capital restored from an older copy takes back what the hub has of it, a
   expect(audit).toHaveLength(1);
 }, 120_000);
 
-/** The heartbeat of a region that has so many messages of NATIONAL. */
-function heartbeatOf(region: string, last: number): NonNullable<Event["body"]> {
+/** The heartbeat of a region that has so many messages of NATIONAL. @param nationalSeal that it shows */
+function heartbeatOf(region: string, last: number, nationalSeal?: Seal): NonNullable<Event["body"]> {
   const stream = { stream: "NATIONAL", epoch: firstEpoch, state: "copying", first: 1, last, hubLast: last };
   const streams = [{ ...stream, bytes: 0, bytesMax: 1 }];
-  const value = RegionHeartbeat.fromPartial({ region, regionEpoch: firstEpoch, atMs: Date.now(), streams });
+  const of = { region, regionEpoch: firstEpoch, atMs: Date.now() };
+  const value = RegionHeartbeat.fromPartial({ ...of, streams, ...(nationalSeal && { nationalSeal }) });
   return { $case: "heartbeat", value };
 }
 
@@ -136,6 +140,44 @@ test("a capital and a hub that are both older than the regions write nothing, an
   expect(status.leader).toBe(false);
   expect(status.alarms[0]?.detail).toContain("npx qalqan rebuild capital");
   expect((await capital.national()).batches).toHaveLength(2);
+}, 60_000);
+
+/** A seal over one message of NATIONAL. */
+function sealOver(key: SealingKey, last: number): Seal {
+  const of = { stream: "national", site: "capital", epoch: firstEpoch };
+  const end = { last: last - 1, hash: Buffer.alloc(32, 7), keyId: key.keyId };
+  return sealMessage(nextSeal(of, end, [Buffer.alloc(32, 1)], key, Date.now()));
+}
+
+test("one region alone is believed where it shows the capital's own seal, and whatever else it says stops nothing", async () => {
+  await capital.coordination.stop("SIGTERM");
+  capital.writeRegions(["astana"]);
+  await capital.query("delete from region_state where region = 'almaty'");
+  capital.coordination.start();
+  await capital.ready();
+  await capital.send("astana", "urgent", directives(directiveOf("astana", 1)));
+  await until(() => decided(directiveOf("astana", 1).id, "accepted"));
+  const far = 1_000_000;
+  const lies = [undefined, sealOver(capital.keys.of("astana"), far), sealOver(capital.keys.of("capital"), 2)];
+  for (const [index, lie] of lies.entries()) {
+    await capital.sendAs("replication", "astana", "events", heartbeatOf("astana", far, lie));
+    const next = directiveOf("astana", index + 2);
+    await capital.send("astana", "urgent", directives(next));
+    await until(() => decided(next.id, "accepted"));
+  }
+  // Nor does what cannot be read at all keep it from starting.
+  await capital.sendBytes("astana", "events", "heartbeat", Buffer.from("no event"), "replication");
+  await capital.coordination.killAndRestart();
+  await capital.ready();
+  const shown = sealOver(capital.keys.of("capital"), far);
+  await capital.sendAs("replication", "astana", "events", heartbeatOf("astana", far, shown));
+  await until(() => capital.log().includes("regions have more of NATIONAL"));
+  await capital.coordination.stop("SIGKILL");
+  // At a start too, for whatever comes next.
+  await capital.send("astana", "urgent", directives(directiveOf("astana", 9)));
+  capital.coordination.start();
+  await until(() => capital.log().includes('"code":"waits-for-person"'));
+  expect(await decided(directiveOf("astana", 9).id, "accepted")).toBe(false);
 }, 60_000);
 
 test("a capital that was put back beside a hub where nobody was heard yet hears the regions before it writes", async () => {

@@ -76,6 +76,7 @@ function heartbeatOf(slug: string) {
     release: "test",
     streams: [],
     numbers: [],
+    nationalSeal: undefined,
   };
   return { $case: "heartbeat" as const, value };
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { SealKeys } from "#domain/seal.ts";
 import { streamRange } from "#platform/batch-get.ts";
 import { openDatabase, type Kysely } from "#platform/database.ts";
 import { firstEpoch, hubStream, streamAsk } from "#proto/names.ts";
@@ -38,7 +39,7 @@ test("a leader that was replaced takes nothing from the hub, neither into Postgr
   const { signal } = new AbortController();
   const recover = (lead: Lead) => recoverForRegion(database, capital.nats, lead, "astana", 0);
   const trim = (lead: Lead) => trimHub({ connection: capital.nats, database, lead }, stream, last);
-  const hear = (lead: Lead) => assertNotOlder(database, capital.nats, lead, 0, signal);
+  const hear = (lead: Lead) => assertNotOlder(database, capital.nats, lead, 0, new SealKeys({}), signal);
   for (const late of [recover, trim, hear]) await expect(late(former)).rejects.toThrow(LeaderReplaced);
   expect(await capital.query("select * from region_log")).toEqual([]);
   expect(await capital.query("select timeline from national_state")).toEqual([{ timeline: null }]);

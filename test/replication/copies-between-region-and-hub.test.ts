@@ -4,6 +4,7 @@ import type { NatsConnection } from "#platform/nats.ts";
 import { LaneProducer } from "#platform/producer.ts";
 import { firstEpoch, hubStream, hubSubject, lanes, regionStream } from "#proto/names.ts";
 import { Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
+import { Seal } from "#proto/qalqan/events/v1/sync.ts";
 import { HubAndRegion, lastOf, readAll, readiness, until, type Restartable } from "./servers.ts";
 
 const epoch = firstEpoch;
@@ -155,6 +156,27 @@ test("a region's copy of FOR begins where the hub begins, with the hub's sequenc
   );
   await publish(subject, 21);
   await until(async () => (await lastOf(centre, regionStream.forRegion(epoch))) === 21);
+}, 60_000);
+
+test("a region shows in its heartbeat the capital's newest seal that its copy holds", async () => {
+  await startReplication();
+  const seal = Seal.fromPartial({
+    stream: "national",
+    site: "capital",
+    epoch,
+    first: 1,
+    last: 2,
+    keyId: "key",
+  });
+  for (const sequence of [1, 2]) await publish(national, sequence);
+  const sealed = NationalBatch.encode(NationalBatch.fromPartial({ sequence: 3, atMs: 3, seal })).finish();
+  await appendAt(coordination, national, 3, sealed);
+  await publish(national, 4);
+  await until(async () => {
+    const events = await readAll(centre, regionStream.lane("events", epoch));
+    const { body } = Event.decode(events.at(-1)?.data ?? new Uint8Array());
+    return body?.$case === "heartbeat" && body.value.nationalSeal?.last === 2;
+  });
 }, 60_000);
 
 test("a region is ready and heard in its own lane while the capital is away", async () => {

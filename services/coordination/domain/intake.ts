@@ -11,7 +11,7 @@ import type {
   Receipt,
   TrunkSet,
 } from "#proto/qalqan/events/v1/events.ts";
-import type { EpochOpened, RegionAlarms, StreamReport } from "#proto/qalqan/events/v1/sync.ts";
+import type { EpochOpened, RegionAlarms, Seal, StreamReport } from "#proto/qalqan/events/v1/sync.ts";
 import { inTime, isPlausibleMinute } from "./plausible.ts";
 
 /** What came up from the regions in one step and is to be applied as one. */
@@ -23,7 +23,7 @@ export interface Intake {
   readonly receipts: { readonly region: string; readonly receipt: Receipt; readonly heardAtMs: number }[];
   readonly counters: Counters[];
   /** What replications say of their regions' streams. */
-  readonly reports: { readonly region: string; readonly epoch: number; readonly streams: StreamReport[] }[];
+  readonly reports: RegionReport[];
   readonly alarms: { readonly region: string; readonly said: RegionAlarms }[];
   /** Epochs that regions have opened. */
   readonly openings: { readonly region: string; readonly opened: EpochOpened }[];
@@ -38,6 +38,13 @@ export interface Intake {
 export type IntelligenceNews =
   | { readonly kind: "shared"; readonly region: string; readonly piece: Intelligence }
   | { readonly kind: "withdrawn"; readonly region: string; readonly piece: IntelligenceWithdrawn };
+
+interface RegionReport {
+  readonly region: string;
+  readonly epoch: number;
+  readonly streams: readonly StreamReport[];
+  readonly nationalSeal: Seal | undefined;
+}
 
 /** Events of one region that were refused for one reason. */
 export interface RefusedEvents {
@@ -136,9 +143,10 @@ export function admit(intake: Intake, event: Event | undefined, place: Place): v
         intake.intelligence.push({ kind: "withdrawn", region: place.region, piece: body.value }),
       );
     case "heartbeat":
-      return addIf(intake, place, body.value.region, true, () =>
-        intake.reports.push({ region: place.region, epoch: place.epoch, streams: body.value.streams }),
-      );
+      return addIf(intake, place, body.value.region, true, () => {
+        const { streams, nationalSeal } = body.value;
+        intake.reports.push({ region: place.region, epoch: place.epoch, streams, nationalSeal });
+      });
     case "alarms":
       return addIf(intake, place, body.value.region, isAlarms(body.value), () =>
         intake.alarms.push({ region: place.region, said: body.value }),

@@ -1,5 +1,5 @@
 import { ReceiptBook, replicaSilenceMaxMs } from "#domain/receipts.ts";
-import type { Alarm, RegionAlarms, StreamReport } from "#proto/qalqan/events/v1/sync.ts";
+import type { Alarm, RegionAlarms, Seal, StreamReport } from "#proto/qalqan/events/v1/sync.ts";
 import { isRefusedAt, type KeyChange } from "./key-changes.ts";
 
 /** Services of a region that tell alarms. */
@@ -27,6 +27,8 @@ export class RegionKnowledge {
   epoch = 0;
   /** Its streams, likewise. */
   streams: readonly StreamReport[] = [];
+  /** The capital's newest seal that it has shown; nobody has looked yet whether it is one. */
+  nationalSeal: Seal | undefined;
   /** What became of the key of its line. */
   keyChanges: readonly KeyChange[] = [];
   /** What each of its services wants somebody to look at, by service. */
@@ -47,9 +49,10 @@ export class RegionKnowledge {
   }
 
   /** Its replication has told how its streams stand. */
-  reported(epoch: number, streams: readonly StreamReport[]): void {
+  reported(epoch: number, streams: readonly StreamReport[], nationalSeal: Seal | undefined): void {
     this.epoch = Math.max(this.epoch, epoch);
     this.streams = streams;
+    this.nationalSeal = nationalSeal;
   }
 
   /** One of its services has told all its alarms. */

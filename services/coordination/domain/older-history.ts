@@ -1,4 +1,9 @@
+import { judgeSeal, type Seal, type SealKeys } from "#domain/seal.ts";
+import { capital } from "#domain/vocabulary.ts";
 import type { StreamReport } from "#proto/qalqan/events/v1/sync.ts";
+
+/** So many regions that prove nothing are believed at least. */
+const saidByMin = 2;
 
 /** After PostgreSQL was put back regions have so long to say what they have: three of their heartbeats (ms). */
 const hearMsMax = 15_000;
@@ -9,23 +14,55 @@ const hearMsMax = 15_000;
  */
 const hearEmptyMsMax = 100_000;
 
-/** Last message of NATIONAL that a region says it has; undefined: it does not say. */
-export function heldOf(streams: readonly StreamReport[], capitalEpoch: number): number | undefined {
-  return streams.find(({ stream, epoch }) => stream === "NATIONAL" && epoch === capitalEpoch)?.last;
+/** How far a region says that NATIONAL goes. */
+export interface Claim {
+  /** Last message that it says it has. */
+  readonly last: number;
+  /** The capital's newest seal that it shows; undefined: none. */
+  readonly seal: Seal | undefined;
+}
+
+/** NATIONAL as the capital seals it. */
+const national = { stream: "national", site: capital } as const;
+
+/** What a region's heartbeat says of NATIONAL; undefined: nothing. */
+export function claimOf({ streams, nationalSeal: seal }: Shown, capitalEpoch: number): Claim | undefined {
+  const held = streams.find(({ stream, epoch }) => stream === "NATIONAL" && epoch === capitalEpoch);
+  return held === undefined ? undefined : { last: held.last, seal };
+}
+
+interface Shown {
+  readonly streams: readonly StreamReport[];
+  readonly nationalSeal: Seal | undefined;
 }
 
 /**
  * Whether the capital is older than the nation: PostgreSQL and the hub both
  * came back from older copies, agree with each other, and would give numbers
- * anew that regions have already applied. More than half of all regions must
- * say so: one alone may lie.
+ * anew that regions have already applied. A seal of the capital's own over
+ * later messages proves it, whoever shows it. Without one two regions at least,
+ * and more than half of all, must say so: one alone may lie, and a nation of
+ * one region too.
  *
- * @param held what each region says it has of NATIONAL
+ * @param claims what each region says of NATIONAL
  * @param regions how many there are
  * @param committed last message that the capital knows
+ * @param keys of the capital
  */
-export function isOlderThanNation(held: readonly number[], regions: number, committed: number): boolean {
-  return 2 * held.filter((last) => last > committed).length > regions;
+export function isOlderThanNation(
+  claims: readonly Claim[],
+  regions: number,
+  committed: number,
+  { epoch, keys }: { readonly epoch: number; readonly keys: SealKeys },
+): boolean {
+  const further = claims.filter(({ last }) => last > committed).length;
+  if (further >= saidByMin && 2 * further > regions) return true;
+  return claims.some(
+    ({ seal }) =>
+      seal !== undefined &&
+      seal.last > committed &&
+      judgeSeal(seal, { ...national, epoch }, undefined, keys) === undefined,
+  );
 }
 
 /** How the regions were heard since PostgreSQL was put back. */

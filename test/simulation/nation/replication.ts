@@ -269,7 +269,8 @@ export class Replication {
       });
       if (producer === undefined) continue;
       const atMs = replication.clockMs;
-      const value = { region: name, regionEpoch: epoch, atMs, release: "", streams: [], numbers: [] };
+      const of = { region: name, regionEpoch: epoch, atMs, release: "" };
+      const value = { ...of, streams: [], numbers: [], nationalSeal: undefined };
       yield* producer.append({ $case: "heartbeat", value }, atMs, scheduler.nowMs + heartbeatMs);
       yield sleep(scheduler, heartbeatMs);
     }

@@ -188,6 +188,8 @@ export interface RegionHeartbeat {
   streams: StreamReport[];
   /** For producers whose messages were trimmed: they go on after these. */
   numbers: LaneNumbers[];
+  /** the newest in the copy of NATIONAL */
+  nationalSeal: Seal | undefined;
 }
 
 /**
@@ -2365,7 +2367,7 @@ export const Applied: MessageFns<Applied> = {
 };
 
 function createBaseRegionHeartbeat(): RegionHeartbeat {
-  return { region: "", regionEpoch: 0, atMs: 0, release: "", streams: [], numbers: [] };
+  return { region: "", regionEpoch: 0, atMs: 0, release: "", streams: [], numbers: [], nationalSeal: undefined };
 }
 
 export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
@@ -2387,6 +2389,9 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
     }
     for (const v of message.numbers) {
       LaneNumbers.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.nationalSeal !== undefined) {
+      Seal.encode(message.nationalSeal, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2452,6 +2457,14 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
             message.numbers.push(LaneNumbers.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.nationalSeal = Seal.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2482,6 +2495,11 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
         ? object.streams.map((e: any) => StreamReport.fromJSON(e))
         : [],
       numbers: globalThis.Array.isArray(object?.numbers) ? object.numbers.map((e: any) => LaneNumbers.fromJSON(e)) : [],
+      nationalSeal: isSet(object.nationalSeal)
+        ? Seal.fromJSON(object.nationalSeal)
+        : isSet(object.national_seal)
+        ? Seal.fromJSON(object.national_seal)
+        : undefined,
     };
   },
 
@@ -2505,6 +2523,9 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
     if (message.numbers?.length) {
       obj.numbers = message.numbers.map((e) => LaneNumbers.toJSON(e));
     }
+    if (message.nationalSeal !== undefined) {
+      obj.nationalSeal = Seal.toJSON(message.nationalSeal);
+    }
     return obj;
   },
 
@@ -2519,6 +2540,9 @@ export const RegionHeartbeat: MessageFns<RegionHeartbeat> = {
     message.release = object.release ?? "";
     message.streams = object.streams?.map((e) => StreamReport.fromPartial(e)) || [];
     message.numbers = object.numbers?.map((e) => LaneNumbers.fromPartial(e)) || [];
+    message.nationalSeal = (object.nationalSeal !== undefined && object.nationalSeal !== null)
+      ? Seal.fromPartial(object.nationalSeal)
+      : undefined;
     return message;
   },
 };
