@@ -24,7 +24,11 @@ export async function readApprovalsOf(
   directives: readonly string[],
 ): Promise<ReadonlyMap<string, readonly Approval[]>> {
   const { rows } = await sql<ApprovalRow>`
-    select * from approvals where directive <> '' and directive = any(${directives}) order by number
+    select found.* from unnest(${directives}::text[]) wanted (directive)
+    cross join lateral (
+      select * from approvals where directive <> '' and approvals.directive = wanted.directive offset 0
+    ) found
+    order by number
   `.execute(database);
   return Map.groupBy(rows.map(approvalOf), ({ directive }) => directive);
 }

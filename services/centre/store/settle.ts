@@ -45,7 +45,7 @@ export async function readRevocations(transaction: CentreTransaction): Promise<M
 
 const membersPerRead = 5_000;
 /** Directives that are judged at once. */
-const directivesPerPortion = 1_000;
+const directivesPerPortion = 5_000;
 
 /** The latest revisions of directives by the approvals that speak of them; it is known which the latest are. */
 export async function settleDirectives(transaction: CentreTransaction, settling: Settling): Promise<void> {
@@ -65,7 +65,9 @@ export async function settleDirectives(transaction: CentreTransaction, settling:
         ${settled.map(({ refused }) => refused)}::boolean[],
         ${settled.map(({ effect }) => effect)}::text[]
       ) as settled (id, revision, missing, refused, effect)
-      where directives.id = settled.id and directives.revision = settled.revision`.execute(transaction);
+      where directives.id = settled.id and directives.revision = settled.revision
+        and (array_to_string(directives.missing, ','), directives.refused, directives.effect_event)
+          is distinct from (settled.missing, settled.refused, settled.effect)`.execute(transaction);
   }
 }
 

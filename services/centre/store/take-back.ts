@@ -119,6 +119,7 @@ async function takeDirectives(
   revised: Set<string>,
 ): Promise<void> {
   const rows = new Map<string, DirectiveRow>();
+  const highest = new Map<string, number>();
   for (const { event, key } of taken) {
     if (event.body?.$case !== "directives") continue;
     const members: Opinion[] = [];
@@ -130,8 +131,9 @@ async function takeDirectives(
         continue;
       }
       settling.directives.add(directive.id);
+      highest.set(directive.id, Math.max(directive.revision, highest.get(directive.id) ?? 0));
       const name = `${directive.id} ${directive.revision}`;
-      const row = { ...newRow(directive, key), latest: false };
+      const row = newRow(directive, key);
       const known = rows.get(name);
       // Two histories gave one revision to two things: a withdrawal counts, whichever of them has it.
       if (known === undefined) rows.set(name, row);
@@ -141,9 +143,11 @@ async function takeDirectives(
     await takeMembers(transaction, members, key);
   }
   if (rows.size === 0) return;
+  // As far as is known here (markLatest): hardly a row is written twice.
+  const given = [...rows.values()].map((row) => ({ ...row, latest: row.revision === highest.get(row.id) }));
   await sql`
     insert into directives
-    select * from json_populate_recordset(null::directives, ${JSON.stringify([...rows.values()])}::json)
+    select * from json_populate_recordset(null::directives, ${JSON.stringify(given)}::json)
     on conflict (id, revision) do update set revoked = true, revoked_by = excluded.revoked_by
       where excluded.revoked and not directives.revoked`.execute(transaction);
 }
