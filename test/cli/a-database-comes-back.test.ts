@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { restoreScript, untilVariables } from "#infra/kubernetes/restore-objects.ts";
+import { restoreScript, wantedVariables } from "#infra/kubernetes/restore-objects.ts";
 import { startServers, temporaryFolder, until } from "#test/infra/small-nation.ts";
 import { moveAside } from "../../services/cli/backups/restore-database.ts";
 import { LocalSite } from "../../services/cli/backups/site.ts";
@@ -117,16 +117,19 @@ test("after that the region is archived as before, from its next base backup on"
 });
 
 /** What the pod of the printed steps does on a cluster, done here; the server has the same `restore_command` there. */
-async function putBack(moment?: string): Promise<string> {
+async function putBack(moment?: string, timeline?: number): Promise<string> {
   await nation.stopService("astana", "postgres");
-  const [UNTIL = "", UNTIL_LABEL = ""] = moment === undefined ? [] : untilVariables(new Date(moment));
+  const wanted = wantedVariables(moment === undefined ? undefined : new Date(moment), timeline);
   const place = { DATA_DIRECTORY: site().database, BACKUP_DIRECTORY: join(backups, "astana") };
-  const environment = { PATH: process.env["PATH"] ?? "", LC_ALL: "C", UNTIL, UNTIL_LABEL, ...place };
+  const environment = { PATH: process.env["PATH"] ?? "", LC_ALL: "C", ...wanted, ...place };
   const said = execFileSync("/bin/sh", ["-c", restoreScript], { env: environment, encoding: "utf8" });
   await nation.startService("astana", "postgres");
-  await until("the database answers", async () => (await query("select 1").catch(() => [])).length === 1);
+  await untilItAnswers();
   return said;
 }
+
+const untilItAnswers = () =>
+  until("the database answers", async () => (await query("select 1").catch(() => [])).length === 1);
 
 test("on a cluster the script of the pod puts a base backup back, and the server replays what was archived since", async () => {
   await query("insert into row values (9)");
@@ -152,6 +155,33 @@ test("on a cluster the script of the pod puts a base backup back, and the server
   expect(await rows()).toEqual([1, 2, 3, 4, 6, 8, 9, 11]);
   await expect(putBack("2020-01-01T00:00:00Z")).rejects.toThrow("no base backup is old enough");
   await nation.startService("astana", "postgres");
+  await untilItAnswers();
+});
+
+test("on a cluster too a base backup is taken from which the log leads to the history that is wanted", async () => {
+  const before = await rows();
+  await query("insert into row values (13)");
+  const [moment] = await query<{ now: Date; timeline: number }>(`
+    select clock_timestamp() as now,
+      ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as timeline`);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await query("insert into row values (14)");
+  await qalqan("backup", "astana");
+  const newest = readdirSync(join(backups, "astana", "base"))
+    .toSorted()
+    .at(-1);
+  expect(await putBack(moment?.now.toISOString())).not.toContain(newest);
+  await query("insert into row values (15)");
+  // The newest base backup is of the history that was left, after it was.
+  expect(await putBack()).not.toContain(newest);
+  expect(await rows()).toEqual([...before, 13, 15]);
+  expect(await putBack(undefined, moment?.timeline)).toContain(newest);
+  expect(await rows()).toEqual([...before, 13, 14]);
+  expect(await putBack(undefined, (moment?.timeline ?? 0) + 1)).not.toContain(newest);
+  expect(await rows()).toEqual([...before, 13, 15]);
+  await expect(putBack(undefined, 99)).rejects.toThrow("no base backup leads to history 99");
+  await nation.startService("astana", "postgres");
+  await untilItAnswers();
 });
 
 test("what cannot be done changes nothing, and says what to do", async () => {
@@ -179,7 +209,7 @@ test("what cannot be done changes nothing, and says what to do", async () => {
   expect(await failure("backup", "astana", "--to", join(folder.path, "elsewhere"))).toMatchObject({
     code: "not-backed-up",
   });
-  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8, 9, 11]);
+  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8, 9, 11, 13, 15]);
 });
 
 test("what is set aside twice within one second is kept twice", () => {
@@ -202,5 +232,5 @@ test("a nation that does not run is restored too, and goes on there at its next 
   rmSync(site().database, { recursive: true });
   await qalqan("restore", "astana", "--yes");
   nation = await startServers(folder.path, ["astana"], ["postgres"]);
-  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8, 9, 11]);
+  expect(await rows()).toEqual([1, 2, 3, 4, 6, 8, 9, 11, 13, 15]);
 });

@@ -29,7 +29,7 @@ test("the printed steps are taken by a real API server: the site stops, the pod 
   await clusters.makeVolumes(context, manifests);
   await clusters.untilReady(context, namespace, 60_000);
 
-  const { steps } = await restoreOnCluster(deployment, "astana", new Date());
+  const { steps } = await restoreOnCluster(deployment, "astana", { until: new Date(), timeline: 2 });
   const path = `${dirname(findTool("kubectl"))}:${process.env["PATH"]}`;
   const seen = new Set<string>();
   for (const { command } of steps.filter((step) => step.command.startsWith("kubectl"))) {

@@ -11,6 +11,7 @@ import { WrongUse } from "../failure.ts";
 import { shownSteps, whereToLook, type NextStep } from "../next-steps.ts";
 import type { GlobalOptions } from "../options.ts";
 import { answer } from "../output.ts";
+import type { Wanted } from "./restore-database.ts";
 
 /** What a person runs to bring back what a site on a cluster kept. */
 export interface ClusterSteps {
@@ -19,15 +20,15 @@ export interface ClusterSteps {
   readonly steps: readonly NextStep[];
 }
 
-/** The PostgreSQL of a site from its backups, up to a moment. */
+/** The PostgreSQL of a site from its backups, up to a moment of a history. */
 export async function restoreOnCluster(
   deployment: Deployment,
   name: string,
-  until: Date | undefined,
+  wanted: Wanted,
 ): Promise<ClusterSteps> {
   const cluster = await ClusterSite.of(deployment, name);
   const users = cluster.needing("postgres");
-  const file = cluster.write(until);
+  const file = cluster.write(wanted);
   return {
     file,
     steps: [
@@ -47,7 +48,7 @@ export async function rebuildOnCluster(deployment: Deployment, name: string): Pr
   const all = cluster.site.stack.workloads.map((workload) => workload.name);
   const servers: readonly WorkloadName[] = ["nats", "postgres"];
   const services = all.filter((each) => !servers.includes(each));
-  const file = cluster.write(undefined);
+  const file = cluster.write({ until: undefined, timeline: undefined });
   return {
     file,
     steps: [
@@ -128,9 +129,9 @@ class ClusterSite {
   }
 
   /** Writes what puts the database back beside the deployment's own files. */
-  write(until: Date | undefined): string {
+  write(wanted: Wanted): string {
     const file = join(this.#folder, `restore-${this.site.stack.site}.yaml`);
-    const text = restoreManifests(this.site, until)
+    const text = restoreManifests(this.site, wanted)
       .map((manifest) => stringify(manifest, { lineWidth: 0, aliasDuplicateObjects: false }))
       .join("---\n");
     writeFileSync(file, text, { mode: 0o600 });

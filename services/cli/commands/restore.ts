@@ -55,9 +55,8 @@ async function run(name: string, _given: unknown, command: Command): Promise<voi
   const options = command.optsWithGlobals<Options>();
   if (options.deployment !== undefined) {
     const deployment = deploymentOf(options);
-    const { from, timeline } = options;
-    refuseLocal({ from, timeline });
-    const steps = await restoreOnCluster(deployment, name, wantedOf(options).until);
+    refuseLocal({ from: options.from });
+    const steps = await restoreOnCluster(deployment, name, wantedOf(options));
     tellSteps(options, name, deployment, steps);
     return;
   }
