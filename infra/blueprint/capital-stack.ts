@@ -121,6 +121,8 @@ const coordination = (size: SizeClass): Workload =>
       HUB_REPLICAS: { kind: "setting", setting: "hubNodes" },
       ARCHIVE_URL: { kind: "setting", setting: "archive" },
       ARCHIVE_CREDENTIALS_FILE: { kind: "setting", setting: "archiveCredentials" },
+      // Node's own: every other connection of coordination names the authority that it trusts.
+      NODE_EXTRA_CA_CERTS: { kind: "setting", setting: "archiveAuthority" },
       CONSOLE_DIRECTORY: { kind: "setting", setting: "console" },
       CONSOLE_OPEN_ON_LOOPBACK: { kind: "setting", setting: "consoleOpenOnLoopback" },
     },

@@ -96,7 +96,9 @@ export type Setting =
   /** URL of the archive of sealed segments; empty: there is none. */
   | "archive"
   /** Path of a file with the access key of the archive; empty where it needs none. */
-  | "archiveCredentials";
+  | "archiveCredentials"
+  /** Path of a file with the authority of the archive's endpoint; empty where those that Node knows vouch for it. */
+  | "archiveAuthority";
 
 /** A companion shares the place of its workload, and may ask for parts of it. */
 export type CompanionValue =

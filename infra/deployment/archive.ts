@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { z } from "zod";
 import { networks, privateNetworks } from "../blueprint/cluster.ts";
@@ -41,15 +42,18 @@ export interface SiteArchive {
   readonly networks: readonly string[];
   /** Two lines, id and secret of the access key. */
   readonly credentials: string;
+  /** Certificates of the authority of the endpoint, PEM; undefined where those that Node knows vouch for it. */
+  readonly authority: string | undefined;
 }
 
 export function siteArchive(
   { endpoint, bucket, region, prefix = "", networks: there }: ArchivePlace,
   credentials: string,
+  authority: string | undefined,
 ): SiteArchive {
   const { origin, port } = new URL(endpoint);
   const url = `s3://${bucket}/${prefix}?${new URLSearchParams({ endpoint: origin, region }).toString()}`;
-  return { url, port: port === "" ? 443 : Number(port), networks: there, credentials };
+  return { url, port: port === "" ? 443 : Number(port), networks: there, credentials, authority };
 }
 
 /**
@@ -74,6 +78,36 @@ export function readArchiveCredentials(file: string): string {
   if (lines.length !== 2 || lines.some((line) => line.trim() === ""))
     throw problem("archive-credentials-invalid", file, "this is no access key", `write ${example}`);
   return `${lines.map((line) => line.trim()).join("\n")}\n`;
+}
+
+/**
+ * Certificates of a private authority, of which the certificate of the endpoint
+ * is; undefined where there is no such file.
+ *
+ * @throws Problem `archive-authority-invalid`
+ */
+export function readArchiveAuthority(file: string): string | undefined {
+  if (!existsSync(file)) return undefined;
+  const text = readFileSync(file, "utf8");
+  const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  // Node would only warn of a file that it cannot use.
+  if (certificates.length === 0 || !certificates.every(isAuthority))
+    throw new Problem({
+      code: "archive-authority-invalid",
+      field: "archive-authority",
+      value: file,
+      message: "this is no certificate of an authority",
+      remedy: "write the certificate that vouches for the archive's endpoint, PEM, without a key",
+    });
+  return `${certificates.join("\n")}\n`;
+}
+
+function isAuthority(certificate: string): boolean {
+  try {
+    return new X509Certificate(certificate).ca;
+  } catch {
+    return false;
+  }
 }
 
 function problem(code: string, file: string, message: string, remedy: string): Problem {

@@ -11,7 +11,7 @@ import { KeyStore } from "../keys/key-store.ts";
 import type { PublicKeys } from "../keys/public-keys.ts";
 import type { KeyOrder } from "../keys/site-keys.ts";
 import { Problem } from "../problem.ts";
-import { readArchiveCredentials } from "./archive.ts";
+import { readArchiveAuthority, readArchiveCredentials } from "./archive.ts";
 import { readCapital, type Capital } from "./capital.ts";
 import { readKeyChanges } from "./key-changes.ts";
 import { readIdentityKeys } from "./identity-keys.ts";
@@ -86,6 +86,14 @@ export class Deployment {
   /** Of the object storage in which the capital archives. @throws Problem as `readArchiveCredentials` */
   archiveCredentials(): string {
     return readArchiveCredentials(join(this.folder, "archive-credentials"));
+  }
+
+  /**
+   * Who vouches for the endpoint of that storage, PEM; undefined without such a
+   * file. @throws Problem `archive-authority-invalid`
+   */
+  archiveAuthority(): string | undefined {
+    return readArchiveAuthority(join(this.folder, "archive-authority.pem"));
   }
 
   /** JWKS. @throws Problem `identity-keys-missing`, `identity-keys-invalid`, `identity-keys-private` */

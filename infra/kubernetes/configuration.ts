@@ -19,8 +19,9 @@ export const hubAccountsName = "hub-accounts";
 export const hubAccountsFile = "accounts.conf";
 export const hubAuthoritiesFile = "authorities.pem";
 
-/** File among the secrets of the workload that archives. */
+/** Files among the secrets of the workload that archives. */
 export const archiveCredentialsFile = "archive-credentials";
+export const archiveAuthorityFile = "archive-authority.pem";
 
 const leafSeed = "leaf-seed.conf";
 const capitalAuthority = "capital-authority.pem";
@@ -51,7 +52,10 @@ export function secretFilesOf(workload: Workload, site: Site): Readonly<Record<s
     Object.assign(files, filesOf(secret, site));
   }
   const isArchiving = site.stack.optionalArrows.some(({ from }) => from === workload.name);
-  if (site.archive !== undefined && isArchiving) files[archiveCredentialsFile] = site.archive.credentials;
+  if (site.archive !== undefined && isArchiving) {
+    files[archiveCredentialsFile] = site.archive.credentials;
+    if (site.archive.authority !== undefined) files[archiveAuthorityFile] = site.archive.authority;
+  }
   const { program } = workload;
   if (program.kind === "nats" && program.server.hub !== undefined) {
     const seed = program.server.hub.seedSecret;

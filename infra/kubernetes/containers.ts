@@ -8,6 +8,7 @@ import type {
   Workload,
 } from "../blueprint/stack.ts";
 import {
+  archiveAuthorityFile,
   archiveCredentialsFile,
   hubAccountsFile,
   hubAuthoritiesFile,
@@ -262,6 +263,8 @@ function settingOf(setting: Setting, { release, stack, archive }: Site): string 
       return archive?.url ?? "";
     case "archiveCredentials":
       return archive === undefined ? "" : `${place.secrets}/${archiveCredentialsFile}`;
+    case "archiveAuthority":
+      return archive?.authority === undefined ? "" : `${place.secrets}/${archiveAuthorityFile}`;
     default:
       return setting satisfies never;
   }

@@ -29,6 +29,8 @@ export interface NationInputs {
   readonly identityKeys: string;
   /** Access key of the archive; read where the capital has one. */
   readonly archiveCredentials: () => string;
+  /** Authority of its endpoint, PEM; undefined where a public one vouches for it. */
+  readonly archiveAuthority: () => string | undefined;
   /** Keys of one site, decrypted. */
   readonly keys: (stack: Stack) => Promise<KeyMaterial>;
   /** What became of the keys of regions' lines, by slug. */
@@ -45,6 +47,7 @@ export function deployedNation(deployment: Deployment): NationInputs {
     release: deployment.release(),
     identityKeys: deployment.identityKeys(),
     archiveCredentials: () => deployment.archiveCredentials(),
+    archiveAuthority: () => deployment.archiveAuthority(),
     keyChanges: deployment.keyChanges(),
     keys: ({ site }) => deployment.keys(site),
     publicParts: ({ site }) => deployment.publicKeys(site),
@@ -62,6 +65,7 @@ export function placeholderNation(
     release,
     identityKeys: JSON.stringify({ keys: [] }),
     archiveCredentials: () => "placeholder\nplaceholder\n",
+    archiveAuthority: () => undefined,
     keyChanges: {},
     keys: async (stack) => placeholderKeys(stack),
     publicParts: placeholderPublicParts,
@@ -107,7 +111,7 @@ export async function capitalSite(nation: NationInputs): Promise<Site> {
     ...(await common(nation, stack)),
     names: capitalNames,
     signingKeys: signingKeysText(signingKeyList([nation.publicParts(stack), ...regions])),
-    archive: archive && siteArchive(archive, nation.archiveCredentials()),
+    archive: archive && siteArchive(archive, nation.archiveCredentials(), nation.archiveAuthority()),
     cluster: nation.capital.cluster,
     line: {
       accounts: hubAccounts({

@@ -73,6 +73,7 @@ export class NationParts {
       // Beside the capital, whose storage may be lost.
       archive: pathToFileURL(join(folder.root, "archive")).href,
       archiveCredentials: "",
+      archiveAuthority: "",
     });
   }
 

@@ -1,11 +1,17 @@
-import { chmodSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { Deployment } from "#infra/deployment/deployment.ts";
 import { titleOf, type Manifest } from "#infra/kubernetes/manifest.ts";
 import { siteManifests } from "#infra/kubernetes/site-manifests.ts";
 import { placeholderNation, siteOf } from "#infra/kubernetes/sites.ts";
 import { stackHash } from "#infra/parity/stack-hash.ts";
+import { Authority } from "#infra/local/authority.ts";
 import { checkPolicies, violationText } from "#infra/policy/policies.ts";
 import { openStore } from "#platform/archive/object-store.ts";
 import { temporaryFolder } from "./small-nation.ts";
@@ -69,6 +75,48 @@ describe("an archive that the capital's file names", () => {
     openStore(value("ARCHIVE_URL"), path);
   });
 
+  test("is reached by who has the authority of the deployment, and by nobody else", async () => {
+    using folder = temporaryFolder();
+    const authority = new Authority(join(folder.path, "authority"));
+    await authority.prepare();
+    const deployed = join(folder.path, "deployment");
+    mkdirSync(deployed);
+    writeFileSync(join(deployed, "capital.yaml"), capital + archive);
+    copyFileSync(authority.caFile, join(deployed, "archive-authority.pem"));
+    const deployment = Deployment.of({ deployment: deployed }, {});
+    const nation = {
+      ...placeholderNation(deployment),
+      archiveAuthority: () => deployment.archiveAuthority(),
+    };
+    const manifests = siteManifests(await siteOf(nation, "capital"));
+    const path = /"name":"NODE_EXTRA_CA_CERTS","value":"([^"]*)"/.exec(
+      JSON.stringify(objectOf(manifests, "Deployment")),
+    )?.[1];
+    const secret = objectOf(manifests, "Secret") as unknown as { data: Record<string, string> };
+    const trusted = join(folder.path, "trusted.pem");
+    writeFileSync(trusted, Buffer.from(secret.data[path?.split("/").at(-1) ?? ""] ?? "", "base64"));
+
+    const files = await authority.ensure(join(folder.path, "storage"), "storage", "workload");
+    const storage = createServer(
+      { cert: readFileSync(files.certificate), key: readFileSync(files.key) },
+      (_, answer) => answer.end("<ListBucketResult><Key>one</Key></ListBucketResult>"),
+    );
+    await new Promise<void>((resolve) => storage.listen(0, "127.0.0.1", resolve));
+    const { port } = storage.address() as AddressInfo;
+    writeFileSync(join(folder.path, "credentials"), "id\nsecret\n");
+    const names = (environment: Record<string, string>) =>
+      namesIn(
+        `s3://evidence/?endpoint=https://127.0.0.1:${port}`,
+        join(folder.path, "credentials"),
+        environment,
+      );
+    expect(await names({ NODE_EXTRA_CA_CERTS: trusted })).toEqual({ names: ["one"] });
+    expect(await names({ NODE_EXTRA_CA_CERTS: "" })).toEqual({
+      error: expect.stringContaining("unable to verify the first certificate") as string,
+    });
+    storage.close();
+  });
+
   test("is nobody's in a region: its stack is the same with and without", async () => {
     const [without, withOne] = await Promise.all(
       [capital, capital + archive].map((text) => site(text, "astana")),
@@ -89,6 +137,37 @@ describe("an archive that the capital's file names", () => {
     );
   });
 });
+
+describe("the authority of the archive's endpoint", () => {
+  test("that is no certificate of an authority is refused", () => {
+    using folder = temporaryFolder();
+    const authority = () => Deployment.of({ deployment: folder.path }, {}).archiveAuthority();
+    expect(authority()).toBeUndefined();
+    for (const text of ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]) {
+      writeFileSync(join(folder.path, "archive-authority.pem"), text);
+      expect(authority).toThrow(problem("archive-authority-invalid", "archive-authority"));
+    }
+  });
+});
+
+/** What a process of its own, with this environment, finds in a bucket. */
+async function namesIn(
+  url: string,
+  credentials: string,
+  environment: Record<string, string>,
+): Promise<unknown> {
+  const module = join(import.meta.dirname, "..", "..", "services", "platform", "archive", "object-store.ts");
+  const script = `
+    const { openStore } = await import(${JSON.stringify(pathToFileURL(module).href)});
+    const answer = await openStore(${JSON.stringify(url)}, ${JSON.stringify(credentials)}).list("").then(
+      (names) => ({ names }), (error) => ({ error: String(error) }));
+    process.stdout.write(JSON.stringify(answer));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
+    env: { PATH: process.env["PATH"] ?? "", ...environment },
+    cwd: join(import.meta.dirname, "..", ".."),
+  });
+  return JSON.parse(stdout);
+}
 
 describe("the access key of the archive", () => {
   test.each([
