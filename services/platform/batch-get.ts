@@ -19,6 +19,7 @@ const answerWaitMs = 5_000;
  * @param subject the stream's direct get as this account names it
  * @param messagesMax fewer than 1,000
  * @param silenceMaxMs the batch ends with what has come when nothing more comes for so long
+ * @param isLost asked after such a silence
  * @returns the messages in order; empty when there is none from `sequence` on
  * @throws when the stream is silent, or refuses
  */
@@ -28,9 +29,10 @@ export async function batchGet(
   sequence: number,
   messagesMax: number = batchMessagesMax,
   silenceMaxMs: number = answerWaitMs,
+  isLost: IsLost = silenceIsLoss,
 ): Promise<CopiedMessage[]> {
   const request = JSON.stringify({ seq: sequence, batch: messagesMax, max_bytes: batchBytesMax });
-  return askForMany(connection, subject, request, silenceMaxMs);
+  return askForMany(connection, subject, request, silenceMaxMs, isLost);
 }
 
 /**
@@ -64,25 +66,37 @@ export async function lastOfEachSubject(
   return askForMany(connection, subject, JSON.stringify({ multi_last: [subjects] }), answerWaitMs);
 }
 
+/**
+ * Whether the rest of a batch that is silent will never come. Never rejects.
+ *
+ * @param goesOn whether more of it has come meanwhile: then it is not lost
+ */
+export type IsLost = (goesOn: () => boolean) => Promise<boolean>;
+
+const silenceIsLoss: IsLost = async (goesOn) => !goesOn();
+
 async function askForMany(
   connection: NatsConnection,
   subject: string,
   request: string,
   silenceMaxMs: number,
+  isLost: IsLost = silenceIsLoss,
 ): Promise<CopiedMessage[]> {
   const messages: CopiedMessage[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const silent = () => {
+  const silent = async () => {
+    const before = messages.length;
+    if (!(await isLost(() => messages.length > before))) return;
     if (messages.length > 0) resolve();
     else reject(new StreamUnavailable(`${subject} does not answer`));
   };
-  let timer = setTimeout(silent, silenceMaxMs);
+  let timer = setTimeout(() => void silent(), silenceMaxMs);
   const inbox = createInbox();
   const subscription = connection.subscribe(inbox, {
     callback: (error, answer) => {
       if (error !== null) return reject(error);
       clearTimeout(timer);
-      timer = setTimeout(silent, silenceMaxMs);
+      timer = setTimeout(() => void silent(), silenceMaxMs);
       try {
         const message = readAnswer(subject, answer);
         if (message === undefined) resolve();

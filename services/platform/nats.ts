@@ -94,4 +94,9 @@ export function isNobodyThere(error: unknown): boolean {
   return error instanceof NatsError && error.code === ErrorCode.NoResponders;
 }
 
+/** Whoever was asked did not answer in the time that was given. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof NatsError && error.code === ErrorCode.Timeout;
+}
+
 export type { NatsConnection };

@@ -38,6 +38,14 @@ export const idleLookMs = 5_000;
 export const unansweredMaxMs = 2_000;
 /** A batch of messages that stops coming for so long is asked for again (ms). */
 export const silenceMaxMs = 1_000;
+/**
+ * That is, once a question that was asked after the silence began is answered:
+ * a narrow line brings compressed blocks, seconds apart. Such a question is
+ * waited for longer each time, and so long at most (ms).
+ */
+export const lostAskWaitMaxMs = 4_000;
+/** Without any answer a batch is given up after so long (ms). */
+export const lostInAllMs = 30_000;
 /** After this much silence the copy of NATIONAL asks whether it missed something (ms). */
 export const quietCheckMs = 1_000;
 /** And that of FOR, by which nothing is enforced (ms). */

@@ -2,7 +2,7 @@ import type { Alarms } from "#platform/alarms.ts";
 import { batchLimits } from "#platform/append.ts";
 import { batchGet, streamRange, type CopiedMessage } from "#platform/batch-get.ts";
 import { pause } from "#platform/lifecycle.ts";
-import { onDisconnect } from "#platform/nats.ts";
+import { isUnanswered, onDisconnect } from "#platform/nats.ts";
 import { hubAsk, hubSubject, regionStream, regionSubject, streamAsk } from "#proto/names.ts";
 import { AppendWindow } from "../append-window.ts";
 import { agreement, stateOf, type Side } from "../compare.ts";
@@ -16,6 +16,8 @@ import {
   liveBytesMax,
   liveGatherMs,
   liveMessagesMax,
+  lostAskWaitMaxMs,
+  lostInAllMs,
   quietCheckMs,
   quietForCheckMs,
   silenceMaxMs,
@@ -154,7 +156,7 @@ export class DownCopy {
         next += messages.length;
         heardAtMs = performance.now();
       } else if (this.#live.waiting || performance.now() - heardAtMs >= this.#down.quietCheckMs) {
-        next = await this.#fetch(next, window, takesBatches);
+        next = await this.#fetch(next, window, takesBatches, ends);
         heardAtMs = performance.now();
       } else {
         // Twenty regions are told at once, and screening enforces what it hears live: the copy can wait.
@@ -169,7 +171,12 @@ export class DownCopy {
   }
 
   /** @returns what comes next after everything that the hub had when it was asked */
-  async #fetch(from: number, window: AppendWindow, takesBatches: boolean): Promise<number> {
+  async #fetch(
+    from: number,
+    window: AppendWindow,
+    takesBatches: boolean,
+    ends: AbortSignal,
+  ): Promise<number> {
     const { last } = await streamRange(this.#ends.line, this.#down.info, askWaitMs);
     this.#states.heard(this.#down.name, last);
     if (last < from - 1) throw new Error(`the hub ends at ${last}, the region has message ${from - 1}`);
@@ -181,6 +188,7 @@ export class DownCopy {
         next,
         batchLimits.messagesMax,
         silenceMaxMs,
+        (goesOn) => this.#isLost(goesOn, ends),
       );
       if (messages.length === 0)
         throw new Error(`the hub gave nothing from ${next} on, though it has ${last}`);
@@ -192,6 +200,26 @@ export class DownCopy {
       next += messages.length;
     }
     return next;
+  }
+
+  /**
+   * Whether the rest of a batch that is silent was lost with the line: a
+   * question asked later was answered, or nobody is there. A batch given up too
+   * early is asked for again while its rest still fills a narrow line.
+   */
+  async #isLost(goesOn: () => boolean, ends: AbortSignal): Promise<boolean> {
+    const endMs = performance.now() + lostInAllMs;
+    let waitMs = askWaitMs;
+    while (!goesOn() && !ends.aborted && performance.now() < endMs) {
+      try {
+        await streamRange(this.#ends.line, this.#down.info, waitMs);
+        break;
+      } catch (error) {
+        if (!isUnanswered(error)) break;
+        waitMs = Math.min(2 * waitMs, lostAskWaitMaxMs);
+      }
+    }
+    return !goesOn();
   }
 
   async #append(
