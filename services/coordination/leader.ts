@@ -127,9 +127,7 @@ export class Leader {
       (message) => verifier.saw(message),
     );
     this.#readers = new RegionReaders({
-      ...parts,
-      lead,
-      lanes: this.#lanes,
+      ...{ ...parts, lead, state, lanes: this.#lanes },
       settle: () => this.carryOut(() => undefined),
     });
     const source = {

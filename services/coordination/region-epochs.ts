@@ -6,7 +6,7 @@ import type { Log } from "#platform/log.ts";
 import { onDisconnect, type NatsConnection } from "#platform/nats.ts";
 import { firstEpoch, hubStream, streamAsk } from "#proto/names.ts";
 import type { Lanes } from "./consumers/lanes.ts";
-import { laneName } from "./domain/capital-state.ts";
+import { laneName, type CapitalState } from "./domain/capital-state.ts";
 import { otherLane, type OtherLane, type ReadUpTo } from "./domain/lane-end.ts";
 import { ensureHubStreams } from "./hub-streams.ts";
 import { LeaderReplaced, type Lead } from "./store/lead.ts";
@@ -38,6 +38,7 @@ interface ReaderParts {
   readonly alarms: Alarms;
   /** Of each stream of the hub. */
   readonly replicas: number;
+  readonly state: CapitalState;
   /** Resolves when the step that goes on now is over. */
   readonly settle: () => Promise<unknown>;
 }
@@ -190,7 +191,9 @@ export class RegionReaders {
     const detail = `it was read up to ${sequence}, and ${found}, since a store came back older: it is read again after ${after}`;
     alarms.raise("lane-read-again", stream, detail);
     this.#alarmed.set(stream, Date.now());
-    await resetWatermark(database, lead, known, common);
+    const upTo = await resetWatermark(database, lead, known, common);
+    // What a capital that was put back had to read is to be read in what stands there now.
+    if (upTo > after) this.#parts.state.mustRead(laneName(known), upTo, after);
     return common;
   }
 

@@ -5,6 +5,7 @@ import { isFarAhead } from "./domain/plausible.ts";
 import { noChanges, type Changes } from "./domain/changes.ts";
 import { acceptDirectives, acceptApprovals } from "./domain/accept.ts";
 import { admit, emptyIntake, refuse, type Intake } from "./domain/intake.ts";
+import { moveLane } from "./domain/lane-moves.ts";
 import { NationalBatchDraft } from "./domain/national-batch.ts";
 import { refold, type Known } from "./domain/refold.ts";
 import { RegionBatchesDraft } from "./domain/region-batch.ts";
@@ -50,7 +51,8 @@ export async function takeIn(
     const place = { region, stream, epoch, sequence, heardAtMs };
     const knowledge = state.region(region, changes.nowMs);
     const isRefused = knowledge.isRefusedAt(heardAtMs);
-    moveLane(changes, message, state, isRefused);
+    const read = isRefused ? { ...message, event: undefined } : message;
+    moveLane(changes.lanes, read, () => state.isMarkDue(laneName(message), changes.nowMs));
     if (isRefused) {
       refuse(intake, place, "key-revoked");
       continue;
@@ -181,21 +183,4 @@ function takeBatchRevocations(intake: Intake, state: CapitalState, { changes, na
       detail,
     });
   }
-}
-
-function moveLane(
-  { lanes: moves, nowMs }: Changes,
-  { region, lane, epoch, sequence, leaf, event }: LaneMessage,
-  state: CapitalState,
-  isRefused: boolean,
-): void {
-  const said = event?.body?.$case === "epochOpened" ? event.body.value : undefined;
-  // Who holds a stolen key may name any number, also one that no column takes; once it is revoked, none.
-  const opened = !isRefused && said !== undefined && said.previousEpoch < epoch ? said : undefined;
-  const known = moves.find((move) => move.region === region && move.lane === lane && move.epoch === epoch);
-  // A lane is read without gaps, so the first message taken follows the watermark.
-  if (known === undefined) {
-    const isMark = state.isMarkDue(laneName({ region, lane, epoch }), nowMs);
-    moves.push({ region, lane, epoch, from: sequence - 1, to: sequence, leaf, isMark, opened });
-  } else Object.assign(known, { to: sequence, leaf, opened: opened ?? known.opened });
 }

@@ -180,6 +180,33 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
     expect(await service.view(id)).toMatchObject({ revision: 2, state: "revoked" });
   });
 
+  test("takes what the nation decided on another history's revision for no later word than the last", async () => {
+    const { id } = await service.issue(operator, { number: "+442071000005" });
+    const first = await latestRevision(service.database, id);
+    if (first === undefined) throw new Error("an issued directive is not there");
+    const decide = (decision: string) => service.decide([{ directive: id, revision: 2, decision }]);
+    const decision = async () => (await latestRevision(service.database, id))?.decision;
+    const ahead = await decide("accepted");
+    await until(async () => {
+      const rows = await service.database.selectFrom("inbox").selectAll().execute();
+      return rows.some(({ stream, sequence }) => stream === "NATIONAL" && sequence >= ahead);
+    });
+    await service.as(operator, "extendDirective", {
+      ...{ id, expiresAtMs: Date.now() + 3 * dayMs, reason: "fraud" },
+    });
+    await decide("rejected");
+    await until(async () => (await decision()) === "rejected");
+    const event = Event.fromPartial({
+      body: { $case: "directives", value: { directives: [opinionOf(first)] } },
+    });
+    const place = { lane: "urgent", number: 1_001, epoch: firstEpoch, sequence: 1_001 } as const;
+    const bytes = Event.encode(event).finish();
+    await service.database
+      .transaction()
+      .execute((transaction) => takeBack(transaction, region, [{ ...place, event, bytes }]));
+    expect(await decision()).toBe("rejected");
+  });
+
   test("keeps what was withdrawn in the nation before the piece itself was back", async () => {
     const id = `${region}-${ulid()}`;
     const sequence = await service.national({

@@ -106,6 +106,26 @@ test("so is what stands in the place of what was read, before a capital that was
   await untilDecided(41, 42, 43, 44, 45, 46);
 }, 90_000);
 
+test("a capital that was put back waits for what stands there now before it folds", async () => {
+  await keepHub("before");
+  await say(51, 52);
+  await untilDecided(51, 52);
+  await capital.coordination.stop("SIGKILL");
+  // As it notes where it takes NATIONAL back: up to here the lane was read, says the older database.
+  await capital.query("update inbox set read_to = sequence where lane = 'urgent' and epoch = 1");
+  await restoreHub("before");
+  capital.coordination.start();
+  await say(61);
+  const isIn = (table: string, number: number) => async () => {
+    const { id } = directiveOf(region, number);
+    return (await capital.query(`select from ${table} where directive = '${id}'`)).length > 0;
+  };
+  await until(isIn("opinion", 61));
+  expect(await isIn("decision", 61)()).toBe(false);
+  await say(62);
+  await untilDecided(61, 62);
+}, 60_000);
+
 test("a lane is the one that was read while the hub has that message, or does not keep it any more", () => {
   const [one, two] = [Uint8Array.of(1), Uint8Array.of(2)];
   expect(otherLane({ sequence: 0, leaf: undefined }, { last: 0, leaf: undefined })).toBeUndefined();

@@ -94,3 +94,23 @@ test("a lane that came back older at the hub is read from there, whatever is fed
   await until(async () => (await decided()).length === 7);
   expect(await decided()).toEqual(idsOf(1, 2, 3, 4, 5, 6, 7));
 });
+
+test("an epoch of which the hub has lost everything is read again also by a coordination that starts after that was seen", async () => {
+  await capital.coordination.stop("SIGKILL");
+  const manager = await capital.nats.jetstreamManager();
+  for (const stream of hubStreamsOf(region, [second, third], firstEpoch, 1)) {
+    await manager.streams.delete(stream.name);
+    await ensureStream(manager, stream);
+  }
+  capital.coordination.start();
+  await until(async () => {
+    const read = await capital.query(
+      "select from inbox where region = 'astana' and epoch > 1 and sequence > 0",
+    );
+    return read.length === 0;
+  });
+  await capital.coordination.killAndRestart();
+  await send("urgent", third, "centre", directives(directiveOf(region, 8)));
+  await until(async () => (await decided()).length === 8);
+  expect(await decided()).toEqual(idsOf(1, 2, 3, 4, 5, 6, 7, 8));
+});

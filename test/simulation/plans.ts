@@ -2,6 +2,7 @@ import {
   bothDisksFaults,
   capitalDiskFaults,
   hubDiskFaults,
+  manyDisksFaults,
   leaderFaults,
   processFaults,
   regionDiskFaults,
@@ -23,4 +24,6 @@ export const plans = {
   "disks at both ends": { ...common, weights: bothDisksFaults },
   /** Beside that, the capital's database comes back older. */
   "disk of the capital": { ...common, weights: capitalDiskFaults },
+  /** Beside that, disks of regions and of the hub: an epoch may be opened while lanes are read again. */
+  "disks everywhere": { ...common, weights: manyDisksFaults },
 } satisfies Record<string, Plan>;

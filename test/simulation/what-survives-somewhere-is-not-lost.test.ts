@@ -8,6 +8,7 @@ const regionSeeds = 700;
 const hubSeeds = 300;
 const bothSeeds = 300;
 const capitalSeeds = 300;
+const everywhereSeeds = 300;
 
 test(
   "a region whose store or database comes back older loses nothing that is anywhere, and its forks heal",
@@ -44,6 +45,16 @@ test(
   async () => {
     const totals = await runSeeds(file, seedsOf(capitalSeeds), plans["disk of the capital"]);
     console.log(`simulation of an older database of the capital: ${totals.describe()}`);
+    expect(totals.runs).toBeGreaterThan(0);
+  },
+  timeoutMs,
+);
+
+test(
+  "a capital that was put back folds nothing before it has read what the hub had, whatever epochs are opened meanwhile",
+  async () => {
+    const totals = await runSeeds(file, seedsOf(everywhereSeeds), plans["disks everywhere"]);
+    console.log(`simulation of older disks everywhere: ${totals.describe()}`);
     expect(totals.runs).toBeGreaterThan(0);
   },
   timeoutMs,

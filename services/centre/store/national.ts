@@ -68,7 +68,11 @@ export async function applyOwn(
     );
 }
 
-/** Gives directives that were taken back what the nation had decided on them meanwhile. */
+/**
+ * Gives directives that were taken back what the nation had decided on them
+ * meanwhile; where another history gave a revision to something that is here,
+ * the nation may have decided on that since.
+ */
 export async function applyAhead(transaction: CentreTransaction): Promise<void> {
   await sql`
     with decided as (
@@ -79,9 +83,8 @@ export async function applyAhead(transaction: CentreTransaction): Promise<void> 
     update directives set decision = decided.decision, decision_reason = decided.reason,
       decision_missing = decided.missing, decided_at_ms = decided.at_ms,
       national_revision = decided.sequence
-    from decided where directives.id = decided.id and directives.revision = decided.revision`.execute(
-    transaction,
-  );
+    from decided where directives.id = decided.id and directives.revision = decided.revision
+      and coalesce(directives.national_revision, 0) < decided.sequence`.execute(transaction);
 }
 
 /** Keeps those that wait for such an approval; forgets what was decided otherwise. */

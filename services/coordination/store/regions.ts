@@ -30,14 +30,14 @@ export async function enrolRegions(
   `.execute(database);
 }
 
-/** The epochs of each region of which something was read, or is to be read again, in order. */
+/** The epochs of each region of which something was ever read, or is to be read again, in order. */
 export async function usedEpochs(
   database: Database,
   regions: readonly string[],
 ): Promise<ReadonlyMap<string, readonly number[]>> {
   const { rows } = await sql<{ region: string; epochs: number[] }>`
     select region, array_agg(distinct epoch order by epoch) as epochs from inbox
-    where (sequence > 0 or read_to > 0) and region = any(${regions}::text[]) group by region
+    where (sequence > 0 or read_to > 0 or moved_at_ms > 0) and region = any(${regions}::text[]) group by region
   `.execute(database);
   return new Map(rows.map(({ region, epochs }) => [region, epochs]));
 }
@@ -84,22 +84,29 @@ export async function marksOf(
   return rows;
 }
 
-/** A lane is to be read again from a sequence on. @throws LeaderReplaced */
+/**
+ * A lane is to be read again from a sequence on.
+ *
+ * @returns up to where it is to be read before anything is folded; 0: that was read, and taken in for good
+ * @throws LeaderReplaced
+ */
 export async function resetWatermark(
   database: Database,
   lead: Lead,
   { region, lane, epoch }: LanePlace,
   { sequence, leaf }: ReadUpTo,
-): Promise<void> {
-  await lead.write(database, async (transaction) => {
+): Promise<number> {
+  return lead.write(database, async (transaction) => {
     await sql`
       delete from lane_mark
       where region = ${region} and lane = ${lane} and epoch = ${epoch} and sequence > ${sequence}
     `.execute(transaction);
-    await sql`
+    const { rows } = await sql<{ read_to: number }>`
       update inbox set sequence = ${sequence}, leaf = ${leaf === undefined ? null : Buffer.from(leaf)}
       where region = ${region} and lane = ${lane} and epoch = ${epoch} and sequence > ${sequence}
+      returning read_to
     `.execute(transaction);
+    return rows[0]?.read_to ?? 0;
   });
 }
 

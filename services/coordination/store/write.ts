@@ -51,7 +51,8 @@ function goesDown({ batch, regionMessages, audit }: Changes): boolean {
 async function moveLanes(transaction: Transaction<unknown>, { lanes, nowMs }: Changes): Promise<void> {
   if (lanes.length === 0) return;
   const { numAffectedRows } = await sql`
-    update inbox set sequence = moved.target, leaf = moved.leaf, moved_at_ms = ${nowMs}
+    update inbox set sequence = moved.target, leaf = moved.leaf, moved_at_ms = ${nowMs},
+      read_to = case when read_to > moved.target then read_to else 0 end
     from unnest(
       ${lanes.map(({ region }) => region)}::text[],
       ${lanes.map(({ lane }) => lane)}::text[],

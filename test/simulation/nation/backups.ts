@@ -1,5 +1,6 @@
-import { hubStream } from "#proto/names.ts";
+import { hubStream, lanes, regionStream } from "#proto/names.ts";
 import type { StreamBackup } from "../engine/store.ts";
+import { epochsToRead } from "./capital-tables.ts";
 import { excuseWhatIsGone } from "./survival.ts";
 import type { CapitalTables, CentreTables } from "./tables.ts";
 import type { Region, World } from "./world.ts";
@@ -9,14 +10,19 @@ interface Copy {
   readonly tables: CentreTables;
 }
 
-/** Copies kept of each site; the oldest goes first. */
+type HubCopy = ReadonlyMap<string, StreamBackup>;
+
+/**
+ * Copies kept of each site; the oldest goes first. Those of the capital and the
+ * hub after one that is put back are of a history that goes on no more.
+ */
 const copiesMax = 4;
 
 /** Older copies of disks, and what comes of putting one back. */
 export class Backups {
   readonly #world: World;
   readonly #regions = new Map<string, Copy[]>();
-  readonly #hub: ReadonlyMap<string, StreamBackup>[] = [];
+  readonly #hub: HubCopy[] = [];
   readonly #capital: CapitalTables[] = [];
 
   constructor(world: World) {
@@ -63,10 +69,17 @@ export class Backups {
   }
 
   restoreHub(): string {
-    const { scheduler, capital, regions } = this.#world;
+    const { scheduler, capital, regions, truth } = this.#world;
     if (this.#hub.length === 0) return "no copy yet";
+    const copy = scheduler.pick(this.#hub);
+    const committed = capital.postgres.database.state;
+    if (isOnlyInRegions(this.#world, committed, copy)) return "not the hub: only regions would have the rest";
+    const here = capital.hub.streams.find(hubStream.national(1))?.last ?? 0;
+    const last = Math.max(committed.log.length, lastIn(copy, hubStream.national(1)));
     capital.hub.machine.kill("its disk is replaced by an older copy", this.#downMs());
-    capital.hub.streams.restore(scheduler.pick(this.#hub));
+    capital.hub.streams.restore(copy);
+    this.#hub.splice(this.#hub.indexOf(copy) + 1);
+    if (last < here) truth.forgetAfter(last);
     const gone = regions.map((region) => excuseWhatIsGone(this.#world, region));
     return `the hub, ${gone.reduce((sum, each) => sum + each, 0)} acknowledged are nowhere any more`;
   }
@@ -75,12 +88,17 @@ export class Backups {
   restoreCapital(): string {
     const { scheduler, capital, truth } = this.#world;
     if (this.#capital.length === 0) return "no copy yet";
-    const last = capital.hub.streams.find(hubStream.national(1))?.last ?? 0;
+    const copy = scheduler.pick(this.#capital);
+    if (isOnlyInRegions(this.#world, copy, capital.hub.streams.backup()))
+      return "not the capital's database: only regions would have the rest";
+    const last = Math.max(capital.hub.streams.find(hubStream.national(1))?.last ?? 0, copy.log.length);
     const lost = capital.postgres.database.state.log.length - last;
     // Whoever puts it back stops what writes into it: a leader that was stopped at exactly that copy knows no better.
     for (const { machine } of capital.coordination) machine.kill("its database is put back");
     capital.postgres.machine.kill("its disk is replaced by an older copy", this.#downMs());
-    capital.postgres.database.restore(scheduler.pick(this.#capital));
+    capital.postgres.database.restore(copy);
+    truth.putBack(copy);
+    this.#capital.splice(this.#capital.indexOf(copy) + 1);
     if (lost > 0) truth.forgetAfter(last);
     return `the capital's database, ${lost} messages of NATIONAL are nowhere any more`;
   }
@@ -100,4 +118,31 @@ export class Backups {
     }
     return `${region.name}, ${excuseWhatIsGone(this.#world, region)} acknowledged are nowhere any more`;
   }
+}
+
+function lastIn(copy: HubCopy, stream: string): number {
+  const kept = copy.get(stream);
+  return kept === undefined ? 0 : kept.first + kept.messages.length - 1;
+}
+
+/**
+ * Whether regions may have more of what the capital said than its database and
+ * the hub, or use an epoch that neither knows of: that needs a person.
+ */
+function isOnlyInRegions({ regions, truth }: World, tables: CapitalTables, hub: HubCopy): boolean {
+  const isLess = (stream: string, committed: number) =>
+    Math.max(committed, lastIn(hub, stream)) < (truth.published.get(stream) ?? 0);
+  const isUnknown = ({ name, store }: Region) => {
+    let epoch = epochsToRead(tables, name).at(-1) ?? 1;
+    while (lanes.some((lane) => lastIn(hub, hubStream.up(lane, name, epoch)) > 0)) epoch += 1;
+    return lanes.some((lane) => store.streams.find(regionStream.lane(lane, epoch + 1)) !== undefined);
+  };
+  return (
+    isLess(hubStream.national(1), tables.log.length) ||
+    regions.some(
+      (region) =>
+        isUnknown(region) ||
+        isLess(hubStream.forRegion(region.name, 1), tables.regionLogs.get(region.name)?.length ?? 0),
+    )
+  );
 }

@@ -1,9 +1,11 @@
 import type { Opinion } from "#domain/opinion.ts";
 import type { NationalStop, Receipt } from "#proto/qalqan/events/v1/events.ts";
 import { regionOfId } from "#domain/vocabulary.ts";
-import { CapitalState } from "../../../services/coordination/domain/capital-state.ts";
+import { lanes } from "#proto/names.ts";
+import { CapitalState, laneName } from "../../../services/coordination/domain/capital-state.ts";
 import type { Changes } from "../../../services/coordination/domain/changes.ts";
 import type { Known } from "../../../services/coordination/domain/refold.ts";
+import { epochsMax } from "./epochs.ts";
 import type { CapitalTables, Job, Mark } from "./tables.ts";
 
 /** services/coordination/store/start.ts, loadState */
@@ -34,6 +36,11 @@ export function loadState(tables: CapitalTables, regions: readonly string[], now
     state.region(region, nowMs).book.apply(receipt, heardAtMs);
   }
   return state;
+}
+
+/** What a leader begins with. */
+export function openState(tables: CapitalTables, regions: readonly string[], nowMs: number) {
+  return { state: loadState(tables, regions, nowMs), watermarks: new Map(tables.inbox) };
 }
 
 /** services/coordination/store/load.ts: opinions that are over and decided are left out. */
@@ -110,10 +117,14 @@ export function expiredTargets(tables: CapitalTables, nowMs: number) {
 export function writeChanges(tables: CapitalTables, changes: Changes): string | undefined {
   const objection = objectionTo(tables, changes);
   if (objection !== undefined) return objection;
-  for (const { region, lane, epoch, to, leaf } of changes.lanes) {
+  for (const { region, lane, epoch, to, leaf, opened } of changes.lanes) {
     const key = `${region} ${lane} ${epoch}`;
     tables.inbox.set(key, to);
     tables.marks.set(key, markedAfter(tables.marks.get(key) ?? [], { sequence: to, leaf }));
+    if (to >= (tables.readTo.get(key) ?? Infinity)) tables.readTo.delete(key);
+    if (opened === undefined) continue;
+    const before = `${region} ${lane} ${opened.previousEpoch}`;
+    if ((tables.readTo.get(before) ?? 0) > opened.hubLast) tables.readTo.set(before, opened.hubLast);
   }
   for (const directive of changes.directives) tables.opinions.set(directive.id, directive);
   tables.approvals.push(...changes.approvals);
@@ -170,8 +181,11 @@ function setReplica(tables: CapitalTables, region: string, receipt: Receipt, hea
   tables.replicas.set(`${region} ${receipt.replica}`, { region, receipt, heardAtMs });
 }
 
-function objectionTo(tables: CapitalTables, { lanes, batch, regionMessages }: Changes): string | undefined {
-  for (const { region, lane, epoch, from } of lanes) {
+function objectionTo(
+  tables: CapitalTables,
+  { lanes: moves, batch, regionMessages }: Changes,
+): string | undefined {
+  for (const { region, lane, epoch, from } of moves) {
     const at = tables.inbox.get(`${region} ${lane} ${epoch}`) ?? 0;
     if (at !== from) return `${lane} of ${region} is at ${at}, not at ${from}`;
   }
@@ -184,6 +198,22 @@ function objectionTo(tables: CapitalTables, { lanes, batch, regionMessages }: Ch
     seen.set(region, sequence);
   }
   return undefined;
+}
+
+/** Epochs of a region that were used, and the next (services/coordination/region-epochs.ts). */
+export function epochsToRead({ inbox, readTo }: CapitalTables, region: string): number[] {
+  const isUsed = (epoch: number) =>
+    lanes.some((lane) => {
+      const name = laneName({ region, lane, epoch });
+      return inbox.has(name) || readTo.has(name);
+    });
+  const used = Array.from({ length: epochsMax }, (_, index) => index + 1).filter(isUsed);
+  return [...(used.length === 0 ? [1] : used), Math.max(1, ...used) + 1];
+}
+
+/** services/coordination/store/regions.ts */
+export function waitForLanesNoMore({ readTo, inbox }: CapitalTables): void {
+  for (const [lane, upTo] of readTo) readTo.set(lane, Math.min(upTo, inbox.get(lane) ?? 0));
 }
 
 /** Whether somebody hears of this step: then it must be on the disk before. */

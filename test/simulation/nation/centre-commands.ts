@@ -92,7 +92,7 @@ function decide(tables: CentreTables, region: string, { wish, person }: Request,
   switch (wish.kind) {
     case "issue": {
       const { directive, events } = decideIssue(issueOf(wish, wish.action, "", nowMs), context);
-      tables.directives.set(wish.id, newRow(directive));
+      tables.directives.set(wish.id, issuedRow(tables, directive));
       return { revision: 1, events };
     }
     case "extend": {
@@ -201,7 +201,7 @@ function imported(
       decideIssue(issueOf({ ...member, termMs: wish.termMs }, "warn", wish.id, nowMs), context).directive,
   );
   const needs = distinctNeeds(members.map((member) => requirement(member, context)));
-  for (const member of members) tables.directives.set(member.id, newRow(member));
+  for (const member of members) tables.directives.set(member.id, issuedRow(tables, member));
   tables.batches.set(wish.id, {
     ...{ id: wish.id, author: context.person.id, needs, expiresAtMs: nowMs + wish.termMs },
     ...{ refused: false, isEffective: needs.length === 0, revokedBy: "", revokedAtMs: 0 },
@@ -233,6 +233,17 @@ function approved(tables: CentreTables, approval: Approval): Decided {
     revision: approval.revision,
     events: [{ lane: "urgent", body: { $case: "approval", value: approval } }],
   };
+}
+
+/**
+ * A request that is carried out again, since its key was lost with a database,
+ * has the same ids here, and the nation may have decided on them.
+ */
+function issuedRow(tables: CentreTables, opinion: Opinion): DirectiveRow {
+  const { id, revision } = opinion;
+  const known = tables.directives.get(id)?.decision;
+  const decision = known?.revision === revision ? known : tables.decisionsAhead.get(`${id} ${revision}`);
+  return { ...newRow(opinion), decision };
 }
 
 export function newRow(opinion: Opinion): DirectiveRow {

@@ -1,11 +1,13 @@
 import { regionOfId } from "#domain/vocabulary.ts";
 import { regionStream, type Lane } from "#proto/names.ts";
 import type { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
+import { waitsForOthers } from "../../../services/centre/domain/only-of-others.ts";
 import { withOutboxNumber } from "../../../services/centre/store/outbox.ts";
 import { asked } from "../engine/link.ts";
 import { sleep, wait, type Pause, type Work } from "../engine/scheduler.ts";
 import type { Stored } from "../engine/store.ts";
 import { carryOut, type Reply, type Request } from "./centre-commands.ts";
+import type { Flaws } from "./cores.ts";
 import { decodeNational, decodeRegionBatch } from "./decoded.ts";
 import { laneStream, numberBefore, openedEpoch } from "./epochs.ts";
 import { Producer } from "./producer.ts";
@@ -58,7 +60,7 @@ function* sessions(world: World, region: Region): Work {
     const session: Session = { epoch, isOver: false };
     centre.run(pump(world, region, "urgent", urgent, session));
     centre.run(pump(world, region, "events", events, session));
-    for (const copy of copiesOf(region)) centre.run(followCopy(world, region, copy, session));
+    for (const copy of copiesOf(world, region)) centre.run(followCopy(world, region, copy, session));
     while (!session.isOver && scheduler.nowMs < untilMs) {
       yield wait(scheduler, [store.machine.ended, postgres.machine.ended], sessionLookMs);
       if (connections !== `${store.machine.incarnation} ${postgres.machine.incarnation}`) break;
@@ -84,11 +86,12 @@ interface Copy {
   readonly apply: (tables: CentreTables, message: Stored) => void;
 }
 
-function copiesOf(region: Region): Copy[] {
+function copiesOf({ cores }: World, region: Region): Copy[] {
   return [
     {
       name: regionStream.national(1),
-      apply: (tables, message) => applyNational(tables, region.name, decodeNational(message.data)),
+      apply: (tables, message) =>
+        applyNational(tables, region.name, decodeNational(message.data), cores.flaws),
     },
     {
       name: regionStream.forRegion(1),
@@ -225,21 +228,26 @@ function moved(
 }
 
 /** services/centre/consumers/national.ts */
-function applyNational(tables: CentreTables, region: string, batch: NationalBatch): void {
+function applyNational(
+  tables: CentreTables,
+  region: string,
+  batch: NationalBatch,
+  { forgetsAhead }: Flaws,
+): void {
   for (const decision of batch.decisions) {
     const { directive, revision, missing } = decision;
     if (decision.region === region) {
       const row = tables.directives.get(directive);
-      if (row?.opinion.revision === revision) tables.directives.set(directive, { ...row, decision });
+      const known = row?.opinion.revision ?? 0;
+      // What another history's revision was told before is no later word than this.
+      tables.decisionsAhead.delete(`${directive} ${revision}`);
+      if (row !== undefined && known === revision) tables.directives.set(directive, { ...row, decision });
+      else if (known < revision && !forgetsAhead)
+        tables.decisionsAhead.set(`${directive} ${revision}`, decision);
       continue;
     }
     tables.foreignHeld.delete(directive);
-    if (
-      decision.decision === "held" &&
-      missing.some((kind) => kind === "second-region" || kind === "carrier")
-    ) {
-      tables.foreignHeld.set(directive, { revision, missing });
-    }
+    if (waitsForOthers(decision)) tables.foreignHeld.set(directive, { revision, missing });
   }
   for (const { row } of batch.rows) {
     if (row?.$case === "protectedNumber")

@@ -34,6 +34,14 @@ export interface Flaws {
   readonly readsOnce: boolean;
   /** Centre gives its overlay without looking whether the lanes hold more than its database. */
   readonly answersUnchecked: boolean;
+  /** A leader folds before the lanes are read again as far as they went. */
+  readonly foldsAtOnce: boolean;
+  /** A leader that finds another lane than it read does not look how far it had to read it again. */
+  readonly trustsWatermarks: boolean;
+  /** A leader waits for what a region says will never come in an epoch that is over. */
+  readonly waitsForOldEpochs: boolean;
+  /** Centre forgets what the nation decided on a directive that its database does not hold. */
+  readonly forgetsAhead: boolean;
   /** A receipt names the next sequence, not the one applied. */
   readonly claimsTooMuch: boolean;
 }
@@ -74,6 +82,10 @@ export const noFlaws: Flaws = {
   publishesOnce: false,
   readsOnce: false,
   answersUnchecked: false,
+  foldsAtOnce: false,
+  trustsWatermarks: false,
+  waitsForOldEpochs: false,
+  forgetsAhead: false,
   claimsTooMuch: false,
 };
 

@@ -28,7 +28,8 @@ export type FaultKind =
   | "older store and database"
   | "older hub"
   | "older hub and store"
-  | "older capital database";
+  | "older capital database"
+  | "older capital database, then hub and store";
 
 /** How often each happens, relative to the others. */
 export type Weights = Readonly<Partial<Record<FaultKind, number>>>;
@@ -72,6 +73,17 @@ export const capitalDiskFaults: Weights = {
   ...processFaults,
   "older database": 1,
   "older capital database": 3,
+};
+
+/** Beside all that, disks of the capital and of regions. */
+export const manyDisksFaults: Weights = {
+  ...processFaults,
+  "lost tail": 1,
+  "older store": 1,
+  "older hub": 1,
+  "older hub and store": 1,
+  "older capital database": 1,
+  "older capital database, then hub and store": 4,
 };
 
 /** Does things to a nation until a time, chosen by the seed; then `heal` ends them all. */
@@ -209,6 +221,12 @@ export class Faults {
         return this.#backups.restoreHub();
       case "older capital database":
         return this.#backups.restoreCapital();
+      case "older capital database, then hub and store": {
+        const region = this.#pickRegion();
+        const afterMs = scheduler.between(4_000, 12_000);
+        scheduler.at(afterMs, () => scheduler.note("fault", this.#backups.restoreHubAndStore(region)));
+        return this.#backups.restoreCapital();
+      }
       case "older hub and store":
         return this.#backups.restoreHubAndStore(this.#pickRegion());
       default:

@@ -5,6 +5,7 @@ import { Ends, sleep, type Work } from "../engine/scheduler.ts";
 import { writeChanges } from "./capital-tables.ts";
 import { decodeNational, sameBytes } from "./decoded.ts";
 import { epochsMax } from "./epochs.ts";
+import type { Lead } from "./lead.ts";
 import type { CapitalTables } from "./tables.ts";
 import type { Coordination, World } from "./world.ts";
 
@@ -15,7 +16,7 @@ const personWaitMs = 5_000;
  * Takes back what the hub has of the capital's own history and PostgreSQL, an
  * older copy, has not (services/coordination/history.ts, store/recover-national.ts).
  */
-export function* takeHistoryBack(world: World, own: Coordination): Work {
+export function* takeHistoryBack(world: World, own: Coordination, lead: Lead): Work {
   const { capital, scheduler, truth } = world;
   const { database } = capital.postgres;
   const who = `${own.machine.name} of the capital`;
@@ -30,14 +31,10 @@ export function* takeHistoryBack(world: World, own: Coordination): Work {
       askWaitMs,
     );
     if (there === undefined) continue;
-    if (there.length > (last > 0 ? 1 : 0)) yield* mustRead(world, own);
-    const take = (message: { readonly sequence: number; readonly data: Uint8Array }) => () =>
-      database.commit((tables) => takeBack(world, tables, message.sequence, message.data));
+    if (there.length > (last > 0 ? 1 : 0)) yield* mustRead(world, own, lead);
     let differs = false;
-    for (const message of there) {
-      const is = yield* asked(own.toPostgres, take(message), askWaitMs);
-      if (is === undefined) throw new Ends("PostgreSQL went away");
-      if (is) continue;
+    for (const { sequence, data } of there) {
+      if (yield* lead.write((tables) => takeBack(world, tables, sequence, data))) continue;
       differs = true;
       break;
     }
@@ -46,7 +43,7 @@ export function* takeHistoryBack(world: World, own: Coordination): Work {
     yield sleep(scheduler, personWaitMs);
   }
   truth.goesOn(who);
-  for (const { name } of world.regions) yield* takeRegionBack(world, own, name);
+  for (const { name } of world.regions) yield* takeRegionBack(world, own, lead, name);
 }
 
 /** @returns false: it does not follow from what is there */
@@ -72,7 +69,7 @@ function takeBack(
 }
 
 /** Before the first row is there whose opinions are not. */
-function* mustRead({ capital, regions }: World, own: Coordination): Work {
+function* mustRead({ capital, regions, truth }: World, own: Coordination, lead: Lead): Work {
   const read = () =>
     regions.flatMap(({ name: region }) =>
       lanes.flatMap((lane) =>
@@ -84,22 +81,21 @@ function* mustRead({ capital, regions }: World, own: Coordination): Work {
     );
   const ends = yield* asked(own.toHub, read, askWaitMs);
   if (ends === undefined) throw new Ends("the hub does not answer");
-  const { database } = capital.postgres;
-  const write = () =>
-    database.commit(({ readTo }) => (ends.forEach(([lane, last]) => readTo.set(lane, last)), true));
-  if ((yield* asked(own.toPostgres, write, askWaitMs)) === undefined) throw new Ends("PostgreSQL went away");
+  yield* lead.write(({ readTo }) => {
+    for (const [lane, last] of ends) {
+      if (last === 0) continue;
+      readTo.set(lane, Math.max(readTo.get(lane) ?? 0, last));
+      truth.mustRead(lane, last);
+    }
+  });
 }
 
-function* takeRegionBack({ capital }: World, own: Coordination, region: string): Work {
-  const { database } = capital.postgres;
+function* takeRegionBack({ capital }: World, own: Coordination, lead: Lead, region: string): Work {
   const stream = () => capital.hub.streams.find(hubStream.forRegion(region, 1));
   const there = yield* asked(own.toHub, () => stream()?.read(1, Number.MAX_SAFE_INTEGER) ?? [], askWaitMs);
   if (there === undefined) throw new Ends("the hub does not answer");
-  const take = () =>
-    database.commit(({ regionLogs }) => {
-      const log = regionLogs.get(region) ?? [];
-      regionLogs.set(region, [...log, ...there.slice(log.length).map(({ data }) => data)]);
-      return true;
-    });
-  if ((yield* asked(own.toPostgres, take, askWaitMs)) === undefined) throw new Ends("PostgreSQL went away");
+  yield* lead.write(({ regionLogs }) => {
+    const log = regionLogs.get(region) ?? [];
+    regionLogs.set(region, [...log, ...there.slice(log.length).map(({ data }) => data)]);
+  });
 }

@@ -1,9 +1,11 @@
 import { leafHash } from "#domain/merkle.ts";
 import type { Lane } from "#proto/names.ts";
+import type { CapitalState } from "../../../services/coordination/domain/capital-state.ts";
 import { otherLane, type ReadUpTo } from "../../../services/coordination/domain/lane-end.ts";
 import { asked } from "../engine/link.ts";
 import { Ends, type Work } from "../engine/scheduler.ts";
 import { sameBytes } from "./decoded.ts";
+import type { Lead } from "./lead.ts";
 import type { LaneMessage } from "./leader-step.ts";
 import type { Coordination, World } from "./world.ts";
 
@@ -29,7 +31,13 @@ function* ask<Answer>({ toPostgres }: Coordination, read: () => Answer): Work<An
 }
 
 /** A lane at the hub that is not the one that was read is read again (region-epochs.ts). */
-export function* compareLanes(world: World, own: Coordination, queues: readonly Queue[]): Work {
+export function* compareLanes(
+  world: World,
+  own: Coordination,
+  lead: Lead,
+  state: CapitalState,
+  queues: readonly Queue[],
+): Work {
   const { capital, cores, scheduler } = world;
   if (cores.flaws.readsOnce) return;
   for (const queue of queues) {
@@ -60,12 +68,13 @@ export function* compareLanes(world: World, own: Coordination, queues: readonly 
     queue.messages.length = 0;
     queue.read = after;
     queue.leaf = marks[common]?.leaf;
-    const reset = () => {
-      const { inbox, marks: all } = capital.postgres.database.state;
+    const upTo = yield* lead.write(({ inbox, marks: all, readTo }) => {
       inbox.set(key, after);
       all.set(key, marks.slice(0, common + 1));
-    };
-    yield* ask(own, () => (capital.postgres.database.commit(reset), true));
+      return readTo.get(key) ?? 0;
+    });
+    // What a capital that was put back had to read stands in the lane once more.
+    if (upTo > after && !cores.flaws.trustsWatermarks) state.mustRead(key, upTo, after);
     scheduler.note(own.machine.name, `reads ${stream} again after ${after}`);
   }
 }

@@ -5,6 +5,7 @@ import type { CapitalState } from "../../../services/coordination/domain/capital
 import type { Changes } from "../../../services/coordination/domain/changes.ts";
 import type { Command, CommandStep } from "../../../services/coordination/domain/commands.ts";
 import { admit, emptyIntake, type Intake } from "../../../services/coordination/domain/intake.ts";
+import { moveLane } from "../../../services/coordination/domain/lane-moves.ts";
 import { decodeEvent } from "./decoded.ts";
 import type { World } from "./world.ts";
 
@@ -27,25 +28,13 @@ export function takeIn(
 ): Intake {
   const intake = emptyIntake();
   for (const { region, lane, epoch, stream, sequence, data, storedAtMs } of messages) {
-    admit(intake, decodeEvent(data), { region, stream, epoch, sequence, heardAtMs: storedAtMs });
+    const event = decodeEvent(data);
+    admit(intake, event, { region, stream, epoch, sequence, heardAtMs: storedAtMs });
     const knowledge = state.region(region, changes.nowMs);
     knowledge.heardAtMs = Math.max(knowledge.heardAtMs, storedAtMs);
-    const move = changes.lanes.find(
-      (each) => each.region === region && each.lane === lane && each.epoch === epoch,
-    );
-    const leaf = leafHash(data);
-    if (move === undefined)
-      changes.lanes.push({
-        region,
-        lane,
-        epoch,
-        from: sequence - 1,
-        to: sequence,
-        leaf,
-        isMark: false,
-        opened: undefined,
-      });
-    else Object.assign(move, { to: sequence, leaf });
+    const message = { region, lane, epoch, sequence, leaf: leafHash(data), event };
+    moveLane(changes.lanes, message, () => false);
+    if (world.cores.flaws.waitsForOldEpochs) for (const move of changes.lanes) move.opened = undefined;
   }
   takeReceipts(intake, state, changes, world);
   takeTrunks(intake, state, changes);

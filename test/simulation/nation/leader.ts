@@ -1,6 +1,6 @@
 import { leafHash } from "#domain/merkle.ts";
 import { hubStream, lanes } from "#proto/names.ts";
-import type { CapitalState } from "../../../services/coordination/domain/capital-state.ts";
+import { laneName, type CapitalState } from "../../../services/coordination/domain/capital-state.ts";
 import { noChanges, type Changes } from "../../../services/coordination/domain/changes.ts";
 import type { Intake } from "../../../services/coordination/domain/intake.ts";
 import { NationalBatchDraft } from "../../../services/coordination/domain/national-batch.ts";
@@ -10,15 +10,18 @@ import { Ends, sleep, Wake, wait, type Work } from "../engine/scheduler.ts";
 import {
   expiredTargets,
   goesDown,
-  loadState,
   loadTargets,
+  openState,
+  epochsToRead,
   targetsOfJob,
+  waitForLanesNoMore,
   writeChanges,
 } from "./capital-tables.ts";
 import { compareLanes, type Queue } from "./lane-comparing.ts";
 import { sameBytes } from "./decoded.ts";
 import { epochsMax } from "./epochs.ts";
 import { takeHistoryBack } from "./history.ts";
+import { Lead } from "./lead.ts";
 import { carryOut, hasChanges, takeIn, type LaneMessage } from "./leader-step.ts";
 import { Publisher } from "./publisher.ts";
 import type { Job } from "./tables.ts";
@@ -34,6 +37,8 @@ const streamsEveryMs = 1_500;
 const takenMax = 12;
 const readMax = 16;
 const backlogMax = 8;
+/** Lanes that were to be read again are waited for so long at most; a run has no five minutes. */
+const readAgainMsMax = 60_000;
 
 /** A portion of targets to be folded again, and what is remembered when it is done. */
 interface Portion {
@@ -61,32 +66,39 @@ export function* coordinate(world: World, coordination: Coordination): Work {
   };
   while ((yield* asked(toPostgres, tryLock, askWaitMs)) !== true) yield sleep(scheduler, lockEveryMs);
   scheduler.note(machine.name, "leads");
-  yield* new Leader(world, coordination).lead();
+  const lead = yield* Lead.take(world, coordination);
+  yield* new Leader(world, coordination, lead).lead();
 }
 
 /** The one writer of the national table (services/coordination/leader.ts and step.ts). */
 class Leader {
   readonly #world: World;
   readonly #own: Coordination;
+  readonly #lead: Lead;
   readonly #wake = new Wake();
   readonly #queues: Queue[] = [];
   #turn = 0;
   #publishers = new Map<string, Publisher>();
+  #openedAtMs = 0;
+  /** Of each region those that are read; the last stands ready, and is not used yet. */
+  readonly #epochs = new Map<string, number[]>();
 
-  constructor(world: World, own: Coordination) {
+  constructor(world: World, own: Coordination, lead: Lead) {
     this.#world = world;
     this.#own = own;
+    this.#lead = lead;
   }
 
   *lead(): Work {
     const { scheduler, capital, regions, truth } = this.#world;
-    const { machine, toPostgres, toHub } = this.#own;
+    const { machine, toPostgres } = this.#own;
     const { database } = capital.postgres;
     const names = regions.map(({ name }) => name);
-    if ((yield* asked(toHub, () => (makeHubStreams(this.#world), true), askWaitMs)) === undefined) {
-      throw new Ends("the hub does not answer");
+    yield* takeHistoryBack(this.#world, this.#own, this.#lead);
+    for (const name of names) {
+      this.#epochs.set(name, yield* this.#ask(() => epochsToRead(database.state, name)));
     }
-    yield* takeHistoryBack(this.#world, this.#own);
+    if (!(yield* this.#makeStreams())) throw new Ends("the hub does not answer");
     const opened = yield* asked(
       toPostgres,
       () => openState(database.state, names, machine.clockMs),
@@ -94,6 +106,7 @@ class Leader {
     );
     if (opened === undefined) throw new Ends("PostgreSQL went away");
     const { state, watermarks } = opened;
+    this.#openedAtMs = scheduler.nowMs;
     const national = this.#publisher(
       "NATIONAL",
       hubStream.national(1),
@@ -129,12 +142,14 @@ class Leader {
         }
       }
     }
-    yield* compareLanes(this.#world, this.#own, this.#queues);
-    for (const { stream, read } of this.#queues) {
+    yield* compareLanes(this.#world, this.#own, this.#lead, state, this.#queues);
+    for (const { stream, ...place } of this.#queues) {
+      // Another one may have begun to lead meanwhile, and read further back.
+      const read = Math.min(place.read, database.state.inbox.get(laneName(place)) ?? 0);
       for (const message of capital.hub.streams.find(stream)?.read(1, read) ?? [])
         truth.watermark(stream, message, capital);
     }
-    machine.run(this.#readLanes());
+    machine.run(this.#readLanes(state));
     const teller = new Teller(this.#world, state);
     for (;;) {
       if (!(yield* this.#step(state, national, teller))) yield wait(scheduler, this.#wake, idleMs);
@@ -161,8 +176,16 @@ class Leader {
     );
   }
 
+  *#makeStreams(): Work<boolean> {
+    const make = () => {
+      makeHubStreams(this.#world, (region) => this.#epochs.get(region) ?? []);
+      return true;
+    };
+    return (yield* asked(this.#own.toHub, make, askWaitMs)) ?? false;
+  }
+
   /** Reads ahead into queues (consumers/lanes.ts). */
-  *#readLanes(): Work {
+  *#readLanes(state: CapitalState): Work {
     const { scheduler, capital } = this.#world;
     const { streams } = capital.hub;
     let lookAtMs = 0;
@@ -170,10 +193,11 @@ class Leader {
       let read = 0;
       if (scheduler.nowMs >= lookAtMs) {
         lookAtMs = scheduler.nowMs + streamsEveryMs;
-        yield* asked(this.#own.toHub, () => (makeHubStreams(this.#world), true), askWaitMs);
-        yield* compareLanes(this.#world, this.#own, this.#queues);
+        yield* this.#makeStreams();
+        yield* compareLanes(this.#world, this.#own, this.#lead, state, this.#queues);
       }
       for (const queue of this.#queues) {
+        if (this.#epochs.get(queue.region)?.includes(queue.epoch) !== true) continue;
         if ((streams.find(queue.stream)?.last ?? 0) <= queue.read || queue.messages.length > readMax)
           continue;
         const { read: before, leaf } = queue;
@@ -193,6 +217,8 @@ class Leader {
           queue.read = sequence;
           queue.leaf = leafHash(data);
           read += 1;
+          const epochs = this.#epochs.get(region) ?? [];
+          if (epoch === epochs.at(-1)) this.#epochs.set(region, [...epochs, epoch + 1]);
         }
       }
       if (read > 0) this.#wake.notify();
@@ -224,7 +250,7 @@ class Leader {
     const draft = new NationalBatchDraft(state.sequence + 1, state.digest);
     const regional = new RegionBatchesDraft();
     const messages = this.#take();
-    const mayFold = national.backlog < backlogMax && !state.isReadingAgain;
+    const mayFold = national.backlog < backlogMax && !(yield* this.#waitsForLanes(state));
     const portion = mayFold ? yield* this.#portion(nowMs) : undefined;
     const order = capital.orders.shift();
     if (order !== undefined) carryOut(order.command, { state, changes, draft });
@@ -240,6 +266,7 @@ class Leader {
       return messages.length > 0;
     }
     const write = () => {
+      if (!this.#lead.isHeld) return "another one leads";
       const commit = goesDown(changes) ? database.commit.bind(database) : database.commitLater.bind(database);
       return commit((tables) => cores.writeChanges(tables, changes, writeChanges)) ?? "written";
     };
@@ -263,12 +290,13 @@ class Leader {
   /** What changes nothing is answered from memory, which a leader that was replaced holds for true. */
   *#confirmLead({ sequence }: CapitalState): Work {
     const { database } = this.#world.capital.postgres;
-    const last = yield* this.#ask(() => database.state.log.length);
-    if (last !== sequence) throw new Ends(`NATIONAL is not at ${sequence}`);
+    const isSo = yield* this.#ask(() => this.#lead.isHeld && database.state.log.length === sequence);
+    if (!isSo) throw new Ends(`NATIONAL is not at ${sequence}, or another one leads`);
   }
 
   #written(changes: Changes, state: CapitalState, national: Publisher, teller: Teller): void {
     state.haveMoved(changes.lanes);
+    for (const move of changes.lanes) this.#world.truth.laneRead(laneName(move), move.to);
     const { batch } = changes;
     if (batch !== undefined) {
       state.moved(batch.sequence, batch.digest);
@@ -295,6 +323,19 @@ class Leader {
     return answer;
   }
 
+  /** Whether nothing is folded yet, since lanes are read again (services/coordination/leader.ts). */
+  *#waitsForLanes(state: CapitalState): Work<boolean> {
+    const { scheduler, capital, cores, truth } = this.#world;
+    if (!state.isReadingAgain || cores.flaws.foldsAtOnce) return false;
+    if (scheduler.nowMs - this.#openedAtMs < readAgainMsMax) return true;
+    yield* this.#lead.write((tables) => {
+      truth.readEnough(capital);
+      waitForLanesNoMore(tables);
+    });
+    state.readEnough();
+    return false;
+  }
+
   /** Ends of opinions, then jobs. */
   *#portion(nowMs: number): Work<Portion | undefined> {
     const { database } = this.#world.capital.postgres;
@@ -315,7 +356,7 @@ class Leader {
     changes: Changes,
     draft: NationalBatchDraft,
   ): Work {
-    const { cores, capital } = this.#world;
+    const { cores, capital, truth } = this.#world;
     const { database } = capital.postgres;
     if (portion !== undefined) {
       changes.finishedJobs.push(...portion.finished);
@@ -342,10 +383,11 @@ class Leader {
     });
     const opinions = cores.acceptDirectives(intake, loaded.opinions, changes);
     cores.acceptApprovals(intake, loaded.approvals, changes);
-    if (state.isReadingAgain) {
+    if (state.isReadingAgain && !cores.flaws.foldsAtOnce) {
       for (const key of targets) changes.newJobs.push({ kind: "target", key, urgent: false });
       return;
     }
+    truth.folds(capital);
     const context = state.foldContext(changes.nowMs, [...loaded.approvals, ...changes.approvals]);
     const { memories, published } = loaded;
     const refolded = cores.refold(targets, { opinions, memories, published }, context, draft);
@@ -353,8 +395,4 @@ class Leader {
     changes.decisions = refolded.decisions;
     for (const target of refolded.left) changes.newJobs.push({ kind: "target", key: target, urgent: false });
   }
-}
-
-function openState(tables: Parameters<typeof loadState>[0], regions: readonly string[], nowMs: number) {
-  return { state: loadState(tables, regions, nowMs), watermarks: new Map(tables.inbox) };
 }

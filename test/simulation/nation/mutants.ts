@@ -169,6 +169,13 @@ export const mutants: readonly {
     breaks: ["SYNC-1", "SYNC-5"],
   },
   {
+    what: "a centre that forgets what was decided on a directive before it takes it back",
+    cores: flawed("forgetsAhead"),
+    under: "disks of regions",
+    within: 60,
+    breaks: ["SYNC-14"],
+  },
+  {
     what: "a leader that does not look whether the hub came back older",
     cores: flawed("publishesOnce"),
     under: "disk of the hub",
@@ -188,5 +195,26 @@ export const mutants: readonly {
     under: "disks of regions",
     within: 200,
     breaks: ["SYNC-8"],
+  },
+  {
+    what: "a capital that folds before it has read again",
+    cores: flawed("foldsAtOnce"),
+    under: "disks everywhere",
+    within: 20,
+    breaks: ["SYNC-15"],
+  },
+  {
+    what: "a capital that waits for what never comes in an epoch that is over",
+    cores: flawed("waitsForOldEpochs"),
+    under: "disks everywhere",
+    within: 150,
+    breaks: ["SYNC-15"],
+  },
+  {
+    what: "a capital that does not read a replaced lane again as far as it must",
+    cores: flawed("trustsWatermarks"),
+    under: "disks everywhere",
+    within: 400,
+    breaks: ["SYNC-15"],
   },
 ];

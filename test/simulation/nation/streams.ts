@@ -1,5 +1,4 @@
 import { hubStream, lanes, regionStream } from "#proto/names.ts";
-import { epochsMax } from "./epochs.ts";
 import type { Truth } from "./truth.ts";
 import type { Capital, Region, World } from "./world.ts";
 
@@ -13,11 +12,19 @@ export function makeStreams({ store }: Region): void {
   store.streams.create(regionStream.forRegion(1), streamBytesMax);
 }
 
-/** The hub's streams, as coordination keeps them; NATIONAL and FOR are told live. */
-export function makeHubStreams({ capital, regions, truth }: World): void {
+/**
+ * The hub's streams, as coordination keeps them; NATIONAL and FOR are told live.
+ *
+ * @param epochsOf those of a region that are read
+ */
+export function makeHubStreams(
+  { capital, regions, truth }: World,
+  epochsOf: (region: string) => Iterable<number>,
+): void {
   const { hub } = capital;
   const national = hub.streams.create(hubStream.national(1), streamBytesMax);
   national.republish ??= ({ sequence, data }) => {
+    notePublished(truth, national.name, sequence);
     for (const region of regions) {
       if (region.line.isCut) continue;
       region.fromHub.tell(() => region.replicating?.offerNational(sequence, data));
@@ -29,20 +36,24 @@ export function makeHubStreams({ capital, regions, truth }: World): void {
     const { name } = region;
     const forRegion = hub.streams.create(hubStream.forRegion(name, 1), streamBytesMax);
     forRegion.republish ??= ({ sequence, data }) => {
+      notePublished(truth, forRegion.name, sequence);
       if (!region.line.isCut) region.fromHub.tell(() => region.replicating?.offerFor(sequence, data));
     };
-    makeUpStreams(capital, region, truth);
+    makeUpStreams(capital, region, epochsOf(name), truth);
   }
 }
 
-/** The lanes of the highest epoch that a region uses, of those before it, and of the next. */
-export function makeUpStreams({ hub }: Capital, { name: region, store }: Region, truth: Truth): void {
-  let used = 1;
-  for (let epoch = 1; epoch <= epochsMax; epoch += 1) {
-    if (lanes.some((lane) => (hub.streams.find(hubStream.up(lane, region, epoch))?.last ?? 0) > 0))
-      used = epoch;
-  }
-  for (let epoch = 1; epoch <= used + 1; epoch += 1) {
+function notePublished({ published }: Truth, stream: string, sequence: number): void {
+  published.set(stream, Math.max(published.get(stream) ?? 0, sequence));
+}
+
+function makeUpStreams(
+  { hub }: Capital,
+  { name: region, store }: Region,
+  epochs: Iterable<number>,
+  truth: Truth,
+): void {
+  for (const epoch of epochs) {
     for (const lane of lanes) {
       const copy = hub.streams.create(hubStream.up(lane, region, epoch), streamBytesMax);
       copy.republish ??= (message) =>

@@ -61,6 +61,8 @@ export interface CentreTables {
   /** Watermarks of the region's copies. */
   readonly inbox: Map<string, number>;
   readonly foreignHeld: Map<string, { readonly revision: number; readonly missing: readonly string[] }>;
+  /** The nation's decisions on revisions that are not here, by `directive revision`. */
+  readonly decisionsAhead: Map<string, Decision>;
   /** By message of NATIONAL and region: since when it is enforced there. */
   readonly enforcements: Map<string, Enforcement>;
 }
@@ -78,6 +80,7 @@ export function emptyCentre(): CentreTables {
     keys: new Map(),
     inbox: new Map(),
     foreignHeld: new Map(),
+    decisionsAhead: new Map(),
     enforcements: new Map(),
   };
 }
@@ -95,6 +98,7 @@ export function copyCentre(tables: CentreTables): CentreTables {
     keys: new Map(tables.keys),
     inbox: new Map(tables.inbox),
     foreignHeld: new Map(tables.foreignHeld),
+    decisionsAhead: new Map(tables.decisionsAhead),
     enforcements: new Map(tables.enforcements),
   };
 }
@@ -151,6 +155,8 @@ export interface CapitalTables {
   /** Up to this message of NATIONAL each region's enforcement was told. */
   readonly told: Map<string, number>;
   readonly single: {
+    /** Who leads. */
+    leader: string;
     introduced: number;
     expiry: { ms: number; directive: string };
     stop: NationalStop | undefined;
@@ -174,7 +180,7 @@ export function emptyCapital(): CapitalTables {
     jobs: new Map(),
     replicas: new Map(),
     told: new Map(),
-    single: { introduced: 0, expiry: { ms: 0, directive: "" }, stop: undefined },
+    single: { leader: "", introduced: 0, expiry: { ms: 0, directive: "" }, stop: undefined },
   };
 }
 

@@ -67,6 +67,17 @@ export function takeBack(tables: CentreTables, region: string, events: readonly 
   }
   for (const batch of touched.batches) settleBatch(tables, batch, revoked.get(batch));
   for (const id of touched.directives) settleDirective(tables, id);
+  if (touched.directives.size + touched.batches.size > 0) applyAhead(tables);
+}
+
+/** What the nation had decided meanwhile (services/centre/store/national.ts). */
+function applyAhead(tables: CentreTables): void {
+  for (const [key, decision] of tables.decisionsAhead) {
+    const row = tables.directives.get(decision.directive);
+    if (row?.opinion.revision !== decision.revision) continue;
+    tables.directives.set(decision.directive, { ...row, decision });
+    tables.decisionsAhead.delete(key);
+  }
 }
 
 function isSame(left: Approval, right: Approval): boolean {

@@ -1,9 +1,13 @@
+import { hubStream } from "#proto/names.ts";
 import type { Receipt } from "#proto/qalqan/events/v1/events.ts";
+import { laneName } from "../../../services/coordination/domain/capital-state.ts";
 import type { RegionKnowledge } from "../../../services/coordination/domain/nation.ts";
 import type { Scheduler } from "../engine/scheduler.ts";
 import type { Stored, Stream } from "../engine/store.ts";
 import { decodeEvent, sameBytes } from "./decoded.ts";
 import type { Wish } from "./centre-commands.ts";
+import { epochsMax, openingOf } from "./epochs.ts";
+import type { CapitalTables } from "./tables.ts";
 import type { Capital } from "./world.ts";
 
 /** What a person was told is accepted. */
@@ -28,14 +32,18 @@ export class Truth {
   /** Highest sequence of NATIONAL that a boot of a replica has applied. */
   readonly #applied = new Map<string, number>();
   readonly #performed = new Map<string, number>();
+  /** The last message that was ever at the hub, by stream: regions may have it. */
+  readonly published = new Map<string, number>();
   readonly stopped = new Map<string, string>();
-  /** How often outbox and lane were brought together, and epochs were opened. */
+  /** Lanes that a capital which was put back reads again, and how far, by `laneName`. */
+  readonly #mustRead = new Map<string, number>();
   /** Regions of which a disk came back older than it was, and when last (virtual ms). */
   readonly olderDisks = new Map<string, number>();
   /** Regions in which something was lost with every copy of it; a replica may still remember it. */
   readonly lostWork = new Set<string>();
   /** An order of a central prosecutor may have been lost with every copy of it. */
   hasLostOrders = false;
+  /** How often outbox and lane were brought together, and epochs were opened. */
   reconciled = 0;
   opened = 0;
 
@@ -133,6 +141,48 @@ export class Truth {
     }
   }
 
+  /** The hub has a lane up to a message, and the capital, put back to before that, takes its table from it. */
+  mustRead(lane: string, upTo: number): void {
+    this.#mustRead.set(lane, Math.max(this.#mustRead.get(lane) ?? 0, upTo));
+  }
+
+  /** A capital's database was put back, with what it had to read then. */
+  putBack({ readTo, inbox }: CapitalTables): void {
+    this.#mustRead.clear();
+    for (const [lane, upTo] of readTo) if (upTo > (inbox.get(lane) ?? 0)) this.#mustRead.set(lane, upTo);
+  }
+
+  laneRead(lane: string, upTo: number): void {
+    if (upTo >= (this.#mustRead.get(lane) ?? Infinity)) this.#mustRead.delete(lane);
+  }
+
+  /** A leader folds: it must have read again what the hub still has. */
+  folds({ hub, postgres }: Capital): void {
+    for (const [lane, upTo] of this.#mustRead) {
+      const read = postgres.database.state.inbox.get(lane) ?? 0;
+      const there = Math.min(upTo, hub.streams.find(upStream(lane))?.last ?? 0);
+      if (read < there)
+        this.broken("SYNC-15", `the capital folds, and has read ${lane} up to ${read} of ${there}`);
+    }
+  }
+
+  /** A leader waits no more for lanes to be read again: none may be one of which it was told that no more comes. */
+  readEnough({ hub, postgres }: Capital): void {
+    this.#mustRead.clear();
+    const { readTo, inbox } = postgres.database.state;
+    for (const [lane, upTo] of readTo) {
+      const read = inbox.get(lane) ?? 0;
+      if (read >= upTo) continue;
+      const { epoch, ...place } = laneOf(lane);
+      for (let later = epoch + 1; later <= epochsMax; later += 1) {
+        const name = laneName({ ...place, epoch: later });
+        const opened = openingOf(hub.streams.find(upStream(name)));
+        if (opened?.previousEpoch === epoch && opened.hubLast <= read)
+          this.broken("SYNC-15", `the capital waits for ${lane} up to ${upTo}, which ended at ${read}`);
+      }
+    }
+  }
+
   /** The hub took a message of a lane: what stands before it must be of the same history. */
   copied(copy: Stream, lane: Stream | undefined, { sequence, data }: Stored): void {
     const [here, before] = [lane?.get(sequence)?.data, lane?.get(sequence - 1)?.data];
@@ -163,4 +213,15 @@ export class Truth {
   goesOn(who: string): void {
     this.stopped.delete(who);
   }
+}
+
+function laneOf(name: string): Parameters<typeof laneName>[0] {
+  const [region = "", lane, epoch] = name.split(" ");
+  return { region, lane: lane === "urgent" ? "urgent" : "events", epoch: Number(epoch) };
+}
+
+/** The hub's stream of a lane, which `laneName` names. */
+function upStream(name: string): string {
+  const { lane, region, epoch } = laneOf(name);
+  return hubStream.up(lane, region, epoch);
 }
