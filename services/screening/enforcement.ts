@@ -34,6 +34,7 @@ export class Enforcement {
   readonly applied = new AppliedLog(appliedPerReceiptMax);
   readonly #log: Log;
   readonly #changed: (isBulk?: boolean) => void;
+  readonly #nowMs: () => number;
   /** Epoch of the lanes in which the overlay's sequences count. */
   #regionEpoch = firstEpoch;
   #table: NationalTable;
@@ -61,8 +62,12 @@ export class Enforcement {
   /** Somebody turned a switch: it is to be kept at once. */
   readonly switched = new Wake();
 
-  /** @param changed called after each change that a receipt tells about, with whether it was of many rows */
-  constructor(region: string, log: Log, changed: (isBulk: boolean) => void) {
+  /**
+   * @param changed called after each change that a receipt tells about, with whether it was of many rows
+   * @param nowMs the clock that times of application are told by
+   */
+  constructor(region: string, log: Log, changed: (isBulk: boolean) => void, nowMs = () => Date.now()) {
+    this.#nowMs = nowMs;
     this.region = region;
     this.#log = log;
     this.#changed = (isBulk = false) => {
@@ -262,7 +267,7 @@ export class Enforcement {
    */
   replaceTable(table: NationalTable, digestIsRight: boolean): void {
     tellDecisions(table, this.#overlay);
-    if (table.sequence > this.#table.sequence) this.applied.add("NATIONAL", table.sequence, Date.now());
+    if (table.sequence > this.#table.sequence) this.applied.add("NATIONAL", table.sequence, this.#nowMs());
     this.#table = table;
     this.#setDiverged(digestIsRight ? "" : "the rebuilt table has not the nation's digest either");
     this.switched.notify();
@@ -280,7 +285,7 @@ export class Enforcement {
   applyNational(batch: NationalBatch): boolean {
     const digestIsRight = this.#table.apply(batch);
     this.#overlay.applyDecisions(batch);
-    this.applied.add("NATIONAL", batch.sequence, Date.now());
+    this.applied.add("NATIONAL", batch.sequence, this.#nowMs());
     if (!digestIsRight) this.#mismatches += 1;
     this.#setDiverged(digestIsRight ? "" : `the digest differs since NATIONAL ${batch.sequence}`);
     if (batch.rows.some(({ row }) => row?.$case === "stop")) this.switched.notify();
@@ -297,7 +302,7 @@ export class Enforcement {
     this.#readyPerhaps();
     // Receipts are events themselves: one about a receipt would never end.
     if (!concernsOverlay(event)) return;
-    this.applied.add(lane === "events" ? "EVENTS" : "URGENT", sequence, Date.now());
+    this.applied.add(lane === "events" ? "EVENTS" : "URGENT", sequence, this.#nowMs());
     if (event.body?.$case === "trunkSet" || event.body?.$case === "regionStop") this.switched.notify();
     this.#changed();
   }

@@ -1,6 +1,6 @@
 import { Wake } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
-import type { Event, Receipt } from "#proto/qalqan/events/v1/events.ts";
+import type { Event } from "#proto/qalqan/events/v1/events.ts";
 import {
   answeredPerFlushMax,
   bulkReceiptGapMs,
@@ -11,16 +11,9 @@ import {
   receiptGapMs,
 } from "./config.ts";
 import type { CallCounters } from "./domain/call-counters.ts";
+import { receiptOf, type Replica } from "./domain/receipt.ts";
 import type { Enforcement } from "./enforcement.ts";
 import type { LaneWriter } from "./lane-writer.ts";
-
-/** Who this replica is, for receipts. */
-export interface Replica {
-  readonly region: string;
-  readonly replica: string;
-  readonly bootId: string;
-  readonly release: string;
-}
 
 /**
  * Writes this replica's receipts and counters into EVENTS: one producer, one
@@ -143,25 +136,11 @@ export class Reporter {
   }
 
   #receipt(): Event["body"] {
-    const { table, nationalEpoch, regionEpoch, ready, provenSequences, histories } = this.#enforcement;
     this.#receiptWantedAtMs = undefined;
     this.#receiptGapMs = receiptGapMs;
     this.#receiptAtMs = performance.now();
-    const value: Receipt = {
-      ...this.#replica,
-      // Where lanes turned out to be others this replica begins anew in them, as after a restart.
-      bootId: histories === 0 ? this.#replica.bootId : `${this.#replica.bootId}.${histories}`,
-      ready: ready && !this.#closing,
-      nationalEpoch,
-      nationalSequence: table.sequence,
-      digest: Buffer.from(table.digest),
-      regionEpoch,
-      eventsSequence: provenSequences.events,
-      urgentSequence: provenSequences.urgent,
-      applied: this.#enforcement.takeApplied(),
-      atMs: Date.now(),
-    };
-    return { $case: "receipt", value };
+    const value = receiptOf(this.#replica, this.#enforcement, Date.now());
+    return { $case: "receipt", value: { ...value, ready: value.ready && !this.#closing } };
   }
 
   async #write(writer: LaneWriter, body: Event["body"], signal: AbortSignal): Promise<void> {

@@ -15,7 +15,8 @@ import type { FirstPairs } from "./domain/first-pairs.ts";
 import type { Enforcement } from "./enforcement.ts";
 import type { LoopWatch } from "./loop-watch.ts";
 import type { RegionDirectory } from "./regions.ts";
-import type { Reporter, Replica } from "./reporter.ts";
+import type { Replica } from "./domain/receipt.ts";
+import type { Reporter } from "./reporter.ts";
 
 /** Reasons for a verdict that is not the rule's. */
 type OwnReason = "failed-open" | "overloaded" | "invalid-question";

@@ -1,7 +1,7 @@
 import type { GetStateRequest, GetStateResponse } from "#proto/qalqan/screening/v1/screening.ts";
 import type { CapitalHeartbeat } from "../consumers/capital-heartbeat.ts";
 import type { Enforcement } from "../enforcement.ts";
-import type { Replica } from "../reporter.ts";
+import type { Replica } from "../domain/receipt.ts";
 import type { Screener } from "../screener.ts";
 
 /** What this replica enforces and how far it is. */

@@ -1,4 +1,3 @@
-import type { NationalTable } from "#domain/national-table.ts";
 import type { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { acceptApprovals, acceptDirectives } from "../../../services/coordination/domain/accept.ts";
 import type { Changes } from "../../../services/coordination/domain/changes.ts";
@@ -6,6 +5,7 @@ import { recoveredChanges } from "../../../services/coordination/domain/recover.
 import { refold } from "../../../services/coordination/domain/refold.ts";
 import { planReconcile } from "../../../services/centre/domain/reconcile.ts";
 import { liftRevisions } from "../../../services/centre/domain/lift.ts";
+import type { Enforcement } from "../../../services/screening/enforcement.ts";
 import { planCopy } from "../../../services/replication/domain/copy.ts";
 import { planBlock, planEpoch } from "../../../services/replication/domain/epoch.ts";
 import type { CapitalTables } from "./tables.ts";
@@ -42,6 +42,8 @@ export interface Flaws {
   readonly waitsForOldEpochs: boolean;
   /** Centre forgets what the nation decided on a directive that its database does not hold. */
   readonly forgetsAhead: boolean;
+  /** A replica is ready without having reached the ends of its streams. */
+  readonly readyAtOnce: boolean;
   /** A receipt names the next sequence, not the one applied. */
   readonly claimsTooMuch: boolean;
 }
@@ -60,7 +62,7 @@ export interface Cores {
   readonly acceptApprovals: typeof acceptApprovals;
   readonly refold: typeof refold;
   readonly recoveredChanges: typeof recoveredChanges;
-  readonly applyNational: (table: NationalTable, batch: NationalBatch) => boolean;
+  readonly applyNational: (replica: Enforcement, batch: NationalBatch) => boolean;
   /** @param write writes all of a step, or says why not */
   readonly writeChanges: (
     tables: CapitalTables,
@@ -86,6 +88,7 @@ export const noFlaws: Flaws = {
   trustsWatermarks: false,
   waitsForOldEpochs: false,
   forgetsAhead: false,
+  readyAtOnce: false,
   claimsTooMuch: false,
 };
 
@@ -99,7 +102,7 @@ export const realCores: Cores = {
   acceptApprovals,
   refold,
   recoveredChanges,
-  applyNational: (table, batch) => table.apply(batch),
+  applyNational: (replica, batch) => replica.applyNational(batch),
   writeChanges: (tables, changes, write) => write(tables, changes),
   flaws: noFlaws,
 };

@@ -7,6 +7,7 @@ import type { Command, CommandStep } from "../../../services/coordination/domain
 import { admit, emptyIntake, type Intake } from "../../../services/coordination/domain/intake.ts";
 import { moveLane } from "../../../services/coordination/domain/lane-moves.ts";
 import { decodeEvent } from "./decoded.ts";
+import type { Job } from "./tables.ts";
 import type { World } from "./world.ts";
 
 /** One message of a region's lane, as it was read ahead. */
@@ -18,6 +19,13 @@ export interface LaneMessage {
   readonly sequence: number;
   readonly data: Uint8Array;
   readonly storedAtMs: number;
+}
+
+/** A portion of targets to be folded again, and what is remembered when it is done. */
+export interface Portion {
+  readonly targets: readonly string[];
+  readonly finished: readonly Job[];
+  readonly expiry: { ms: number; directive: string } | undefined;
 }
 
 /** Takes messages of the lanes into a step (services/coordination/step.ts). */

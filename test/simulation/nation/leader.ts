@@ -20,11 +20,11 @@ import {
 import { compareLanes, type Queue } from "./lane-comparing.ts";
 import { sameBytes } from "./decoded.ts";
 import { epochsMax } from "./epochs.ts";
+import { sendHeartbeats } from "./heartbeat.ts";
 import { takeHistoryBack } from "./history.ts";
 import { Lead } from "./lead.ts";
-import { carryOut, hasChanges, takeIn, type LaneMessage } from "./leader-step.ts";
+import { carryOut, hasChanges, takeIn, type LaneMessage, type Portion } from "./leader-step.ts";
 import { Publisher } from "./publisher.ts";
-import type { Job } from "./tables.ts";
 import { Teller } from "./teller.ts";
 import type { Coordination, World } from "./world.ts";
 import { makeHubStreams } from "./streams.ts";
@@ -39,13 +39,6 @@ const readMax = 16;
 const backlogMax = 8;
 /** Lanes that were to be read again are waited for so long at most; a run has no five minutes. */
 const readAgainMsMax = 60_000;
-
-/** A portion of targets to be folded again, and what is remembered when it is done. */
-interface Portion {
-  readonly targets: readonly string[];
-  readonly finished: readonly Job[];
-  readonly expiry: { ms: number; directive: string } | undefined;
-}
 
 /** services/coordination of one replica: it waits for the lock, and then leads until it ends. */
 export function* coordinate(world: World, coordination: Coordination): Work {
@@ -150,6 +143,7 @@ class Leader {
         truth.watermark(stream, message, capital);
     }
     machine.run(this.#readLanes(state));
+    machine.run(sendHeartbeats(this.#world, this.#own, () => national.published));
     const teller = new Teller(this.#world, state);
     for (;;) {
       if (!(yield* this.#step(state, national, teller))) yield wait(scheduler, this.#wake, idleMs);
@@ -268,7 +262,9 @@ class Leader {
     const write = () => {
       if (!this.#lead.isHeld) return "another one leads";
       const commit = goesDown(changes) ? database.commit.bind(database) : database.commitLater.bind(database);
-      return commit((tables) => cores.writeChanges(tables, changes, writeChanges)) ?? "written";
+      const objection = commit((tables) => cores.writeChanges(tables, changes, writeChanges));
+      if (objection === undefined) for (const each of messages) truth.watermark(each.stream, each, capital);
+      return objection ?? "written";
     };
     if (cores.flaws.publishesBeforeCommit && changes.batch !== undefined) {
       const { bytes, sequence } = changes.batch;
@@ -280,7 +276,6 @@ class Leader {
     const outcome = yield* asked(toPostgres, write, askWaitMs);
     // What became of it is not known: this process ends, and another one reads what is true.
     if (outcome !== "written") throw new Ends(outcome ?? "PostgreSQL did not say whether it was written");
-    for (const message of messages) truth.watermark(message.stream, message, capital);
     this.#written(changes, state, national, teller);
     if (!confirmed) yield* this.#confirmLead(state);
     order?.answer();

@@ -60,7 +60,8 @@ export const mutants: readonly {
     what: "a table that is not the next one's",
     cores: {
       ...realCores,
-      applyNational: (table, batch) => table.apply({ ...batch, sequence: table.sequence + 1 }),
+      applyNational: (replica, batch) =>
+        replica.applyNational({ ...batch, sequence: replica.table.sequence + 1 }),
       flaws: { ...realCores.flaws, appliesWithGaps: true },
     },
     under: "processes",
@@ -216,5 +217,12 @@ export const mutants: readonly {
     under: "disks everywhere",
     within: 400,
     breaks: ["SYNC-15"],
+  },
+  {
+    what: "a replica that is ready before it has reached the ends of its streams",
+    cores: flawed("readyAtOnce"),
+    under: "processes",
+    within: 20,
+    breaks: ["SYNC-16"],
   },
 ];

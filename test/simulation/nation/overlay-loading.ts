@@ -1,5 +1,7 @@
 import type { Overlay } from "#domain/overlay.ts";
-import type { Lane } from "#proto/names.ts";
+import { messageHash } from "#platform/message-hash.ts";
+import { lanes, type Lane } from "#proto/names.ts";
+import type { LaneHashes } from "../../../services/screening/enforcement.ts";
 import { asked } from "../engine/link.ts";
 import { sleep, type Work } from "../engine/scheduler.ts";
 import { laneStream } from "./epochs.ts";
@@ -15,7 +17,9 @@ export interface Whole {
   readonly epoch: number;
   readonly overlay: Overlay;
   /** The last message of each lane that it is true for. */
-  readonly lastOfLanes: Readonly<Record<Lane, Uint8Array | undefined>>;
+  readonly lastOfLanes: LaneHashes;
+  /** Contents of the events that it was made of. */
+  readonly contents: readonly string[];
 }
 
 /** A replica asks centre for the whole overlay; undefined: no answer in time. */
@@ -49,7 +53,10 @@ function* answer(world: World, region: Region, reply: (whole: Whole) => void): W
   const readEnds = () => {
     const eventsSequence = laneStream(streams, "events", epoch)?.last ?? 0;
     const urgentSequence = laneStream(streams, "urgent", epoch)?.last ?? 0;
-    const lastOf = (lane: Lane, sequence: number) => laneStream(streams, lane, epoch)?.get(sequence)?.data;
+    const lastOf = (lane: Lane, sequence: number) => {
+      const message = laneStream(streams, lane, epoch)?.get(sequence);
+      return message && messageHash(message);
+    };
     const lastOfLanes = {
       events: lastOf("events", eventsSequence),
       urgent: lastOf("urgent", urgentSequence),
@@ -67,7 +74,8 @@ function* answer(world: World, region: Region, reply: (whole: Whole) => void): W
       const content = ends.newest[lane];
       return content === undefined || outbox[lane].some(({ bytes }) => contentOf(bytes) === content);
     };
-    return { isWhole: isKnown("events") && isKnown("urgent"), events: read() };
+    const contents = lanes.flatMap((lane) => outbox[lane].map(({ bytes }) => contentOf(bytes)));
+    return { isWhole: isKnown("events") && isKnown("urgent"), events: read(), contents };
   };
   const found = yield* asked(region.centreToPostgres, readBoth, askWaitMs);
   if (found === undefined) return;
@@ -76,10 +84,11 @@ function* answer(world: World, region: Region, reply: (whole: Whole) => void): W
     region.agreedEpoch = undefined;
     return;
   }
-  const { events } = found;
+  const { events, contents } = found;
   reply({
     epoch: ends.epoch,
     overlay: overlayOf(region.name, { ...ends, events }),
     lastOfLanes: ends.lastOfLanes,
+    contents,
   });
 }

@@ -152,7 +152,12 @@ function reconcileLane(
   const back = taken.map(({ message, number }) => ({ message: message as OwnMessage, number }));
   const added = back.map(({ message, number }): OutboxRow => {
     const { epoch, sequence, event, rest } = message;
-    return { number, type: event.body?.$case ?? "unknown", bytes: rest, place: { epoch, sequence } };
+    return {
+      number,
+      type: event.body?.$case ?? "unknown",
+      bytes: rest,
+      place: { epoch, sequence },
+    };
   });
   tables.outbox[lane] = [...kept, ...added].toSorted((left, right) => left.number - right.number);
   tables.counters[lane] = Math.max(tables.counters[lane], counter);

@@ -2,17 +2,23 @@ import { nationalFromLines, nationalLines } from "#domain/national-snapshot.ts";
 import { NationalTable } from "#domain/national-table.ts";
 import type { OverlayState } from "#domain/overlay-state.ts";
 import { Overlay } from "#domain/overlay.ts";
+import { createLog } from "#platform/log.ts";
+import { messageHash } from "#platform/message-hash.ts";
 import { lanes, regionStream, type Lane } from "#proto/names.ts";
 import type { Event } from "#proto/qalqan/events/v1/events.ts";
-import { AppliedLog } from "../../../services/screening/domain/applied-log.ts";
+import { receiptOf } from "../../../services/screening/domain/receipt.ts";
+import type { StartEnds } from "../../../services/screening/domain/start.ts";
+import { Enforcement } from "../../../services/screening/enforcement.ts";
 import { asked } from "../engine/link.ts";
 import { sleep, Wake, wait, type Work } from "../engine/scheduler.ts";
 import { decodeEvent, decodeNational, sameBytes } from "./decoded.ts";
 import { laneStream, numberBefore, openedEpoch } from "./epochs.ts";
-import { loadWhole, type Whole } from "./overlay-loading.ts";
+import { Held } from "./held.ts";
+import { loadWhole } from "./overlay-loading.ts";
 import { Producer } from "./producer.ts";
 import type { Region, Replica, World } from "./world.ts";
 
+const silent = createLog("screening", "simulation", "silent");
 const askWaitMs = 1_000;
 const retryMs = 300;
 const pollMs = 1_000;
@@ -21,8 +27,11 @@ const epochLookMs = 2_000;
 const receiptGapMs = 100;
 const receiptEveryMs = 5_000;
 const snapshotEveryMs = 4_000;
-const appliedMax = 1_000;
 const waitingMax = 200;
+/** services/screening/config.ts */
+const capitalWordWaitMs = 6_000;
+const streamsWaitMs = 5_000;
+const longMs = 3_600_000;
 
 interface Snapshot {
   readonly epoch: number;
@@ -30,40 +39,46 @@ interface Snapshot {
   readonly overlay: OverlayState;
   /** Base64; empty: none. */
   readonly lastOfLanes: Readonly<Record<Lane, string>>;
+  readonly held: readonly string[];
 }
 
 /**
- * One replica of services/screening, as services/screening/enforcement.ts,
- * consumers and reporter have it, around the real table, overlay and receipts.
+ * One replica of services/screening, as its consumers and its reporter have it,
+ * around the real table, overlay, readiness and receipts (services/screening/enforcement.ts).
  */
 export class Screening {
   readonly #world: World;
   readonly #region: Region;
   readonly #replica: Replica;
   readonly #bootId: string;
-  readonly #applied = new AppliedLog(appliedMax);
   readonly #changed = new Wake();
   readonly #waiting = new Map<number, Uint8Array>();
-  table: NationalTable;
-  overlay: Overlay;
-  #epoch = 1;
-  /** The message that was applied last of each lane. */
-  #lastOfLanes: Record<Lane, Uint8Array | undefined> = { urgent: undefined, events: undefined };
-  #ends: { readonly national: number; readonly events: number; readonly urgent: number } | undefined;
-  #isOverlayLoaded = false;
-  isReady = false;
+  readonly #enforcement: Enforcement;
+  readonly #held: Held;
   #unconfirmed: { readonly sequence: number; readonly digest: Uint8Array } | undefined;
   #isReceiptWanted = true;
-  #changes = 0;
 
   constructor(world: World, region: Region, replica: Replica) {
     this.#world = world;
     this.#region = region;
     this.#replica = replica;
     this.#bootId = `boot-${replica.machine.incarnation}`;
-    this.table = new NationalTable(region.name);
-    this.overlay = new Overlay(region.name);
+    const clock = () => replica.machine.clockMs;
+    this.#enforcement = new Enforcement(region.name, silent, () => this.#noteChange(), clock);
+    this.#held = new Held(world, region, replica);
     this.#restore();
+  }
+
+  get table(): NationalTable {
+    return this.#enforcement.table;
+  }
+
+  get overlay(): Overlay {
+    return this.#enforcement.overlay;
+  }
+
+  get isReady(): boolean {
+    return this.#enforcement.ready;
   }
 
   run(): void {
@@ -72,39 +87,65 @@ export class Screening {
     machine.run(this.#followLanes());
     machine.run(this.#report());
     machine.run(this.#keepSnapshots());
+    machine.run(this.#watchServer());
+    machine.run(this.#giveUpWaiting());
   }
 
   #restore(): void {
     const { disk } = this.#replica;
     if (disk === undefined) return;
-    const { epoch, national, overlay, lastOfLanes } = JSON.parse(disk.text) as Snapshot;
-    for (const lane of lanes) {
-      this.#lastOfLanes[lane] =
-        lastOfLanes[lane] === "" ? undefined : Buffer.from(lastOfLanes[lane], "base64");
-    }
-    this.table = nationalFromLines(national);
-    this.overlay = Overlay.restore(overlay);
-    this.#epoch = epoch;
-    this.#isOverlayLoaded = true;
+    const { epoch, national, overlay, lastOfLanes, held } = JSON.parse(disk.text) as Snapshot;
+    const hashOf = (lane: Lane) =>
+      lastOfLanes[lane] === "" ? undefined : Buffer.from(lastOfLanes[lane], "base64");
+    this.#held.replace(held);
+    this.#enforcement.restore({
+      table: nationalFromLines(national),
+      overlay: Overlay.restore(overlay),
+      regionEpoch: epoch,
+      lastOfLanes: { urgent: hashOf("urgent"), events: hashOf("events") },
+    });
     const { sequence, digest } = this.table;
     this.#world.truth.startsAt(this.#region.name, this.#replica.name, this.#bootId, sequence);
     if (sequence > 0) this.#unconfirmed = { sequence, digest };
+  }
+
+  /** What is waited for at a start is not waited for without end (services/screening/server.ts). */
+  *#giveUpWaiting(): Work {
+    const { scheduler } = this.#world;
+    yield sleep(scheduler, streamsWaitMs);
+    if (this.#replica.disk !== undefined) this.#enforcement.standAlone("the region's streams do not answer");
+    yield sleep(scheduler, capitalWordWaitMs - streamsWaitMs);
+    this.#enforcement.capitalIsSilent();
+  }
+
+  /** That the connection was lost is known at once; what the server comes back with is not. */
+  *#watchServer(): Work {
+    const { scheduler } = this.#world;
+    const { machine } = this.#region.store;
+    for (let { incarnation } = machine; ;) {
+      yield wait(scheduler, machine.ended, longMs);
+      if (incarnation === machine.incarnation) continue;
+      incarnation = machine.incarnation;
+      this.#enforcement.lanesAway();
+    }
   }
 
   *#keepSnapshots(): Work {
     let written = -1;
     for (;;) {
       yield sleep(this.#world.scheduler, snapshotEveryMs);
-      if (!this.#isOverlayLoaded || this.#changes === written) continue;
-      written = this.#changes;
-      const snapshot = {
-        epoch: this.#epoch,
+      const { ready, changes, regionEpoch, lastOfLanes } = this.#enforcement;
+      if (!ready || changes === written) continue;
+      written = changes;
+      const snapshot: Snapshot = {
+        epoch: regionEpoch,
         national: [...nationalLines(this.table)],
         overlay: this.overlay.serialise(),
         lastOfLanes: {
-          urgent: Buffer.from(this.#lastOfLanes.urgent ?? []).toString("base64"),
-          events: Buffer.from(this.#lastOfLanes.events ?? []).toString("base64"),
+          urgent: lastOfLanes.urgent?.toString("base64") ?? "",
+          events: lastOfLanes.events?.toString("base64") ?? "",
         },
+        held: this.#held.all(),
       };
       // The file is replaced in one step, and is of one moment.
       this.#replica.disk = { text: JSON.stringify(snapshot) };
@@ -114,6 +155,12 @@ export class Screening {
   /** Live messages of the hub: any order, any number of times. */
   offerLive(sequence: number, data: Uint8Array): void {
     this.#offer(sequence, data);
+  }
+
+  /** The capital's heartbeat. */
+  hearCapital(sequence: number): void {
+    this.#held.hearCapital(sequence);
+    this.#enforcement.capitalIsAt(this.#enforcement.nationalEpoch, sequence);
   }
 
   /** Applies the message if it is the next one, and the waiting ones that come after it (consumers/national.ts). */
@@ -145,12 +192,9 @@ export class Screening {
       truth.broken("SYNC-3", `message ${batch.sequence} of NATIONAL stands under ${this.table.sequence + 1}`);
       return;
     }
-    const digestIsRight = cores.applyNational(this.table, batch);
-    this.overlay.applyDecisions(batch);
-    this.#applied.add("NATIONAL", batch.sequence, this.#replica.machine.clockMs);
+    const digestIsRight = cores.applyNational(this.#enforcement, batch);
     truth.applied(this.#region.name, this.#replica.name, this.#bootId, batch.sequence, this.table.digest);
     if (!digestIsRight) truth.differs(`${this.#replica.machine.name} after NATIONAL ${batch.sequence}`);
-    this.#noteChange();
   }
 
   *#readCopy(): Work {
@@ -193,53 +237,40 @@ export class Screening {
       }
       table.apply(batch);
     }
-    if (table.sequence === this.table.sequence) this.table = table;
-    this.#noteChange();
+    if (table.sequence === this.table.sequence) this.#enforcement.replaceTable(table, true);
   }
 
-  /** Both lanes into the overlay; a new epoch has it loaded whole (consumers/lanes.ts). */
+  /** Both lanes into the overlay; another epoch or history has it loaded whole (consumers/region-epochs.ts, lanes.ts). */
   *#followLanes(): Work {
-    const { scheduler } = this.#world;
+    const { scheduler, cores } = this.#world;
     const { store } = this.#region;
     const { toStore } = this.#replica;
-    let connection = 0;
     for (;;) {
-      const ends = yield* asked(toStore, () => endsOf(this.#region), askWaitMs);
-      if (ends === undefined) {
+      const found = yield* asked(toStore, () => this.#find(), askWaitMs);
+      if (found === undefined) {
         yield sleep(scheduler, retryMs);
         continue;
       }
-      if (connection !== store.machine.incarnation) {
-        const isSameHistory = yield* this.#holdsWhatWasApplied(ends.epoch);
-        if (isSameHistory === undefined) continue;
-        connection = isSameHistory.connection;
-        this.#isOverlayLoaded &&= isSameHistory.holds;
-      }
-      if (!this.#isOverlayLoaded || ends.epoch !== this.#epoch) {
-        const whole = yield* loadWhole(this.#world, this.#region, this.#replica);
-        if (whole === undefined || whole.epoch !== ends.epoch) continue;
-        this.#replaceOverlay(whole);
-      }
-      if (!this.isReady) this.#ends = ends;
-      this.#readyPerhaps();
+      const { epoch, connection, ends } = found;
+      const isGone = () => store.machine.incarnation !== connection;
+      if (found.needsOverlay && !(yield* this.#loadOverlay(epoch))) continue;
+      if (isGone()) continue;
+      this.#enforcement.setEnds(cores.flaws.readyAtOnce ? { national: 0, events: 0, urgent: 0 } : ends);
       const lookAgainMs = scheduler.nowMs + epochLookMs;
       let isSame = true;
-      while (scheduler.nowMs < lookAgainMs && isSame) {
+      while (scheduler.nowMs < lookAgainMs && isSame && !isGone()) {
         let read = 0;
         for (const lane of lanes) {
           const after = lane === "events" ? this.overlay.eventsSequence : this.overlay.urgentSequence;
-          const epoch = this.#epoch;
           const readOn = () =>
-            store.machine.incarnation === connection
-              ? laneStream(store.streams, lane, epoch)?.read(after + 1, readMax)
-              : undefined;
+            isGone() ? undefined : laneStream(store.streams, lane, epoch)?.read(after + 1, readMax);
           const messages = yield* asked(toStore, readOn, askWaitMs);
           const [first] = messages ?? [];
           isSame &&= messages !== undefined && (first === undefined || first.sequence === after + 1);
-          if (!isSame) break;
-          for (const { sequence, data } of messages ?? []) {
-            this.#applyEvent(lane, sequence, decodeEvent(data));
-            this.#lastOfLanes[lane] = data;
+          if (!isSame || isGone()) break;
+          for (const message of messages ?? []) {
+            this.#held.add(message);
+            this.#enforcement.applyEvent(lane, message, decodeEvent(message.data));
           }
           read += messages?.length ?? 0;
         }
@@ -249,31 +280,31 @@ export class Screening {
     }
   }
 
-  /**
-   * After every loss of the server: the lanes still hold what was applied last.
-   * Its store may have come back older, and have grown again since.
-   */
-  *#holdsWhatWasApplied(epoch: number): Work<{ connection: number; holds: boolean } | undefined> {
+  /** The region's streams as they are now, and whether the overlay must be loaded before they are followed. */
+  #find() {
     const { store } = this.#region;
+    const ends = endsOf(this.#region);
+    if (ends === undefined) return undefined;
+    const { epoch } = ends;
+    const { isWhole, regionEpoch, lastOfLanes } = this.#enforcement;
     const { eventsSequence, urgentSequence } = this.overlay;
-    const look = () => {
-      const holds = lanes.every((lane) => {
-        const sequence = lane === "events" ? eventsSequence : urgentSequence;
-        const known = this.#lastOfLanes[lane];
-        const found = laneStream(store.streams, lane, epoch)?.get(sequence);
-        return sequence === 0 || (found !== undefined && known !== undefined && sameBytes(found.data, known));
-      });
-      return { connection: store.machine.incarnation, holds };
+    const isOther = (lane: Lane) => {
+      const sequence = lane === "events" ? eventsSequence : urgentSequence;
+      const message = laneStream(store.streams, lane, epoch)?.get(sequence);
+      const known = lastOfLanes[lane];
+      return message !== undefined && known !== undefined && !messageHash(message).equals(known);
     };
-    return yield* asked(this.#replica.toStore, look, askWaitMs);
+    const isBehind = ends.events < eventsSequence || ends.urgent < urgentSequence;
+    const needsOverlay = !isWhole || regionEpoch !== epoch || isBehind || lanes.some(isOther);
+    return { epoch, ends, needsOverlay, connection: store.machine.incarnation };
   }
 
-  #applyEvent(lane: Lane, sequence: number, event: Event): void {
-    this.overlay.applyEvent(event, { lane, sequence });
-    this.#readyPerhaps();
-    if (!concernsOverlay(event)) return;
-    this.#applied.add(lane === "events" ? "EVENTS" : "URGENT", sequence, this.#replica.machine.clockMs);
-    this.#noteChange();
+  *#loadOverlay(epoch: number): Work<boolean> {
+    const whole = yield* loadWhole(this.#world, this.#region, this.#replica);
+    if (whole === undefined || whole.epoch !== epoch) return false;
+    this.#held.replace(whole.contents);
+    this.#enforcement.replaceOverlay(whole.overlay, epoch, whole.lastOfLanes);
+    return true;
   }
 
   /** What the nation has decided already is taken out of an overlay that was loaded whole. */
@@ -286,29 +317,11 @@ export class Screening {
     overlay.applyDecisions({ sequence, atMs: 0, decisions: [], revokedBatches: this.table.revokedBatches() });
   }
 
-  #replaceOverlay({ overlay, epoch, lastOfLanes }: Whole): void {
-    this.foldDecisionsInto(overlay);
-    this.overlay = overlay;
-    this.#epoch = epoch;
-    this.#lastOfLanes = { ...lastOfLanes };
-    this.#isOverlayLoaded = true;
-    this.#readyPerhaps();
-    this.#noteChange();
-  }
-
-  #readyPerhaps(): void {
-    if (this.isReady || !this.#isOverlayLoaded || this.#ends === undefined) return;
-    this.isReady =
-      this.table.sequence >= this.#ends.national &&
-      this.overlay.eventsSequence >= this.#ends.events &&
-      this.overlay.urgentSequence >= this.#ends.urgent;
-    if (this.isReady) this.#noteChange();
-  }
-
   #noteChange(): void {
-    this.#changes += 1;
     this.#isReceiptWanted = true;
     this.#changed.notify();
+    const { ready, standsAlone } = this.#enforcement;
+    if (ready && standsAlone === "") this.#held.ready(this.table.sequence, this.#replica.disk === undefined);
   }
 
   /** Receipts into EVENTS, at most ten a second and one every five (reporter.ts). */
@@ -316,6 +329,8 @@ export class Screening {
     const { scheduler } = this.#world;
     const { streams } = this.#region.store;
     const { toStore, machine, name } = this.#replica;
+    // What is on its way is written again in another epoch, and beside another server (lane-writer.ts).
+    let unsent: NonNullable<Event["body"]> | undefined;
     for (;;) {
       const epoch = yield* asked(toStore, () => openedEpoch(streams), askWaitMs);
       if (epoch === undefined) {
@@ -329,9 +344,10 @@ export class Screening {
       if (producer === undefined) continue;
       const untilMs = scheduler.nowMs + epochLookMs;
       while (scheduler.nowMs < untilMs) {
-        this.#isReceiptWanted = false;
-        const body = { $case: "receipt", value: this.#receipt() } as const;
-        if ((yield* producer.append(body, machine.clockMs, untilMs + epochLookMs)) !== "stored") break;
+        if (unsent === undefined) this.#isReceiptWanted = false;
+        unsent ??= { $case: "receipt", value: this.#receipt() };
+        if ((yield* producer.append(unsent, machine.clockMs, untilMs + epochLookMs)) !== "stored") break;
+        unsent = undefined;
         yield sleep(scheduler, receiptGapMs);
         if (!this.#isReceiptWanted) yield wait(scheduler, this.#changed, receiptEveryMs);
       }
@@ -339,28 +355,15 @@ export class Screening {
   }
 
   #receipt() {
-    const { table, overlay } = this;
-    const { cores } = this.#world;
-    const claimed = cores.flaws.claimsTooMuch ? table.sequence + 1 : table.sequence;
-    return {
-      ...{ region: this.#region.name, replica: this.#replica.name, bootId: this.#bootId, release: "" },
-      ...{
-        ready: this.isReady,
-        nationalEpoch: 1,
-        nationalSequence: claimed,
-        digest: Buffer.from(table.digest),
-      },
-      ...{
-        regionEpoch: this.#epoch,
-        eventsSequence: overlay.eventsSequence,
-        urgentSequence: overlay.urgentSequence,
-      },
-      ...{ applied: this.#applied.take(), atMs: this.#replica.machine.clockMs },
-    };
+    const { name: replica, machine } = this.#replica;
+    const own = { region: this.#region.name, replica, bootId: this.#bootId, release: "" };
+    const receipt = receiptOf(own, this.#enforcement, machine.clockMs);
+    const { claimsTooMuch } = this.#world.cores.flaws;
+    return claimsTooMuch ? { ...receipt, nationalSequence: receipt.nationalSequence + 1 } : receipt;
   }
 }
 
-function endsOf({ store: { streams } }: Region) {
+function endsOf({ store: { streams } }: Region): (StartEnds & { readonly epoch: number }) | undefined {
   const epoch = openedEpoch(streams);
   const last = (name: string) => streams.find(name)?.last;
   const national = last(regionStream.national(1));
@@ -369,12 +372,3 @@ function endsOf({ store: { streams } }: Region) {
   if (national === undefined || events === undefined || urgent === undefined) return undefined;
   return { epoch, national, events, urgent };
 }
-
-const overlayBodies: ReadonlySet<string> = new Set([
-  "directives",
-  "approval",
-  "batchRevocation",
-  "trunkSet",
-  "regionStop",
-]);
-const concernsOverlay = ({ body }: Event): boolean => body !== undefined && overlayBodies.has(body.$case);

@@ -96,7 +96,9 @@ export class Truth {
 
   /** A receipt reached the capital. */
   receipt({ region, replica, bootId, nationalSequence, digest }: Receipt): void {
-    const really = this.#applied.get(`${region} ${replica} ${bootId}`) ?? 0;
+    // Where its lanes turned out to be others a replica adds to its boot id.
+    const [boot] = bootId.split(".");
+    const really = this.#applied.get(`${region} ${replica} ${boot}`) ?? 0;
     if (nationalSequence > really) {
       this.broken(
         "SYNC-7",
