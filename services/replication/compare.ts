@@ -11,8 +11,8 @@ export interface Side {
   readonly info: string;
 }
 
-export async function stateOf({ connection, info }: Side): Promise<StreamState> {
-  return streamRange(connection, info, askWaitMs);
+export async function stateOf({ connection, info }: Side, waitMs = askWaitMs): Promise<StreamState> {
+  return streamRange(connection, info, waitMs);
 }
 
 /**
@@ -24,10 +24,10 @@ export async function stateOf({ connection, info }: Side): Promise<StreamState> 
 export async function agreement(
   region: Side,
   hub: Side,
-  ends: { readonly region: StreamEnd; readonly hub: StreamEnd },
+  ends: { readonly region: StreamState; readonly hub: StreamEnd },
   most: number,
 ): Promise<Agreement> {
-  const range = compareRange(ends.region, ends.hub, most);
+  const range = compareRange(ends.region, ends.hub, Math.min(most, messagesIn(compareBytesMax, ends.region)));
   if (range === undefined) return "unknown";
   const ours = await readRange(region, range);
   const from = newestFrom(ours, range);
@@ -53,6 +53,11 @@ export async function commonHistory(
     search = compared(search, range, differing(ours, theirs));
   }
   return commonPrefix(search);
+}
+
+/** How many messages of usual size so many bytes hold; one at least. */
+function messagesIn(bytes: number, { first, last, bytes: kept }: StreamState): number {
+  return Math.max(1, Math.ceil((bytes * (last - first + 1)) / Math.max(1, kept)));
 }
 
 /** Where the newest messages begin that have no more bytes than are compared. */

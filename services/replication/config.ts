@@ -36,8 +36,10 @@ export const lineLookMs = 200;
 export const idleLookMs = 5_000;
 /** An append that is not answered for so long, while later questions are, was lost (ms). */
 export const unansweredMaxMs = 2_000;
-/** A batch of messages that stops coming for so long is asked for again (ms). */
+/** A batch of messages that stops coming for so long is asked for again (ms) … */
 export const silenceMaxMs = 1_000;
+/** … and for so long at most where the hub answers late (ms). */
+export const silenceLongestMs = 8_000;
 /**
  * That is, once a question that was asked after the silence began is answered:
  * a narrow line brings compressed blocks, seconds apart. Such a question is
@@ -56,8 +58,8 @@ export const liveGatherMs = 50;
 export const compareEveryMs = 60_000;
 /** So many of the newest messages are compared at a start and after a failure: one alone can be equal by chance. */
 export const compareWindow = 256;
-/** And so much of them, for a slow line's sake. */
-export const compareBytesMax = 4 * 1024 * 1024;
+/** And so much of them, for a slow line's sake, and for a hub's to which twenty regions come back. */
+export const compareBytesMax = 1024 * 1024;
 /** Replication's own events wait so long for the lanes to be compared: a lane that lost its end is filled up first (ms). */
 export const settleWaitMs = 3_000;
 /** Rounds in which what was written meanwhile is fed into a new epoch; what comes later is fed once it is open. */

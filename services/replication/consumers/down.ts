@@ -7,7 +7,6 @@ import { hubAsk, hubSubject, regionStream, regionSubject, streamAsk } from "#pro
 import { AppendWindow } from "../append-window.ts";
 import { agreement, stateOf, type Side } from "../compare.ts";
 import {
-  askWaitMs,
   awayPollMs,
   compareEveryMs,
   compareWindow,
@@ -20,7 +19,6 @@ import {
   lostInAllMs,
   quietCheckMs,
   quietForCheckMs,
-  silenceMaxMs,
   stoppedLookMs,
 } from "../config.ts";
 import { planCopy } from "../domain/copy.ts";
@@ -28,6 +26,7 @@ import type { Ends } from "../ends.ts";
 import type { LaneStates } from "../lane-states.ts";
 import { LiveMessages } from "../live-messages.ts";
 import { moveOf, moveStream } from "../national-move.ts";
+import { Patience } from "../patience.ts";
 import type { SnapshotCopy } from "./snapshot.ts";
 
 /** A stream of the hub and its copy in the region. */
@@ -79,6 +78,7 @@ export class DownCopy {
   readonly #states: LaneStates;
   readonly #alarms: Alarms;
   readonly #snapshots: SnapshotCopy | undefined;
+  readonly #patience = new Patience();
   readonly #live = new LiveMessages({ messagesMax: liveMessagesMax, bytesMax: liveBytesMax });
 
   /** @param snapshots from which the copy may go on, where the stream has any */
@@ -172,23 +172,23 @@ export class DownCopy {
 
   /** @returns what comes next after everything that the hub had when it was asked */
   async #fetch(
-    from: number,
+    begin: number,
     window: AppendWindow,
     takesBatches: boolean,
     ends: AbortSignal,
   ): Promise<number> {
-    const { last } = await streamRange(this.#ends.line, this.#down.info, askWaitMs);
+    const { last } = await this.#patience.ask((waitMs) =>
+      streamRange(this.#ends.line, this.#down.info, waitMs),
+    );
     this.#states.heard(this.#down.name, last);
-    if (last < from - 1) throw new Error(`the hub ends at ${last}, the region has message ${from - 1}`);
-    let next = from;
+    if (last < begin - 1) throw new Error(`the hub ends at ${last}, the region has message ${begin - 1}`);
+    let next = begin;
     while (next <= last) {
-      const messages = await batchGet(
-        this.#ends.line,
-        this.#down.get,
-        next,
-        batchLimits.messagesMax,
-        silenceMaxMs,
-        (goesOn) => this.#isLost(goesOn, ends),
+      const from = next;
+      const messages = await this.#patience.ask((waitMs) =>
+        batchGet(this.#ends.line, this.#down.get, from, batchLimits.messagesMax, waitMs, (goesOn) =>
+          this.#isLost(goesOn, ends),
+        ),
       );
       if (messages.length === 0)
         throw new Error(`the hub gave nothing from ${next} on, though it has ${last}`);
@@ -249,7 +249,7 @@ export class DownCopy {
     };
     const hub: Side = { connection: this.#ends.line, get, info };
     const here = await stateOf(region);
-    const there = await stateOf(hub);
+    const there = await this.#patience.ask((waitMs) => stateOf(hub, waitMs));
     this.#states.heard(name, there.last);
     const { takesBatches } = here;
     if (this.#snapshots !== undefined && here.last <= there.last) {
