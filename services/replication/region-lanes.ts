@@ -17,6 +17,7 @@ import { NewestSeal } from "./newest-seal.ts";
 import type { LaneStates } from "./lane-states.ts";
 import { highestUsedAtHub, openEpoch, type Opening } from "./open-epoch.ts";
 import { OldEpochs } from "./old-epochs.ts";
+import { Patience } from "./patience.ts";
 import { OwnEvents } from "./own-events.ts";
 import { StreamReports } from "./stream-reports.ts";
 import { LaneSealer } from "./sealer.ts";
@@ -143,7 +144,8 @@ export class RegionLanes {
     const up = (lane: Lane, of: number): UpLane => {
       const isCurrent = of === epoch;
       const name = isCurrent ? upName(lane) : `${upName(lane)} of epoch ${of}`;
-      return { ends, lane, region, epoch: of, isCurrent, name, states, alarms };
+      const patience = new Patience();
+      return { ends, lane, region, epoch: of, isCurrent, name, states, alarms, patience };
     };
     const attempt = new AbortController();
     const copying = AbortSignal.any([over, attempt.signal]);

@@ -11,6 +11,7 @@ import { planCopy, type CopyPlan, type ForkWhy } from "../domain/copy.ts";
 import type { Ends } from "../ends.ts";
 import type { LaneStates } from "../lane-states.ts";
 import { watchLine } from "../line-watch.ts";
+import type { Patience } from "../patience.ts";
 
 export interface UpLane {
   readonly ends: Ends;
@@ -23,6 +24,8 @@ export interface UpLane {
   readonly name: string;
   readonly states: LaneStates;
   readonly alarms: Alarms;
+  /** With the hub. */
+  readonly patience: Patience;
 }
 
 /** The lane cannot go on in this epoch. */
@@ -103,10 +106,11 @@ async function planAtLast(up: UpLane, signal: AbortSignal): Promise<Planned | un
 }
 
 /** @throws when one of the ends does not answer */
-async function planNow({ ends, lane, epoch, states, name }: UpLane, window: number): Promise<Planned> {
+async function planNow(up: UpLane, window: number): Promise<Planned> {
+  const { ends, lane, epoch, states, name, patience } = up;
   const sides = laneSides(ends, lane, epoch);
   // The hub first: what it has was in the region before, so the region can only be further on.
-  const hub = await stateOf(sides.hub);
+  const hub = await patience.ask((waitMs) => stateOf(sides.hub, waitMs));
   const region = await stateOf(sides.region);
   states.heard(name, hub.last);
   const agree = await agreement(sides.region, sides.hub, { region, hub }, window);
