@@ -26,15 +26,13 @@ export async function writeChanges(
   lead: Lead,
 ): Promise<void> {
   await transact(database, async (transaction) => {
-    // First, so that a replaced leader stops before it does work.
+    // All sent at once, and carried out in this order. Each part has tables of its own, so that none waits for
+    // another's answer; a replaced leader is found by the first ones, and commits nothing of the rest.
     await Promise.all([
       lead.assertHeld(transaction),
       // Nothing was promised or goes down: after a crash the same messages are taken in again.
       goesDown(changes) ? undefined : sql`set local synchronous_commit = off`.execute(transaction),
       moveLanes(transaction, changes),
-    ]);
-    // Each part has tables of its own, so that none waits for another's answer.
-    await Promise.all([
       ...parts.map((part) => part(transaction, changes)),
       audit.append(transaction, changes.audit, changes.nowMs),
       appendNational(transaction, changes),
