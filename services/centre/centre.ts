@@ -12,7 +12,7 @@ import { LaneDiffers } from "./session.ts";
 import type { Standing } from "./standing.ts";
 import type { CentreDatabase, CentreTransaction } from "./store/schema.ts";
 import { writeAudit, type AuditEntry } from "./store/audit.ts";
-import { writeOutbox, type Outgoing, type WaitingRow } from "./store/outbox.ts";
+import { fitsOneStatement, writeOutbox, type Outgoing, type WaitingRow } from "./store/outbox.ts";
 import { inTransaction } from "./store/transaction.ts";
 
 /** What a command writes beside its own tables. */
@@ -120,7 +120,7 @@ export class Centre {
    *   is unknown
    */
   async accept<Result>(work: (transaction: CentreTransaction) => Promise<Effects<Result>>): Promise<Result> {
-    const { effects, waiting } = await inTransaction(this.database, async (transaction) => {
+    const { effects, waiting } = await inTransaction(this.database, async (transaction, commitsNow) => {
       const decided = await work(transaction);
       this.room.require(decided.events);
       // Sent at once, and carried out in this order. Lane counters before the audit's head, in every command:
@@ -128,7 +128,10 @@ export class Centre {
       // another one waits while an import writes its events.
       const rows = (decided.rows ?? []).map((write) => write());
       const audit = () => decided.audit.map((entry) => writeAudit(transaction, entry));
-      const [waitingRows] = await Promise.all([writeOutbox(transaction, decided.events, audit), ...rows]);
+      const writing = Promise.all([writeOutbox(transaction, decided.events, audit), ...rows]);
+      // None of them is looked at before the commit: what may not be written fails in PostgreSQL.
+      if (fitsOneStatement(decided.events)) commitsNow();
+      const [waitingRows] = await writing;
       return { effects: decided, waiting: waitingRows };
     });
     this.room.took(effects.events);

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import {
   CompiledQuery,
   PostgresDialect,
@@ -19,24 +20,54 @@ const unused = { config: { dialect }, dialect, driver: dialect.createDriver() };
  */
 const sentAfterAFailure: readonly unknown[] = ["25P02", "26000"];
 
+/** The connection was lost while a transaction was being committed: whether it was, nobody can say. */
+export class OutcomeUnknown extends Error {
+  override readonly name = "OutcomeUnknown";
+}
+
+/**
+ * The statements that are sent in this turn of the event loop are the last: the
+ * commit follows them at once, not after their answers, which is a round trip
+ * less. What is to keep them from being committed must fail in PostgreSQL, and
+ * undoes them all; a statement that is sent later fails.
+ */
+export type CommitsNow = () => void;
+
 /**
  * Runs one transaction whose statements need not wait for each other: those
  * that are sent together (`Promise.all`) are carried out in the order in which
  * they were sent, and cost one round trip in all. Kysely's own answers each
  * before it sends the next, and a busy machine makes every round trip long.
  *
- * When one fails, or `work` throws, nothing was written; what is thrown is why the
- * first one failed, also where `work` heard of a later one before.
+ * When one fails, or `work` throws before the commit was sent, nothing was
+ * written; what is thrown is why the first one failed, also where `work` heard
+ * of a later one before.
+ *
+ * @throws OutcomeUnknown when the connection was lost before the commit was answered
  */
 export async function transact<Schema, Result>(
   database: Kysely<Schema>,
-  work: (transaction: Transaction<Schema>) => Promise<Result>,
+  work: (transaction: Transaction<Schema>, commitsNow: CommitsNow) => Promise<Result>,
 ): Promise<Result> {
   return database.getExecutor().provideConnection(async (connection) => {
     const send = (text: string) => connection.executeQuery(CompiledQuery.raw(text));
+    const commit = () => send("commit").catch((cause: unknown) => Promise.reject(unknownOutcome(cause)));
     const failures: unknown[] = [];
+    let isOver = false;
+    let hasFailed = false;
+    let committing: Promise<unknown> | undefined;
+    const commitsNow = () => {
+      committing ??= turn().then(() => {
+        isOver = true;
+        // A statement that could not even be sent has failed by now.
+        return hasFailed ? send("rollback") : commit();
+      });
+      // It is awaited after the statements, perhaps after it has failed.
+      committing.catch(() => undefined);
+    };
     const noted: DatabaseConnection = {
       async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+        if (isOver) throw new Error(`sent after the commit: ${query.sql}`);
         try {
           return await connection.executeQuery<Row>(query);
         } catch (error) {
@@ -48,16 +79,24 @@ export async function transact<Schema, Result>(
     };
     const begun = send("begin");
     try {
-      const [result] = await Promise.all([work(boundTo(database, noted)), begun]);
-      await send("commit");
+      const working = work(boundTo(database, noted), commitsNow);
+      working.catch(() => (hasFailed = true));
+      const [result] = await Promise.all([working, begun]);
+      await (committing ?? commit());
       return result;
     } catch (error) {
-      await send("rollback");
+      if (error instanceof OutcomeUnknown) throw error;
+      // Sent behind a statement that failed, a commit undoes all.
+      await (committing ?? send("rollback"));
       throw isSentAfterAFailure(error)
         ? (failures.find((each) => !isSentAfterAFailure(each)) ?? error)
         : error;
     }
   });
+}
+
+function unknownOutcome(cause: unknown): OutcomeUnknown {
+  return new OutcomeUnknown("the connection was lost while a transaction was being committed", { cause });
 }
 
 function isSentAfterAFailure(error: unknown): boolean {

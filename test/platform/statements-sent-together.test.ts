@@ -8,7 +8,7 @@ import { DataFolder } from "#infra/local/data-folder.ts";
 import { Ports } from "#infra/local/ports.ts";
 import { initialise, postgresCommand } from "#infra/local/postgres.ts";
 import { openDatabase, sql, type Kysely } from "#platform/database.ts";
-import { together, transact } from "#platform/transaction.ts";
+import { OutcomeUnknown, together, transact } from "#platform/transaction.ts";
 import { Restartable, testLog } from "#test/replication/servers.ts";
 
 const startWaitMs = 60_000;
@@ -109,6 +109,77 @@ describe("statements of one transaction that are sent together", () => {
       ),
     );
     expect(answers.map(({ rows }) => rows[0]?.n)).toEqual([1, 2, 3]);
+  });
+});
+
+describe("a commit that follows the last statements at once", () => {
+  const insert = (transaction: Kysely<unknown>, number: number, word: string | null) =>
+    sql`insert into step (number, word) values (${number}, ${word})`.execute(transaction);
+
+  test("is answered once everything is there", async () => {
+    await sql`truncate step`.execute(database);
+    await transact(database, async (transaction, commitsNow) => {
+      const writing = Promise.all([insert(transaction, 1, "one"), insert(transaction, 2, "two")]);
+      commitsNow();
+      await writing;
+    });
+    expect(await words()).toEqual(["one", "two"]);
+  });
+
+  test("undoes all where one of them fails, and says why", async () => {
+    await sql`truncate step`.execute(database);
+    const failing = transact(database, async (transaction, commitsNow) => {
+      const writing = Promise.all([1, 1, 2].map((number) => insert(transaction, number, "word")));
+      commitsNow();
+      await writing;
+    });
+    await expect(failing).rejects.toMatchObject({ code: "23505" });
+    expect(await words()).toEqual([]);
+  });
+
+  test("does not come where one of them could not even be sent", async () => {
+    await sql`truncate step`.execute(database);
+    const unsendable = {
+      toPostgres: () => {
+        throw new Error("has no form that could be sent");
+      },
+    };
+    const failing = transact(database, async (transaction, commitsNow) => {
+      const writing = Promise.all([
+        insert(transaction, 1, "sent"),
+        sql`insert into step (number, word) values (2, ${unsendable})`.execute(transaction),
+      ]);
+      commitsNow();
+      await writing;
+    });
+    await expect(failing).rejects.toThrow("has no form that could be sent");
+    expect(await words()).toEqual([]);
+  });
+
+  test("lets nothing be sent after it", async () => {
+    await sql`truncate step`.execute(database);
+    const late = transact(database, async (transaction, commitsNow) => {
+      const writing = insert(transaction, 1, "in time");
+      commitsNow();
+      await writing;
+      await insert(transaction, 2, "late");
+    });
+    await expect(late).rejects.toThrow("sent after the commit");
+    expect(await words()).toEqual(["in time"]);
+  });
+
+  test("leaves it unknown whether it was done, where the connection goes before the answer", async () => {
+    await sql`truncate step`.execute(database);
+    const lost = transact(database, async (transaction, commitsNow) => {
+      const writing = Promise.all([
+        insert(transaction, 1, "word"),
+        sql`select pg_terminate_backend(pg_backend_pid())`.execute(transaction),
+      ]);
+      commitsNow();
+      await writing;
+    });
+    await expect(lost).rejects.toThrow(OutcomeUnknown);
+    expect(await words()).toEqual([]);
   });
 });
 

@@ -86,6 +86,11 @@ export function statementsOf(
   });
 }
 
+/** Whether everything that `writeOutbox` sends goes in one turn. */
+export function fitsOneStatement(events: readonly Outgoing[]): boolean {
+  return statementsOf(events).length <= 1;
+}
+
 /** The bytes are cut apart there: as an array each would be written out in hexadecimal. */
 async function writeSome(
   transaction: CentreTransaction,

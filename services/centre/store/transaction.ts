@@ -1,6 +1,6 @@
 import { Refusal } from "#domain/refusal.ts";
 import { sql } from "#platform/database.ts";
-import { transact } from "#platform/transaction.ts";
+import { OutcomeUnknown, transact, type CommitsNow } from "#platform/transaction.ts";
 import type { CentreDatabase, CentreTransaction } from "./schema.ts";
 
 /**
@@ -12,17 +12,12 @@ import type { CentreDatabase, CentreTransaction } from "./schema.ts";
  */
 export async function inTransaction<Result>(
   database: CentreDatabase,
-  work: (transaction: CentreTransaction) => Promise<Result>,
+  work: (transaction: CentreTransaction, commitsNow: CommitsNow) => Promise<Result>,
 ): Promise<Result> {
-  let committing = false;
   try {
-    return await transact(database, async (transaction) => {
-      const result = await work(transaction);
-      committing = true;
-      return result;
-    });
+    return await transact(database, work);
   } catch (error) {
-    if (!committing) throw error;
+    if (!(error instanceof OutcomeUnknown)) throw error;
     throw new Refusal({
       code: "unavailable",
       field: "",

@@ -1,4 +1,5 @@
-import { sql } from "#platform/database.ts";
+import { sql, type Transaction } from "#platform/database.ts";
+import type { Changes } from "../domain/changes.ts";
 import type { Database } from "./load.ts";
 
 /**
@@ -82,4 +83,33 @@ export async function enforcedTimes(
     times.set(wanted, ofSequence.set(region, at_ms));
   }
   return times;
+}
+
+/** What regions enforce since when, and how far their authors were told. */
+export async function writeEnforced(transaction: Transaction<unknown>, changes: Changes): Promise<void> {
+  const { introduced, told, enforced } = changes;
+  const writing: Promise<unknown>[] = [];
+  if (introduced !== undefined) {
+    const known = sql`update national_state set introduced_sequence = ${introduced}`;
+    writing.push(known.execute(transaction));
+  }
+  if (told.length > 0) {
+    const heard = sql`
+      update region_state set told_sequence = told.sequence from unnest(
+        ${told.map(({ region }) => region)}::text[], ${told.map(({ sequence }) => sequence)}::bigint[]
+      ) told (region, sequence) where region_state.region = told.region
+    `;
+    writing.push(heard.execute(transaction));
+  }
+  if (enforced.length > 0) {
+    const since = sql`
+      insert into enforced (region, sequence, at_ms) select * from unnest(
+        ${enforced.map(({ region }) => region)}::text[],
+        ${enforced.map(({ sequence }) => sequence)}::bigint[],
+        ${enforced.map(({ atMs }) => atMs)}::bigint[]
+      ) on conflict do nothing
+    `;
+    writing.push(since.execute(transaction));
+  }
+  await Promise.all(writing);
 }

@@ -34,13 +34,14 @@ export async function writeIntelligence(
   transaction: Transaction<unknown>,
   { intelligence }: Changes,
 ): Promise<void> {
-  for (const { id, region, revision, withdrawn, audience, body } of intelligence) {
-    await sql`
+  const writing = intelligence.map(({ id, region, revision, withdrawn, audience, body }) =>
+    sql`
       insert into intelligence (id, region, revision, withdrawn, audience, body)
       values (${id}, ${region}, ${revision}, ${withdrawn}, ${audience}, ${body === undefined ? null : Buffer.from(body)})
       on conflict (id) do update set
         revision = excluded.revision, withdrawn = excluded.withdrawn, audience = excluded.audience,
         body = coalesce(excluded.body, intelligence.body)
-    `.execute(transaction);
-  }
+    `.execute(transaction),
+  );
+  await Promise.all(writing);
 }

@@ -8,6 +8,15 @@ export class LeaderReplaced extends Error {
   override readonly name = "LeaderReplaced";
 }
 
+/** What PostgreSQL's function `must` fails with (migrations.ts). */
+const notAsLeft = "QL001";
+
+/** @returns LeaderReplaced where a statement found something else than the leader left; the error itself otherwise */
+export function asReplaced(error: unknown): unknown {
+  const isNotAsLeft = error instanceof Error && "code" in error && error.code === notAsLeft;
+  return isNotAsLeft ? new LeaderReplaced(error.message, { cause: error }) : error;
+}
+
 /**
  * By what PostgreSQL knows the process that leads: a name that it gave itself
  * when it began to, and the start of the server, since the database may come
@@ -35,13 +44,12 @@ export class Lead {
     return new Lead(name, row.started);
   }
 
-  /**
-   * Whoever leads next waits until the transaction is over.
-   *
-   * @throws LeaderReplaced
-   */
+  /** Fails the transaction unless this process leads (asReplaced); whoever leads next waits until it is over. */
   async assertHeld(transaction: Transaction<unknown>): Promise<void> {
-    await this.#position(transaction, sql`for share`);
+    await sql`
+      with held as (select sequence from national_state where ${this.#isOurs} for share)
+      select must((select count(*) from held) = 1, ${leadsNoMore})
+    `.execute(transaction);
   }
 
   /**
@@ -91,20 +99,18 @@ export class Lead {
    * @throws LeaderReplaced, also when the national sequence is not where we left it
    */
   async confirm(database: Database, sequence: number): Promise<void> {
-    if ((await this.#position(database, sql``)) !== sequence)
-      throw new LeaderReplaced(`NATIONAL is not at ${sequence} any more`);
+    const { rows } = await sql<{ sequence: number }>`
+      select sequence from national_state where ${this.#isOurs}
+    `.execute(database);
+    const [row] = rows;
+    if (row === undefined) throw new LeaderReplaced(leadsNoMore);
+    if (row.sequence !== sequence) throw new LeaderReplaced(`NATIONAL is not at ${sequence} any more`);
   }
 
-  async #position(reader: Database, locking: ReturnType<typeof sql>): Promise<number> {
-    const { rows } = await sql<{ sequence: number }>`
-      select sequence from national_state
-      where leader = ${this.#name}
-        and extract(epoch from pg_postmaster_start_time())::text = ${this.#serverStarted}
-      ${locking}
-    `.execute(reader);
-    const [row] = rows;
-    if (row === undefined)
-      throw new LeaderReplaced("another process has begun to lead, or PostgreSQL was started again");
-    return row.sequence;
+  get #isOurs(): ReturnType<typeof sql> {
+    return sql`leader = ${this.#name}
+      and extract(epoch from pg_postmaster_start_time())::text = ${this.#serverStarted}`;
   }
 }
+
+const leadsNoMore = "another process has begun to lead, or PostgreSQL was started again";

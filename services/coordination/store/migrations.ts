@@ -284,4 +284,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "007-timeline": execute(["alter table national_state add column timeline text"]),
   // Which process leads: one that stood still at the moment of a copy that is put back must not go on.
   "008-leader": execute(['alter table national_state add column leader text collate "C"']),
+  // A statement that finds something else than the leader left makes its transaction fail there (store/lead.ts).
+  "009-must": execute([
+    `create function must(fine boolean, why text) returns void language plpgsql as $$
+       begin
+         if not fine then raise exception using errcode = 'QL001', message = why; end if;
+       end $$`,
+  ]),
 };

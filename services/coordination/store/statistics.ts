@@ -56,10 +56,12 @@ export async function writeStatistics(transaction: Transaction<unknown>, changes
   const { statistics, nowMs } = changes;
   if (statistics === undefined) return;
   const { minutes, calls, callDeltas, questionDeltas } = statistics;
-  if (minutes.length > 0) await writeMinutes(transaction, minutes, nowMs);
-  if (calls.length > 0) await writeCalls(transaction, calls, nowMs);
-  if (callDeltas.length > 0) await addCallDeltas(transaction, callDeltas);
-  if (questionDeltas.length > 0) await addQuestionDeltas(transaction, questionDeltas);
+  await Promise.all([
+    minutes.length > 0 ? writeMinutes(transaction, minutes, nowMs) : undefined,
+    calls.length > 0 ? writeCalls(transaction, calls, nowMs) : undefined,
+    callDeltas.length > 0 ? addCallDeltas(transaction, callDeltas) : undefined,
+    questionDeltas.length > 0 ? addQuestionDeltas(transaction, questionDeltas) : undefined,
+  ]);
 }
 
 async function writeMinutes(

@@ -5,17 +5,20 @@ import { regionOfId } from "#domain/vocabulary.ts";
 import { trunkOfTarget, type Changes } from "../domain/changes.ts";
 import type { NewDecision } from "../domain/refold.ts";
 import type { Database } from "./load.ts";
+import { writeEnforced } from "./enforcement.ts";
 import { writeNationalSeal } from "./seals.ts";
 import { writeStatistics } from "./statistics.ts";
 import { writeIntelligence } from "./intelligence.ts";
 import type { AuditChain } from "./audit.ts";
-import { LeaderReplaced, type Lead } from "./lead.ts";
+import { asReplaced, type Lead } from "./lead.ts";
 
+/** Sends all that it has in one turn. */
 type Part = (transaction: Transaction<unknown>, changes: Changes) => Promise<unknown>;
 
 /**
  * Writes one step of the leader: watermarks, what came up, what was made of it,
- * and the exact bytes that go down. All of it or nothing.
+ * and the exact bytes that go down. All of it or nothing, and in one round trip:
+ * no part waits for an answer, and what must not be written fails in PostgreSQL.
  *
  * @throws LeaderReplaced when a watermark or the national sequence is not where we left it, or the lead is lost
  */
@@ -25,19 +28,24 @@ export async function writeChanges(
   audit: AuditChain,
   lead: Lead,
 ): Promise<void> {
-  await transact(database, async (transaction) => {
-    // All sent at once, and carried out in this order. Each part has tables of its own, so that none waits for
-    // another's answer; a replaced leader is found by the first ones, and commits nothing of the rest.
-    await Promise.all([
-      lead.assertHeld(transaction),
-      // Nothing was promised or goes down: after a crash the same messages are taken in again.
-      goesDown(changes) ? undefined : sql`set local synchronous_commit = off`.execute(transaction),
-      moveLanes(transaction, changes),
-      ...parts.map((part) => part(transaction, changes)),
-      audit.append(transaction, changes.audit, changes.nowMs),
-      appendNational(transaction, changes),
-    ]);
-  });
+  try {
+    await transact(database, async (transaction, commitsNow) => {
+      const writing = Promise.all([
+        // First, so that a replaced leader writes nothing.
+        lead.assertHeld(transaction),
+        // Nothing was promised or goes down: after a crash the same messages are taken in again.
+        goesDown(changes) ? undefined : sql`set local synchronous_commit = off`.execute(transaction),
+        moveLanes(transaction, changes),
+        ...parts.map((part) => part(transaction, changes)),
+        audit.append(transaction, changes.audit, changes.nowMs),
+        appendNational(transaction, changes),
+      ]);
+      commitsNow();
+      await writing;
+    });
+  } catch (error) {
+    throw asReplaced(error);
+  }
   audit.committed();
 }
 
@@ -48,25 +56,24 @@ function goesDown({ batch, regionMessages, audit }: Changes): boolean {
 
 async function moveLanes(transaction: Transaction<unknown>, { lanes, nowMs }: Changes): Promise<void> {
   if (lanes.length === 0) return;
-  const { numAffectedRows } = await sql`
-    update inbox set sequence = moved.target, leaf = moved.leaf, moved_at_ms = ${nowMs},
-      read_to = case when read_to > moved.target then read_to else 0 end
-    from unnest(
-      ${lanes.map(({ region }) => region)}::text[],
-      ${lanes.map(({ lane }) => lane)}::text[],
-      ${lanes.map(({ epoch }) => epoch)}::integer[],
-      ${lanes.map(({ from }) => from)}::bigint[],
-      ${lanes.map(({ to }) => to)}::bigint[],
-      ${lanes.map(({ leaf }) => Buffer.from(leaf))}::bytea[]
-    ) moved (region, lane, epoch, origin, target, leaf)
-    where inbox.region = moved.region and inbox.lane = moved.lane and inbox.epoch = moved.epoch
-      and inbox.sequence = moved.origin
+  await sql`
+    with moved as (
+      update inbox set sequence = given.target, leaf = given.leaf, moved_at_ms = ${nowMs},
+        read_to = case when read_to > given.target then read_to else 0 end
+      from unnest(
+        ${lanes.map(({ region }) => region)}::text[],
+        ${lanes.map(({ lane }) => lane)}::text[],
+        ${lanes.map(({ epoch }) => epoch)}::integer[],
+        ${lanes.map(({ from }) => from)}::bigint[],
+        ${lanes.map(({ to }) => to)}::bigint[],
+        ${lanes.map(({ leaf }) => Buffer.from(leaf))}::bytea[]
+      ) given (region, lane, epoch, origin, target, leaf)
+      where inbox.region = given.region and inbox.lane = given.lane and inbox.epoch = given.epoch
+        and inbox.sequence = given.origin
+      returning 1
+    )
+    select must((select count(*) from moved) = ${lanes.length}, 'a lane does not stand where we left it')
   `.execute(transaction);
-  if (numAffectedRows !== BigInt(lanes.length)) {
-    throw new LeaderReplaced(
-      `${lanes.length} lanes were to be moved, and ${String(numAffectedRows)} stood where we left them`,
-    );
-  }
 }
 
 async function writeMarks(transaction: Transaction<unknown>, { lanes }: Changes): Promise<void> {
@@ -88,28 +95,30 @@ async function writeMarks(transaction: Transaction<unknown>, { lanes }: Changes)
 async function appendNational(transaction: Transaction<unknown>, { batch }: Changes): Promise<void> {
   if (batch === undefined) return;
   const { sequence, atMs, digest, bytes } = batch;
-  const { rows } = await sql<{ sequence: number }>`
+  await sql`
     with moved as (
       update national_state set sequence = ${sequence}, digest = ${Buffer.from(digest)}
       where sequence = ${sequence - 1} returning epoch, sequence
+    ), logged as (
+      insert into national_log (epoch, sequence, at_ms, digest, bytes)
+      select epoch, sequence, ${atMs}, ${Buffer.from(digest)}, ${Buffer.from(bytes)} from moved
+      returning 1
     )
-    insert into national_log (epoch, sequence, at_ms, digest, bytes)
-    select epoch, sequence, ${atMs}, ${Buffer.from(digest)}, ${Buffer.from(bytes)} from moved
-    returning sequence
+    select must((select count(*) from logged) = 1, ${`NATIONAL is not at ${sequence - 1} any more`})
   `.execute(transaction);
-  if (rows.length !== 1) throw new LeaderReplaced(`NATIONAL is not at ${sequence - 1} any more`);
 }
 
 /** What never comes any more of epochs before the one that was opened is not waited for, by a later leader neither. */
 async function writeOpenings(transaction: Transaction<unknown>, { lanes }: Changes): Promise<void> {
-  for (const { region, lane, opened } of lanes) {
-    if (opened === undefined) continue;
-    await sql`
-      update inbox set read_to = ${opened.hubLast}
-      where region = ${region} and lane = ${lane} and epoch = ${opened.previousEpoch}
-        and read_to > ${opened.hubLast}
+  const writing = lanes.flatMap(({ region, lane, opened }) => {
+    if (opened === undefined) return [];
+    const { previousEpoch, hubLast } = opened;
+    return sql`
+      update inbox set read_to = ${hubLast}
+      where region = ${region} and lane = ${lane} and epoch = ${previousEpoch} and read_to > ${hubLast}
     `.execute(transaction);
-  }
+  });
+  await Promise.all(writing);
 }
 
 const parts: readonly Part[] = [
@@ -184,8 +193,9 @@ async function writeApprovals(transaction: Transaction<unknown>, { approvals }: 
 /** Remembers revocations, and the last message of NATIONAL that decided on a member of each batch. */
 async function writeBatches(transaction: Transaction<unknown>, changes: Changes): Promise<void> {
   const { batchRevocations, decisions, batch } = changes;
+  const writing: Promise<unknown>[] = [];
   if (batchRevocations.length > 0) {
-    await sql`
+    const revoked = sql`
       insert into batch (batch, region, last_sequence, last_directive, last_revision, revocation)
       select id, region, 0, '', 0, body from unnest(
         ${batchRevocations.map((revocation) => revocation.batch)}::text[],
@@ -193,7 +203,8 @@ async function writeBatches(transaction: Transaction<unknown>, changes: Changes)
         ${batchRevocations.map((revocation) => Buffer.from(BatchRevocation.encode(revocation).finish()))}::bytea[]
       ) revoked (id, region, body)
       on conflict (batch) do update set revocation = coalesce(batch.revocation, excluded.revocation)
-    `.execute(transaction);
+    `;
+    writing.push(revoked.execute(transaction));
   }
   const last = new Map<string, NewDecision>();
   for (const decision of decisions) {
@@ -202,18 +213,21 @@ async function writeBatches(transaction: Transaction<unknown>, changes: Changes)
       last.set(decision.batch, decision);
     }
   }
-  if (last.size === 0 || batch === undefined) return;
-  await sql`
-    insert into batch (batch, region, last_sequence, last_directive, last_revision)
-    select id, region, ${batch.sequence}, directive, revision from unnest(
-      ${[...last.keys()]}::text[],
-      ${[...last.keys()].map(regionOfId)}::text[],
-      ${[...last.values()].map(({ directive }) => directive)}::text[],
-      ${[...last.values()].map(({ revision }) => revision)}::bigint[]
-    ) decided (id, region, directive, revision)
-    on conflict (batch) do update set last_sequence = excluded.last_sequence,
-      last_directive = excluded.last_directive, last_revision = excluded.last_revision
-  `.execute(transaction);
+  if (last.size > 0 && batch !== undefined) {
+    const decided = sql`
+      insert into batch (batch, region, last_sequence, last_directive, last_revision)
+      select id, region, ${batch.sequence}, directive, revision from unnest(
+        ${[...last.keys()]}::text[],
+        ${[...last.keys()].map(regionOfId)}::text[],
+        ${[...last.values()].map(({ directive }) => directive)}::text[],
+        ${[...last.values()].map(({ revision }) => revision)}::bigint[]
+      ) decided (id, region, directive, revision)
+      on conflict (batch) do update set last_sequence = excluded.last_sequence,
+        last_directive = excluded.last_directive, last_revision = excluded.last_revision
+    `;
+    writing.push(decided.execute(transaction));
+  }
+  await Promise.all(writing);
 }
 
 async function writeTrunks(transaction: Transaction<unknown>, { trunks }: Changes): Promise<void> {
@@ -231,19 +245,20 @@ async function writeTrunks(transaction: Transaction<unknown>, { trunks }: Change
 }
 
 async function writeProtectedNumbers(transaction: Transaction<unknown>, changes: Changes): Promise<void> {
-  for (const { number, originatesFrom, holder, revision } of changes.protectedNumbers) {
-    await sql`
-      insert into protected_number (number, originates_from, holder, revision)
-      values (${number}, ${originatesFrom}::text[], ${holder}, ${revision})
-      on conflict (number) do update set
-        originates_from = excluded.originates_from, holder = excluded.holder, revision = excluded.revision
-    `.execute(transaction);
-  }
+  const writing: Promise<unknown>[] = changes.protectedNumbers.map(
+    ({ number, originatesFrom, holder, revision }) =>
+      sql`
+        insert into protected_number (number, originates_from, holder, revision)
+        values (${number}, ${originatesFrom}::text[], ${holder}, ${revision})
+        on conflict (number) do update set
+          originates_from = excluded.originates_from, holder = excluded.holder, revision = excluded.revision
+      `.execute(transaction),
+  );
   if (changes.unprotectedNumbers.length > 0) {
-    await sql`delete from protected_number where number = any(${changes.unprotectedNumbers}::text[])`.execute(
-      transaction,
-    );
+    const ended = sql`delete from protected_number where number = any(${changes.unprotectedNumbers}::text[])`;
+    writing.push(ended.execute(transaction));
   }
+  await Promise.all(writing);
 }
 
 async function writeStop(transaction: Transaction<unknown>, { stop }: Changes): Promise<void> {
@@ -290,21 +305,22 @@ async function writeDecisions(
 /** What was worked off goes first: a job that begins anew in the same step begins at its start. */
 async function writeJobs(transaction: Transaction<unknown>, changes: Changes): Promise<void> {
   const { finishedJobs, advancedJob, newJobs, expiry } = changes;
+  const writing: Promise<unknown>[] = [];
   if (finishedJobs.length > 0) {
-    await sql`
+    const finished = sql`
       delete from refold_job using unnest(
         ${finishedJobs.map(({ kind }) => kind)}::text[], ${finishedJobs.map(({ key }) => key)}::text[]
       ) done (kind, key) where refold_job.kind = done.kind and refold_job.key = done.key
-    `.execute(transaction);
+    `;
+    writing.push(finished.execute(transaction));
   }
   if (advancedJob !== undefined) {
     const { kind, key, cursor } = advancedJob;
-    await sql`update refold_job set cursor = ${cursor} where kind = ${kind} and key = ${key}`.execute(
-      transaction,
-    );
+    const advanced = sql`update refold_job set cursor = ${cursor} where kind = ${kind} and key = ${key}`;
+    writing.push(advanced.execute(transaction));
   }
   if (newJobs.length > 0) {
-    await sql`
+    const begun = sql`
       insert into refold_job (kind, key, urgent, cursor)
       select kind, key, bool_or(urgent), '' from unnest(
         ${newJobs.map(({ kind }) => kind)}::text[],
@@ -313,51 +329,31 @@ async function writeJobs(transaction: Transaction<unknown>, changes: Changes): P
       ) with ordinality as job (kind, key, urgent, place)
       group by kind, key order by min(place)
       on conflict (kind, key) do update set cursor = '', urgent = refold_job.urgent or excluded.urgent
-    `.execute(transaction);
+    `;
+    writing.push(begun.execute(transaction));
   }
   if (expiry !== undefined) {
-    await sql`update national_state set expiry_ms = ${expiry.ms}, expiry_directive = ${expiry.directive}`.execute(
-      transaction,
-    );
+    const passed = sql`update national_state set expiry_ms = ${expiry.ms}, expiry_directive = ${expiry.directive}`;
+    writing.push(passed.execute(transaction));
   }
+  await Promise.all(writing);
 }
 
 async function writeRegionMessages(transaction: Transaction<unknown>, changes: Changes): Promise<void> {
   const append = async ({ region, sequence, bytes }: (typeof changes.regionMessages)[number]) => {
-    const { rows } = await sql<{ sequence: number }>`
+    await sql`
       with moved as (
         update region_state set for_sequence = ${sequence}
         where region = ${region} and for_sequence = ${sequence - 1} returning region, for_sequence
+      ), logged as (
+        insert into region_log (region, epoch, sequence, bytes)
+        select region, (select epoch from national_state), for_sequence, ${Buffer.from(bytes)} from moved
+        returning 1
       )
-      insert into region_log (region, epoch, sequence, bytes)
-      select region, (select epoch from national_state), for_sequence, ${Buffer.from(bytes)} from moved
-      returning sequence
+      select must((select count(*) from logged) = 1, ${`FOR_${region} is not at ${sequence - 1} any more`})
     `.execute(transaction);
-    if (rows.length !== 1) throw new LeaderReplaced(`FOR_${region} is not at ${sequence - 1} any more`);
   };
   await Promise.all(changes.regionMessages.map(append));
-}
-
-async function writeEnforced(transaction: Transaction<unknown>, changes: Changes): Promise<void> {
-  const { introduced, told, enforced } = changes;
-  if (introduced !== undefined) {
-    await sql`update national_state set introduced_sequence = ${introduced}`.execute(transaction);
-  }
-  if (told.length > 0) {
-    await sql`
-      update region_state set told_sequence = told.sequence from unnest(
-        ${told.map(({ region }) => region)}::text[], ${told.map(({ sequence }) => sequence)}::bigint[]
-      ) told (region, sequence) where region_state.region = told.region
-    `.execute(transaction);
-  }
-  if (enforced.length === 0) return;
-  await sql`
-    insert into enforced (region, sequence, at_ms) select * from unnest(
-      ${enforced.map(({ region }) => region)}::text[],
-      ${enforced.map(({ sequence }) => sequence)}::bigint[],
-      ${enforced.map(({ atMs }) => atMs)}::bigint[]
-    ) on conflict do nothing
-  `.execute(transaction);
 }
 
 async function writeReplicas(transaction: Transaction<unknown>, { replicas }: Changes): Promise<void> {
