@@ -7,6 +7,7 @@ import { sql } from "#platform/database.ts";
 import { untilAborted } from "#platform/lifecycle.ts";
 import type { Readiness } from "#platform/probes.ts";
 import type { NatsConnection } from "#platform/nats.ts";
+import type { CommitsNow } from "#platform/transaction.ts";
 import type { LaneRoom } from "./lane-room.ts";
 import { LaneDiffers } from "./session.ts";
 import type { Standing } from "./standing.ts";
@@ -120,7 +121,7 @@ export class Centre {
    *   is unknown
    */
   async accept<Result>(work: (transaction: CentreTransaction) => Promise<Effects<Result>>): Promise<Result> {
-    const { effects, waiting } = await inTransaction(this.database, async (transaction, commitsNow) => {
+    const carryOut = async (transaction: CentreTransaction, commitsNow: CommitsNow) => {
       const decided = await work(transaction);
       this.room.require(decided.events);
       // Sent at once, and carried out in this order. Lane counters before the audit's head, in every command:
@@ -133,7 +134,8 @@ export class Centre {
       if (fitsOneStatement(decided.events)) commitsNow();
       const [waitingRows] = await writing;
       return { effects: decided, waiting: waitingRows };
-    });
+    };
+    const { effects, waiting } = await inTransaction(this.database, carryOut, "once");
     this.room.took(effects.events);
     for (const lane of lanes) if (waiting[lane].length > 0) this.#committed(lane, waiting[lane]);
     this.changes.notify();

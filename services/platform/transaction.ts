@@ -20,6 +20,20 @@ const unused = { config: { dialect }, dialect, driver: dialect.createDriver() };
  */
 const sentAfterAFailure: readonly unknown[] = ["25P02", "26000"];
 
+/**
+ * When PostgreSQL plans a statement that it knows by a name. `each-time`: for
+ * what it is asked with. `once`: for a connection, and by index wherever one
+ * can serve, since the tables may be empty at that moment and have a million
+ * rows at the next: for the few statements of a command or a step, whose
+ * planning takes longer than they do.
+ */
+export type Planning = "each-time" | "once";
+
+const beginnings: Readonly<Record<Planning, string>> = {
+  "each-time": "begin",
+  once: "begin; set local plan_cache_mode = force_generic_plan; set local enable_seqscan = off",
+};
+
 /** The connection was lost while a transaction was being committed: whether it was, nobody can say. */
 export class OutcomeUnknown extends Error {
   override readonly name = "OutcomeUnknown";
@@ -48,6 +62,7 @@ export type CommitsNow = () => void;
 export async function transact<Schema, Result>(
   database: Kysely<Schema>,
   work: (transaction: Transaction<Schema>, commitsNow: CommitsNow) => Promise<Result>,
+  planning: Planning = "each-time",
 ): Promise<Result> {
   return database.getExecutor().provideConnection(async (connection) => {
     const send = (text: string) => connection.executeQuery(CompiledQuery.raw(text));
@@ -77,7 +92,7 @@ export async function transact<Schema, Result>(
       },
       streamQuery: <Row>(query: CompiledQuery, size?: number) => connection.streamQuery<Row>(query, size),
     };
-    const begun = send("begin");
+    const begun = send(beginnings[planning]);
     try {
       const working = work(boundTo(database, noted), commitsNow);
       working.catch(() => (hasFailed = true));
@@ -103,12 +118,20 @@ function isSentAfterAFailure(error: unknown): boolean {
   return error instanceof Error && "code" in error && sentAfterAFailure.includes(error.code);
 }
 
-/** Queries that are sent together over one connection: one round trip in all, and no transaction. */
+/** Queries that are sent together over one connection: one round trip in all. */
 export async function together<Schema, Result>(
   database: Kysely<Schema>,
   ask: (reader: Kysely<Schema>) => Promise<Result>,
+  planning: Planning = "each-time",
 ): Promise<Result> {
-  return database.getExecutor().provideConnection((connection) => ask(boundTo(database, connection)));
+  if (planning === "each-time")
+    return database.getExecutor().provideConnection((connection) => ask(boundTo(database, connection)));
+  const asked = async (reader: Kysely<Schema>, commitsNow: CommitsNow) => {
+    const asking = ask(reader);
+    commitsNow();
+    return asking;
+  };
+  return transact(database, asked, planning);
 }
 
 function boundTo<Schema>(database: Kysely<Schema>, connection: DatabaseConnection): Transaction<Schema> {

@@ -1,6 +1,6 @@
 import { Refusal } from "#domain/refusal.ts";
 import { sql } from "#platform/database.ts";
-import { OutcomeUnknown, transact, type CommitsNow } from "#platform/transaction.ts";
+import { OutcomeUnknown, transact, type CommitsNow, type Planning } from "#platform/transaction.ts";
 import type { CentreDatabase, CentreTransaction } from "./schema.ts";
 
 /**
@@ -13,9 +13,10 @@ import type { CentreDatabase, CentreTransaction } from "./schema.ts";
 export async function inTransaction<Result>(
   database: CentreDatabase,
   work: (transaction: CentreTransaction, commitsNow: CommitsNow) => Promise<Result>,
+  planning?: Planning,
 ): Promise<Result> {
   try {
-    return await transact(database, work);
+    return await transact(database, work, planning);
   } catch (error) {
     if (!(error instanceof OutcomeUnknown)) throw error;
     throw new Refusal({

@@ -11,10 +11,14 @@ export class LeaderReplaced extends Error {
 /** What PostgreSQL's function `must` fails with (migrations.ts). */
 const notAsLeft = "QL001";
 
-/** @returns LeaderReplaced where a statement found something else than the leader left; the error itself otherwise */
-export function asReplaced(error: unknown): unknown {
-  const isNotAsLeft = error instanceof Error && "code" in error && error.code === notAsLeft;
-  return isNotAsLeft ? new LeaderReplaced(error.message, { cause: error }) : error;
+/** @throws LeaderReplaced where a statement found something else than the leader left */
+export async function replacedOr<Result>(written: Promise<Result>): Promise<Result> {
+  try {
+    return await written;
+  } catch (error) {
+    const isNotAsLeft = error instanceof Error && "code" in error && error.code === notAsLeft;
+    throw isNotAsLeft ? new LeaderReplaced(error.message, { cause: error }) : error;
+  }
 }
 
 /**
@@ -44,10 +48,14 @@ export class Lead {
     return new Lead(name, row.started);
   }
 
-  /** Fails the transaction unless this process leads (asReplaced); whoever leads next waits until it is over. */
+  /** Fails the transaction unless this process leads (replacedOr); whoever leads next waits until it is over. */
   async assertHeld(transaction: Transaction<unknown>): Promise<void> {
+    await this.#mustLead(transaction, sql`for share`);
+  }
+
+  async #mustLead(transaction: Transaction<unknown>, locking: ReturnType<typeof sql>): Promise<void> {
     await sql`
-      with held as (select sequence from national_state where ${this.#isOurs} for share)
+      with held as (select sequence from national_state where ${this.#isOurs} ${locking})
       select must((select count(*) from held) = 1, ${leadsNoMore})
     `.execute(transaction);
   }
@@ -61,10 +69,12 @@ export class Lead {
     database: Database,
     work: (transaction: Transaction<unknown>) => Promise<Result>,
   ): Promise<Result> {
-    return transact(database, async (transaction) => {
-      await this.assertHeld(transaction);
-      return work(transaction);
-    });
+    return replacedOr(
+      transact(database, async (transaction) => {
+        await this.assertHeld(transaction);
+        return work(transaction);
+      }),
+    );
   }
 
   /**
@@ -77,10 +87,12 @@ export class Lead {
     database: Database,
     send: (transaction: Transaction<unknown>) => Promise<Result>,
   ): Promise<Result> {
-    return transact(database, async (transaction) => {
-      const [result] = await Promise.all([send(transaction), this.#position(transaction, sql``)]);
-      return result;
-    });
+    return replacedOr(
+      transact(database, async (transaction) => {
+        const [result] = await Promise.all([send(transaction), this.#mustLead(transaction, sql``)]);
+        return result;
+      }),
+    );
   }
 
   /**
@@ -90,7 +102,7 @@ export class Lead {
    * @throws LeaderReplaced
    */
   async assertStill(database: Database): Promise<void> {
-    await this.#position(database, sql``);
+    await this.#position(database);
   }
 
   /**
@@ -99,12 +111,17 @@ export class Lead {
    * @throws LeaderReplaced, also when the national sequence is not where we left it
    */
   async confirm(database: Database, sequence: number): Promise<void> {
+    if ((await this.#position(database)) !== sequence)
+      throw new LeaderReplaced(`NATIONAL is not at ${sequence} any more`);
+  }
+
+  async #position(database: Database): Promise<number> {
     const { rows } = await sql<{ sequence: number }>`
       select sequence from national_state where ${this.#isOurs}
     `.execute(database);
     const [row] = rows;
     if (row === undefined) throw new LeaderReplaced(leadsNoMore);
-    if (row.sequence !== sequence) throw new LeaderReplaced(`NATIONAL is not at ${sequence} any more`);
+    return row.sequence;
   }
 
   get #isOurs(): ReturnType<typeof sql> {

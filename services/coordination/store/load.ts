@@ -41,27 +41,30 @@ export async function loadTargets(
   directives: readonly string[],
   batches: readonly string[],
 ): Promise<LoadedTargets> {
-  const [ofTargets, ofIds, folded, approvals] = await together(database, (reader) =>
-    Promise.all([
-      opinionsOf(
-        reader,
-        targets,
-        sql`target = wanted.key`,
-        sql`
+  const [ofTargets, ofIds, folded, approvals] = await together(
+    database,
+    (reader) =>
+      Promise.all([
+        opinionsOf(
+          reader,
+          targets,
+          sql`target = wanted.key`,
+          sql`
       d.directive is null or d.revision <> o.revision or d.decision not in ('revoked', 'expired')`,
-      ),
-      opinionsOf(reader, directives, sql`directive = wanted.key`, sql`true`),
-      sql<{ target: string; memory: FoldMemory }>`
+        ),
+        opinionsOf(reader, directives, sql`directive = wanted.key`, sql`true`),
+        sql<{ target: string; memory: FoldMemory }>`
       select target, memory from folded where target = any(${targets}::text[])
     `.execute(reader),
-      sql<{ body: Buffer }>`
+        sql<{ body: Buffer }>`
       select a.body from unnest(${targets}::text[]) wanted (key)
       cross join lateral (select directive from opinion where target = wanted.key offset 0) o
       cross join lateral (select body from approval where directive = o.directive offset 0) a
       union all
       select body from approval where directive = any(${directives}::text[])
     `.execute(reader),
-    ]),
+      ]),
+    "once",
   );
   const rows = new Map([...ofTargets, ...ofIds].map((row) => [row.directive, row]));
   const opinions = [...rows.values()].map(({ body }) => Directive.decode(body));

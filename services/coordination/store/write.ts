@@ -1,5 +1,5 @@
 import { sql, type Transaction } from "#platform/database.ts";
-import { transact } from "#platform/transaction.ts";
+import { transact, type CommitsNow } from "#platform/transaction.ts";
 import { Approval, BatchRevocation, Directive, Receipt } from "#proto/qalqan/events/v1/events.ts";
 import { regionOfId } from "#domain/vocabulary.ts";
 import { trunkOfTarget, type Changes } from "../domain/changes.ts";
@@ -10,7 +10,7 @@ import { writeNationalSeal } from "./seals.ts";
 import { writeStatistics } from "./statistics.ts";
 import { writeIntelligence } from "./intelligence.ts";
 import type { AuditChain } from "./audit.ts";
-import { asReplaced, type Lead } from "./lead.ts";
+import { replacedOr, type Lead } from "./lead.ts";
 
 /** Sends all that it has in one turn. */
 type Part = (transaction: Transaction<unknown>, changes: Changes) => Promise<unknown>;
@@ -28,24 +28,21 @@ export async function writeChanges(
   audit: AuditChain,
   lead: Lead,
 ): Promise<void> {
-  try {
-    await transact(database, async (transaction, commitsNow) => {
-      const writing = Promise.all([
-        // First, so that a replaced leader writes nothing.
-        lead.assertHeld(transaction),
-        // Nothing was promised or goes down: after a crash the same messages are taken in again.
-        goesDown(changes) ? undefined : sql`set local synchronous_commit = off`.execute(transaction),
-        moveLanes(transaction, changes),
-        ...parts.map((part) => part(transaction, changes)),
-        audit.append(transaction, changes.audit, changes.nowMs),
-        appendNational(transaction, changes),
-      ]);
-      commitsNow();
-      await writing;
-    });
-  } catch (error) {
-    throw asReplaced(error);
-  }
+  const work = async (transaction: Transaction<unknown>, commitsNow: CommitsNow) => {
+    const writing = Promise.all([
+      // First, so that a replaced leader writes nothing.
+      lead.assertHeld(transaction),
+      // Nothing was promised or goes down: after a crash the same messages are taken in again.
+      goesDown(changes) ? undefined : sql`set local synchronous_commit = off`.execute(transaction),
+      moveLanes(transaction, changes),
+      ...parts.map((part) => part(transaction, changes)),
+      audit.append(transaction, changes.audit, changes.nowMs),
+      appendNational(transaction, changes),
+    ]);
+    commitsNow();
+    await writing;
+  };
+  await replacedOr(transact(database, work, "once"));
   audit.committed();
 }
 
@@ -287,7 +284,8 @@ async function writeDecisions(
   if (decisions.length === 0 || batch === undefined) return;
   await sql`
     insert into decision (directive, region, revision, decision, reason, missing, single, sequence, at_ms)
-    select given.*, ${batch.sequence}, ${batch.atMs} from unnest(
+    select given.directive, given.region, given.revision, given.decision, given.reason, given.missing,
+      given.single, ${batch.sequence}, ${batch.atMs} from unnest(
       ${decisions.map(({ directive }) => directive)}::text[],
       ${decisions.map(({ region }) => region)}::text[],
       ${decisions.map(({ revision }) => revision)}::bigint[],
@@ -295,7 +293,7 @@ async function writeDecisions(
       ${decisions.map(({ reason }) => reason)}::text[],
       ${decisions.map(({ missing }) => missing.join(","))}::text[],
       ${decisions.map((decision) => decision.batch === "")}::boolean[]
-    ) given
+    ) given (directive, region, revision, decision, reason, missing, single)
     on conflict (directive) do update set
       revision = excluded.revision, decision = excluded.decision, reason = excluded.reason,
       missing = excluded.missing, sequence = excluded.sequence, at_ms = excluded.at_ms
