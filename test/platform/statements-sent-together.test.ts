@@ -196,6 +196,28 @@ describe("a statement with parameters", () => {
     expect(rows).toEqual([{ generic: 0, custom: 7 }]);
   });
 
+  test("is planned once where that was asked for, and by index though the table was empty then", async () => {
+    await sql`create table many (number integer primary key, word text not null)`.execute(database);
+    // From now on PostgreSQL knows that it is empty: reading all of it would be the shortest way.
+    await sql`vacuum many`.execute(database);
+    const known = await transact(
+      database,
+      async (transaction) => {
+        const ask = () => sql`select word from many where number = ${7}`.execute(transaction);
+        await ask();
+        await sql`insert into many select n, 'word' from generate_series(1, 1000) n`.execute(transaction);
+        for (let times = 0; times < 3; times += 1) await ask();
+        const { rows } = await sql`
+          select generic_plans::int as once, custom_plans::int as "each",
+            (select idx_scan::int from pg_stat_xact_user_tables where relname = 'many') as "byIndex"
+          from pg_prepared_statements where statement like 'select word from many%'`.execute(transaction);
+        return rows;
+      },
+      "once",
+    );
+    expect(known).toEqual([{ once: 4, each: 0, byIndex: 4 }]);
+  });
+
   test("goes on after a newer release has added a column, also where it asks for all columns", async () => {
     await together(database, async (reader) => {
       await sql`insert into step values (50, 'kept')`.execute(reader);

@@ -7,6 +7,7 @@ import { hubAsk, hubSubject, regionStream, regionSubject, streamAsk } from "#pro
 import { AppendWindow } from "../append-window.ts";
 import { agreement, stateOf, type Side } from "../compare.ts";
 import {
+  askWaitMs,
   awayPollMs,
   compareEveryMs,
   compareWindow,
