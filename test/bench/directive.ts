@@ -27,6 +27,8 @@ const settleWaitMs = 30_000;
 export interface Stations {
   readonly acceptedAtMs: number;
   readonly answeredAfterMs: number;
+  /** When the author read "accepted". */
+  readonly answeredAtMs: number;
   region?: number;
   hub?: number;
   national?: number;
@@ -146,7 +148,8 @@ async function issueOne(
     },
     { metadata: await access.operator(1 + Math.floor(issued / perOperator)) },
   );
-  stations.set(view.id, { acceptedAtMs: view.acceptedAtMs, answeredAfterMs: performance.now() - askedAt });
+  const answeredAfterMs = performance.now() - askedAt;
+  stations.set(view.id, { acceptedAtMs: view.acceptedAtMs, answeredAfterMs, answeredAtMs: Date.now() });
 }
 
 /** For each directive, how long after acceptance the last region enforced it. */
