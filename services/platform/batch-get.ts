@@ -88,7 +88,7 @@ async function askForMany(
     const before = messages.length;
     if (!(await isLost(() => messages.length > before))) return;
     if (messages.length > 0) resolve();
-    else reject(new StreamUnavailable(`${subject} does not answer`));
+    else reject(new StreamSilent(`${subject} does not answer`));
   };
   let timer = setTimeout(() => void silent(), silenceMaxMs);
   const inbox = createInbox();
@@ -176,6 +176,11 @@ export interface StreamState {
 /** The stream could not be asked now: its server is away, or says so. */
 export class StreamUnavailable extends Error {
   override readonly name: string = "StreamUnavailable";
+}
+
+/** It did not answer in the time that was given. */
+export class StreamSilent extends StreamUnavailable {
+  override readonly name = "StreamSilent";
 }
 
 /** There is no such stream. */

@@ -100,6 +100,8 @@ export async function transact<Schema, Result>(
       await (committing ?? commit());
       return result;
     } catch (error) {
+      // Whatever else the work still sends would no longer be part of it.
+      isOver = true;
       if (error instanceof OutcomeUnknown) throw error;
       // Sent behind a statement that failed, a commit undoes all.
       await (committing ?? send("rollback"));

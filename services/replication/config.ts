@@ -38,8 +38,8 @@ export const idleLookMs = 5_000;
 export const unansweredMaxMs = 2_000;
 /** A batch of messages that stops coming for so long is asked for again (ms) … */
 export const silenceMaxMs = 1_000;
-/** … and for so long at most where the hub answers late (ms). */
-export const silenceLongestMs = 8_000;
+/** … and for so long at most where the hub answers late (ms): so late a line that was half-open is found again. */
+export const silenceLongestMs = 4_000;
 /**
  * That is, once a question that was asked after the silence began is answered:
  * a narrow line brings compressed blocks, seconds apart. Such a question is

@@ -1,4 +1,5 @@
-import { isNobodyThere } from "#platform/nats.ts";
+import { StreamSilent } from "#platform/batch-get.ts";
+import { isUnanswered } from "#platform/nats.ts";
 import { silenceLongestMs, silenceMaxMs } from "./config.ts";
 
 /**
@@ -22,8 +23,8 @@ export class Patience {
       this.#waitMs = within(Math.max(2 * (performance.now() - askedMs), this.#waitMs / 2));
       return answer;
     } catch (error) {
-      // Where nobody is there that is said at once; after silence the hub, or the line, may only be slow.
-      if (!isNobodyThere(error)) this.#waitMs = within(2 * this.#waitMs);
+      // A refusal comes at once; after silence the hub, or the line, may only be slow.
+      if (isUnanswered(error) || error instanceof StreamSilent) this.#waitMs = within(2 * this.#waitMs);
       throw error;
     }
   }

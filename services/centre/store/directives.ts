@@ -125,6 +125,8 @@ interface FactsRow {
 
 /**
  * Everything that a decision about one target of one author needs, by one query.
+ * It is planned before there are any rows (Planning): the order of what is recent
+ * names the index, or all that an author ever imported would be gone through.
  *
  * @param numbers the numbers of the target that may be protected
  */
@@ -143,9 +145,11 @@ export async function readFacts(
   const { rows } = await sql<FactsRow>`
     select
       (select json_agg(json_build_object('target', target, 'acceptedAtMs', at)) from (
-        select target, max(accepted_at_ms) as at from directives
-        where author = ${about.author} and batch = '' and not revoked
-          and accepted_at_ms >= ${about.nowMs - dayMs}
+        select target, max(accepted_at_ms) as at from (
+          select target, accepted_at_ms from directives
+          where author = ${about.author} and batch = '' and not revoked
+            and accepted_at_ms >= ${about.nowMs - dayMs}
+          order by accepted_at_ms desc offset 0) as recent
         group by target order by target = ${about.target} desc limit ${dailyTargetsMax + 2}) as used) as uses,
       (select min(accepted_at_ms) from directives
         where author = ${about.author} and target = ${about.target}

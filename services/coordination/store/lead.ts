@@ -88,8 +88,10 @@ export class Lead {
     send: (transaction: Transaction<unknown>) => Promise<Result>,
   ): Promise<Result> {
     return replacedOr(
-      transact(database, async (transaction) => {
-        const [result] = await Promise.all([send(transaction), this.#mustLead(transaction, sql``)]);
+      transact(database, async (transaction, commitsNow) => {
+        const sent = Promise.all([send(transaction), this.#mustLead(transaction, sql``)]);
+        commitsNow();
+        const [result] = await sent;
         return result;
       }),
     );

@@ -33,6 +33,9 @@ const waitMs = 600_000;
 const quietMs = 4_000;
 const dayMs = 24 * 3_600_000;
 const perOperator = 45;
+/** So often each region issues an urgent one, and it is looked whether it is enforced: regions say themselves since when (ms). */
+const urgentEveryMs = 500;
+const urgentLookMs = 250;
 
 type Access = NationAccess & Disposable;
 
@@ -225,10 +228,32 @@ function importAll(
   return { done: work() };
 }
 
+/** In each region a block twice a second, whatever became of the one before, and as soon as all enforce it its revocation. */
 async function issueAndRevoke(access: Access, over: Promise<unknown>, place: number) {
   const samples = { blocks: [] as number[], unblocks: [] as number[] };
   let isOver = false;
-  void over.finally(() => (isOver = true)).catch(() => undefined);
+  const end = () => {
+    isOver = true;
+  };
+  void over.then(end, end);
+  const one = async (region: RegionAccess, regionPlace: number, index: number) => {
+    const metadata = await region.operator(1 + 100 * place + Math.floor(index / perOperator));
+    const number = `+4479${regionPlace}${place}${String(index).padStart(6, "0")}`;
+    const askedMs = Date.now();
+    const { id } = await call(
+      region.centre.issueDirective.bind(region.centre),
+      {
+        ...{ number, range: "", trunk: "", action: "block", basis: "communications-law-41-1" },
+        ...{ reason: "fraud", expiresAtMs: Date.now() + dayMs, scope: "nation", overrideRevision: 0 },
+        ...{ evidence: [], falseStopOf: "", dryRun: false, idempotencyKey: "" },
+      },
+      { metadata },
+    );
+    samples.blocks.push((await enforcedEverywhereAt(access, id, "national")) - askedMs);
+    const revokedMs = Date.now();
+    await call(region.centre.revokeDirective.bind(region.centre), { id, reason: "mistake" }, { metadata });
+    samples.unblocks.push((await enforcedEverywhereAt(access, id, "revoked")) - revokedMs);
+  };
   const client = async (region: RegionAccess, regionPlace: number) => {
     // The first call opens the connection, which people have before they need it.
     await call(
@@ -236,24 +261,14 @@ async function issueAndRevoke(access: Access, over: Promise<unknown>, place: num
       {},
       { metadata: await region.operator(1) },
     ).catch(() => undefined);
+    const begun: Promise<void>[] = [];
     for (let index = 0; !isOver; index += 1) {
-      const metadata = await region.operator(1 + 100 * place + Math.floor(index / perOperator));
-      const number = `+4479${regionPlace}${place}${String(index).padStart(6, "0")}`;
-      const askedMs = Date.now();
-      const { id } = await call(
-        region.centre.issueDirective.bind(region.centre),
-        {
-          ...{ number, range: "", trunk: "", action: "block", basis: "communications-law-41-1" },
-          ...{ reason: "fraud", expiresAtMs: Date.now() + dayMs, scope: "nation", overrideRevision: 0 },
-          ...{ evidence: [], falseStopOf: "", dryRun: false, idempotencyKey: "" },
-        },
-        { metadata },
-      );
-      samples.blocks.push((await enforcedEverywhereAt(access, id, "national")) - askedMs);
-      const revokedMs = Date.now();
-      await call(region.centre.revokeDirective.bind(region.centre), { id, reason: "mistake" }, { metadata });
-      samples.unblocks.push((await enforcedEverywhereAt(access, id, "revoked")) - revokedMs);
+      begun.push(one(region, regionPlace, index));
+      // A failure is thrown when all are awaited.
+      begun.at(-1)?.catch(end);
+      await sleep(urgentEveryMs);
     }
+    await Promise.all(begun);
   };
   await Promise.all(access.regions.map((region, index) => client(region, index)));
   return samples;
@@ -271,7 +286,7 @@ async function enforcedEverywhereAt(access: Access, id: string, state: string): 
     const enforced = (view?.receipts ?? []).filter((receipt) => receipt.state === "enforced");
     atMs = Math.max(...enforced.map(({ enforcedAtMs }) => enforcedAtMs));
     return view?.state === state && enforced.length === access.regions.length;
-  }, 50);
+  }, urgentLookMs);
   return atMs;
 }
 

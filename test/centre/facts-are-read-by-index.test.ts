@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { DataFolder } from "#infra/local/data-folder.ts";
+import { Ports } from "#infra/local/ports.ts";
+import { openDatabase, sql } from "#platform/database.ts";
+import { transact } from "#platform/transaction.ts";
+import { testLog, type Restartable } from "#test/replication/servers.ts";
+import { password, startPostgres } from "#test/coordination/capital-processes.ts";
+import { readApprovals } from "../../services/centre/store/approvals.ts";
+import { readFacts } from "../../services/centre/store/directives.ts";
+import { migrations } from "../../services/centre/store/migrations.ts";
+import type { CentreDatabase, Reader } from "../../services/centre/store/schema.ts";
+
+let folder: DataFolder;
+let postgres: Restartable;
+let database: CentreDatabase;
+
+beforeEach(async () => {
+  folder = DataFolder.create(mkdtempSync(join(tmpdir(), "qalqan-test-")));
+  const ports = new Ports(folder);
+  await ports.prepare(["postgres"]);
+  postgres = await startPostgres(folder, ports);
+  const config = {
+    DATABASE_URL: `postgres://qalqan@${ports.address("postgres")}/qalqan`,
+    DATABASE_PASSWORD_FILE: password,
+  };
+  database = await openDatabase(config, migrations, testLog, new AbortController().signal);
+}, 60_000);
+afterEach(async () => {
+  await database.destroy();
+  await postgres.stop("SIGKILL");
+  rmSync(folder.root, { recursive: true, force: true });
+});
+
+/** Which indexes a read goes through that is planned on the tables of a new region. */
+async function indexesOf(read: (reader: Reader) => Promise<unknown>, table: string): Promise<string[]> {
+  const planned = async (transaction: Reader) => {
+    await read(transaction);
+    const { rows } = await sql<{ name: string }>`
+      select indexrelid::regclass::text as name from pg_index
+      where indrelid = ${table}::regclass and pg_stat_get_xact_numscans(indexrelid) > 0 order by 1
+    `.execute(transaction);
+    return rows.map(({ name }) => name);
+  };
+  return transact(database, planned, "once");
+}
+
+test("an author's singly written directives are not looked for among all that he imported", async () => {
+  const about = {
+    author: "p",
+    target: "+77010000000",
+    action: "block",
+    numbers: [],
+    idempotencyKey: "k",
+  } as const;
+  expect(await indexesOf((reader) => readFacts(reader, { ...about, nowMs: 1 }), "directives")).toEqual([
+    "directives_of_author",
+    "directives_of_author_on_target",
+  ]);
+}, 30_000);
+
+test("the approvals of one directive are not looked for among all of them", async () => {
+  const read = (reader: Reader) => readApprovals(reader, "astana-1", "astana-2");
+  expect(await indexesOf(read, "approvals")).toEqual(["approvals_of_batch", "approvals_of_directive"]);
+}, 30_000);
