@@ -3,6 +3,8 @@ import { pause } from "#platform/lifecycle.ts";
 import type { Log } from "#platform/log.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { hubStream } from "#proto/names.ts";
+import { isRevoked } from "./domain/key-changes.ts";
+import { readNation } from "./nation-file.ts";
 import { assertNotOlder } from "./regions-heard.ts";
 import type { SealVerifier } from "./seal-verifier.ts";
 import { capitalEpoch } from "./epochs.ts";
@@ -10,13 +12,12 @@ import { AuditChain } from "./store/audit.ts";
 import { LeaderReplaced, type Lead } from "./store/lead.ts";
 import type { Database } from "./store/load.ts";
 import { HistoriesDiffer, recoverForRegion, recoverNational } from "./store/recover-national.ts";
+import { loadNationalSeal } from "./store/seals.ts";
 import { loadState } from "./store/start.ts";
 
 /** The hub is asked again after so long (ms); a person may need hours. */
 const retryWaitMs = 200;
 const personWaitMs = 5_000;
-const remedy =
-  "run `npx qalqan restore` with a newer copy of the capital, or `npx qalqan rebuild capital`, which takes what regions have";
 
 interface Parts {
   readonly database: Database;
@@ -24,6 +25,7 @@ interface Parts {
   readonly log: Log;
   readonly alarms: Alarms;
   readonly verifier: Pick<SealVerifier, "keys">;
+  readonly regionsFile: string;
 }
 
 /**
@@ -34,12 +36,17 @@ interface Parts {
  * @throws LeaderReplaced
  */
 export async function takeHistoryBack(parts: Parts, lead: Lead, signal: AbortSignal): Promise<void> {
-  const { database, connection, log, verifier } = parts;
+  const { database, connection, log, verifier, regionsFile } = parts;
   await untilOneHistory(parts, hubStream.national(capitalEpoch), signal, async () => {
     const [state, audit] = await Promise.all([loadState(database), AuditChain.open(database)]);
     const recovered = await recoverNational(database, connection, state, audit, lead);
     if (recovered > 0) log.warn({ event: "recovered", messages: recovered }, "taken back from the hub");
-    await assertNotOlder(database, connection, lead, state.sequence, verifier.keys, signal);
+    const newest = await loadNationalSeal(database, capitalEpoch);
+    const chain = { epoch: capitalEpoch, keys: verifier.keys, keyId: newest?.keyId ?? "" };
+    // Read each time: a person may revoke a region's key while the capital waits.
+    const nation = await readNation(regionsFile);
+    const revoked = new Set(nation.filter(({ keyChanges }) => isRevoked(keyChanges)).map(({ slug }) => slug));
+    await assertNotOlder({ database, connection, lead, revoked }, state.sequence, chain, signal);
   });
 }
 
@@ -73,7 +80,7 @@ async function untilOneHistory<Result>(
       if (error instanceof LeaderReplaced) throw error;
       log.info({ stream, reason: String(error) }, "waiting for the history of the capital");
       if (error instanceof HistoriesDiffer) {
-        alarms.raise("waits-for-person", stream, `${error.message}: ${remedy}`);
+        alarms.raise("waits-for-person", stream, `${error.message}: ${error.remedy}`);
         waitMs = personWaitMs;
       }
     }

@@ -1,6 +1,7 @@
 import { sql } from "#platform/database.ts";
 import type { Alarms } from "#platform/alarms.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
+import { isRevoked } from "./domain/key-changes.ts";
 import type { Leader } from "./leader.ts";
 import type { NationRegion } from "./nation-file.ts";
 import type { Database } from "./store/load.ts";
@@ -12,7 +13,7 @@ const whatOf = { revoked: "key-revoked", renewed: "key-renewed" } as const;
 export function knowKeys(state: CapitalState, nation: readonly NationRegion[], alarms: Alarms): void {
   for (const { slug, keyChanges } of nation) {
     state.region(slug, Date.now()).keyChanges = keyChanges;
-    if (keyChanges.at(-1)?.change === "revoked") {
+    if (isRevoked(keyChanges)) {
       alarms.raise(
         "key-revoked",
         slug,

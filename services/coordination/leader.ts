@@ -63,6 +63,7 @@ export interface LeaderParts {
   /** The key that NATIONAL is sealed with. */
   readonly sealingKey: SealingKey;
   readonly verifier: SealVerifier;
+  readonly regionsFile: string;
 }
 
 /** What a leader begins with. */
@@ -367,7 +368,8 @@ export class Leader {
   /** Looks a few times a second whether a region's state has changed; in each step whether anything may be written. */
   #judge({ changes }: StepDraft): void {
     const { nowMs } = changes;
-    assertNotOlderNow(this.state, this.#parts.verifier.keys);
+    const { keys } = this.#parts.verifier;
+    assertNotOlderNow(this.state, { epoch: capitalEpoch, keys, keyId: this.#seals.keyId });
     if (nowMs - this.#judgedAtMs < judgeIntervalMs) return;
     this.#judgedAtMs = nowMs;
     const { sequence: committed, heartbeat, digests } = this.state;

@@ -90,6 +90,11 @@ export class NationalSeals {
     this.#end = endOfChain(seal);
   }
 
+  /** Key of the newest one; empty: there is none. */
+  get keyId(): string {
+    return this.#end.keyId;
+  }
+
   /** In how many milliseconds the next one is due, also when the clock is set back; undefined: nothing asks for one. */
   get dueInMs(): number | undefined {
     const { dueAtMs } = this.#unsealed;

@@ -1,4 +1,3 @@
-import type { SealKeys } from "#domain/seal.ts";
 import { capital } from "#domain/vocabulary.ts";
 import { lastOfSubject, streamRange } from "#platform/batch-get.ts";
 import { sql } from "#platform/database.ts";
@@ -8,15 +7,31 @@ import { hubStream, hubSubject, streamAsk } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { archivedAs } from "./archive/hub-stream-name.ts";
 import type { CapitalState } from "./domain/capital-state.ts";
-import { claimOf, haveHadTheirTime, isOlderThanNation, type Claim } from "./domain/older-history.ts";
+import { isRevoked } from "./domain/key-changes.ts";
+import {
+  claimOf,
+  furtherThan,
+  haveHadTheirTime,
+  type Claim,
+  type Further,
+  type NationalChain,
+} from "./domain/older-history.ts";
 import { capitalEpoch } from "./epochs.ts";
 import type { Lead } from "./store/lead.ts";
 import type { Database } from "./store/load.ts";
-import { HistoriesDiffer } from "./store/recover-national.ts";
+import { HistoriesDiffer, newerCopy } from "./store/recover-national.ts";
 
 const lookEveryMs = 500;
 /** An older heartbeat is one that a region's lane was filled up with: what it says was so once (ms). Where clocks differ by more, the wait is the longest. */
 const freshMsMax = 60_000;
+
+interface Parts {
+  readonly database: Database;
+  readonly connection: NatsConnection;
+  readonly lead: Lead;
+  /** Regions whose line has no key now: what they said last counts for nothing. */
+  readonly revoked: ReadonlySet<string>;
+}
 
 /**
  * Whether the regions, as far as they were heard, have no more of NATIONAL than
@@ -26,15 +41,12 @@ const freshMsMax = 60_000;
  * that, unless it shows the capital's own seal over what comes later.
  *
  * @param committed last message that the capital knows
- * @param keys the capital's among them
  * @throws HistoriesDiffer, LeaderReplaced, or what does not answer
  */
 export async function assertNotOlder(
-  database: Database,
-  connection: NatsConnection,
-  lead: Lead,
+  { database, connection, lead, revoked }: Parts,
   committed: number,
-  keys: SealKeys,
+  chain: NationalChain,
   signal: AbortSignal,
 ): Promise<void> {
   const timeline = await timelineOf(database);
@@ -42,23 +54,19 @@ export async function assertNotOlder(
   const ask = streamAsk.info(hubStream.national(capitalEpoch));
   const isHubEmpty = isPutBack && (await streamRange(connection, ask)).last === 0;
   const beganMs = performance.now();
-  const sealed = { epoch: capitalEpoch, keys };
-  const isOlder = () => isOlderThanNation(claims, claims.length, committed, sealed);
-  let { claims, ...heard } = await lastHeld(connection);
+  let { claims, ...heard } = await lastHeld(connection, revoked);
+  const furtherNow = () => furtherThan(claims, claims.length, committed, chain);
+  let further = furtherNow();
   while (
     isPutBack &&
-    !isOlder() &&
+    further === undefined &&
     !haveHadTheirTime({ ...heard, isHubEmpty, waitedMs: performance.now() - beganMs })
   ) {
     if (!(await pause(lookEveryMs, signal))) throw signal.reason;
-    ({ claims, ...heard } = await lastHeld(connection));
+    ({ claims, ...heard } = await lastHeld(connection, revoked));
+    further = furtherNow();
   }
-  if (isOlder()) {
-    const furthest = Math.max(...claims.map(({ last }) => last));
-    throw new HistoriesDiffer(
-      `regions have up to message ${furthest} of NATIONAL, PostgreSQL and the hub end at ${committed}`,
-    );
-  }
+  if (further !== undefined) throw olderThan(further, committed);
   await lead.write(database, (transaction) =>
     sql`update national_state set timeline = ${timeline.now}`.execute(transaction),
   );
@@ -69,10 +77,21 @@ export async function assertNotOlder(
  *
  * @throws HistoriesDiffer: what is given a number here is another message there, and nothing more may be written
  */
-export function assertNotOlderNow({ regions, sequence }: CapitalState, keys: SealKeys): void {
-  const claims = [...regions.values()].flatMap((region) => claimOf(region, capitalEpoch) ?? []);
-  if (isOlderThanNation(claims, regions.size, sequence, { epoch: capitalEpoch, keys }))
-    throw new HistoriesDiffer(`regions have more of NATIONAL than ${sequence} messages`);
+export function assertNotOlderNow({ regions, sequence }: CapitalState, chain: NationalChain): void {
+  const heard = [...regions.values()].filter(({ keyChanges }) => !isRevoked(keyChanges));
+  const claims = heard.flatMap((region) => claimOf(region, capitalEpoch) ?? []);
+  const further = furtherThan(claims, regions.size, sequence, chain);
+  if (further !== undefined) throw olderThan(further, sequence);
+}
+
+/** Says who has more, and both ways out: once the capital has gone on, its regions' history is no longer its own. */
+function olderThan({ regions, last }: Further, committed: number): HistoriesDiffer {
+  const who = regions.join(", ");
+  return new HistoriesDiffer(
+    `${who} ${regions.length === 1 ? "has" : "have"} NATIONAL up to message ${last}, PostgreSQL and the hub end at ${committed}`,
+    `if most regions are that far, ${newerCopy}; otherwise, and where it finds that they have something else, ` +
+      regions.map((region) => `\`npx qalqan rebuild region ${region}\``).join(", "),
+  );
 }
 
 /** What the regions have of NATIONAL. */
@@ -85,7 +104,7 @@ interface Heard {
   readonly regions: number;
 }
 
-async function lastHeld(connection: NatsConnection): Promise<Heard> {
+async function lastHeld(connection: NatsConnection, revoked: ReadonlySet<string>): Promise<Heard> {
   const found = new Map<string, { readonly claim: Claim; readonly epoch: number; readonly atMs: number }>();
   const regions = new Set<string>();
   const manager = await connection.jetstreamManager({ checkAPI: false });
@@ -93,13 +112,14 @@ async function lastHeld(connection: NatsConnection): Promise<Heard> {
     const of = archivedAs(name, capital);
     if (of === undefined || of.site === capital || of.stream !== "events") continue;
     const { site: region, epoch } = of;
+    if (revoked.has(region)) continue;
     regions.add(region);
     if (epoch < (found.get(region)?.epoch ?? 0)) continue;
     const subject = hubSubject.up("events", region, epoch, "replication.heartbeat");
     const last = await lastOfSubject(connection, streamAsk.get(name), subject);
     const body = last === undefined ? undefined : bodyOf(last.data);
     if (body?.$case !== "heartbeat") continue;
-    const claim = claimOf(body.value, capitalEpoch);
+    const claim = claimOf({ ...body.value, region }, capitalEpoch);
     if (claim !== undefined) found.set(region, { claim, epoch, atMs: body.value.atMs });
   }
   const all = [...found.values()];

@@ -118,6 +118,7 @@ export async function startCoordination(
     });
     const leader = await Leader.open({
       ...{ database, connection, log, lifecycle, alarms, sealingKey, verifier },
+      regionsFile: config.REGIONS_FILE,
       replicas: config.HUB_REPLICAS,
       snapshots: { rowsMin: config.SNAPSHOT_ROWS_MIN, messagesMin: config.SNAPSHOT_MESSAGES_MIN },
       trim: {

@@ -8,7 +8,7 @@ import { EpochOpened } from "#proto/qalqan/events/v1/sync.ts";
 import { CapitalState, laneName } from "../../services/coordination/domain/capital-state.ts";
 import type { LaneMove } from "../../services/coordination/domain/changes.ts";
 import { RegionKnowledge } from "../../services/coordination/domain/nation.ts";
-import { haveHadTheirTime, isOlderThanNation } from "../../services/coordination/domain/older-history.ts";
+import { furtherThan, haveHadTheirTime } from "../../services/coordination/domain/older-history.ts";
 import { beginStep, takeIn } from "../../services/coordination/step.ts";
 
 test("a clock that was set back keeps no region heard that is gone", () => {
@@ -109,16 +109,17 @@ test("regions have 15 s beside a hub that knows them, and beside an empty one un
 });
 
 test("the capital is older than the nation where two regions and most say so; no region says it alone, however few there are", () => {
-  const sealed = { epoch: 1, keys: new SealKeys({}) };
+  const chain = { epoch: 1, keys: new SealKeys({}), keyId: "" };
   fc.assert(
     fc.property(fc.nat(20), fc.integer({ min: 1, max: 20 }), (further, regions) => {
       const claims = Array.from({ length: regions }, (_, index) => ({
+        region: `region ${index}`,
         last: index < further ? 2 ** 40 : 5,
         seal: undefined,
       }));
       const saying = Math.min(further, regions);
-      const isOlder = isOlderThanNation(claims, regions, 5, sealed);
-      expect(isOlder).toBe(saying >= 2 && saying > regions / 2);
+      const told = furtherThan(claims, regions, 5, chain);
+      expect(told !== undefined).toBe(saying >= 2 && saying > regions / 2);
     }),
   );
 });

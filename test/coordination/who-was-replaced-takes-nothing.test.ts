@@ -39,7 +39,9 @@ test("a leader that was replaced takes nothing from the hub, neither into Postgr
   const { signal } = new AbortController();
   const recover = (lead: Lead) => recoverForRegion(database, capital.nats, lead, "astana", 0);
   const trim = (lead: Lead) => trimHub({ connection: capital.nats, database, lead }, stream, last);
-  const hear = (lead: Lead) => assertNotOlder(database, capital.nats, lead, 0, new SealKeys({}), signal);
+  const chain = { epoch: firstEpoch, keys: new SealKeys({}), keyId: "" };
+  const hear = (lead: Lead) =>
+    assertNotOlder({ database, connection: capital.nats, lead, revoked: new Set() }, 0, chain, signal);
   for (const late of [recover, trim, hear]) await expect(late(former)).rejects.toThrow(LeaderReplaced);
   expect(await capital.query("select * from region_log")).toEqual([]);
   expect(await capital.query("select timeline from national_state")).toEqual([{ timeline: null }]);

@@ -5,6 +5,11 @@ export interface KeyChange {
   readonly change: "revoked" | "renewed";
 }
 
+/** Whether the region has no key for its line now. */
+export function isRevoked(changes: readonly KeyChange[]): boolean {
+  return changes.at(-1)?.change === "revoked";
+}
+
 /**
  * Whether a message that the hub stored then is refused, since the region's key
  * was revoked and no other given yet. The hub's own stamp decides, which no

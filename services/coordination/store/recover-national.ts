@@ -16,6 +16,10 @@ import type { Database } from "./load.ts";
 import { readNationalLog, readRegionLog } from "./start.ts";
 import { writeChanges } from "./write.ts";
 
+/** What helps where the hub or the regions have more than PostgreSQL. */
+export const newerCopy =
+  "run `npx qalqan restore` with a newer copy of the capital, or `npx qalqan rebuild capital`, which takes what regions have";
+
 /**
  * PostgreSQL and the hub do not hold the same history of the capital, or each
  * lacks something that the other has not either: only a person can say what is
@@ -23,6 +27,13 @@ import { writeChanges } from "./write.ts";
  */
 export class HistoriesDiffer extends Error {
   override readonly name = "HistoriesDiffer";
+  /** What a person can do. */
+  readonly remedy: string;
+
+  constructor(message: string, remedy = newerCopy) {
+    super(message);
+    this.remedy = remedy;
+  }
 }
 
 /**
