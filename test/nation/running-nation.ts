@@ -129,11 +129,15 @@ async function untilReady(runner: ChildProcess): Promise<void> {
     runner.stderr?.on("data", read);
     runner.once("close", (code) => reject(new Error(`start ended with ${code}\n${printed}`)));
   });
-  const tooLate = sleep(startWaitMs, undefined, { ref: false }).then(() => {
+  const over = new AbortController();
+  const tooLate = sleep(startWaitMs, undefined, { ref: false, signal: over.signal }).then(() => {
     runner.kill("SIGINT");
     throw new Error(`not ready after ${startWaitMs} ms\n${printed}`);
   });
+  tooLate.catch(() => undefined);
   await Promise.race([ready, tooLate]);
+  // A nation that became ready is not stopped after all.
+  over.abort();
 }
 
 async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
