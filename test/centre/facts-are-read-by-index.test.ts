@@ -1,38 +1,20 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { DataFolder } from "#infra/local/data-folder.ts";
-import { Ports } from "#infra/local/ports.ts";
-import { openDatabase, sql } from "#platform/database.ts";
+import { sql } from "#platform/database.ts";
 import { transact } from "#platform/transaction.ts";
-import { testLog, type Restartable } from "#test/replication/servers.ts";
-import { password, startPostgres } from "#test/coordination/capital-processes.ts";
+import { EmptyDatabase } from "#test/coordination/capital-processes.ts";
 import { readApprovals } from "../../services/centre/store/approvals.ts";
 import { readFacts } from "../../services/centre/store/directives.ts";
 import { migrations } from "../../services/centre/store/migrations.ts";
-import type { CentreDatabase, Reader } from "../../services/centre/store/schema.ts";
+import type { CentreDatabase, Reader, Schema } from "../../services/centre/store/schema.ts";
 
-let folder: DataFolder;
-let postgres: Restartable;
+let opened: EmptyDatabase<Schema>;
 let database: CentreDatabase;
 
 beforeEach(async () => {
-  folder = DataFolder.create(mkdtempSync(join(tmpdir(), "qalqan-test-")));
-  const ports = new Ports(folder);
-  await ports.prepare(["postgres"]);
-  postgres = await startPostgres(folder, ports);
-  const config = {
-    DATABASE_URL: `postgres://qalqan@${ports.address("postgres")}/qalqan`,
-    DATABASE_PASSWORD_FILE: password,
-  };
-  database = await openDatabase(config, migrations, testLog, new AbortController().signal);
+  opened = await EmptyDatabase.open(migrations);
+  ({ database } = opened);
 }, 60_000);
-afterEach(async () => {
-  await database.destroy();
-  await postgres.stop("SIGKILL");
-  rmSync(folder.root, { recursive: true, force: true });
-});
+afterEach(async () => opened.close());
 
 /** Which indexes a read goes through that is planned on the tables of a new region. */
 async function indexesOf(read: (reader: Reader) => Promise<unknown>, table: string): Promise<string[]> {

@@ -1,11 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { DataFolder } from "#infra/local/data-folder.ts";
-import { Ports } from "#infra/local/ports.ts";
-import { openDatabase, sql, type Kysely } from "#platform/database.ts";
-import { testLog, until, type Restartable } from "#test/replication/servers.ts";
+import { sql, type Kysely } from "#platform/database.ts";
+import { until, type Restartable } from "#test/replication/servers.ts";
 import { noChanges } from "../../services/coordination/domain/changes.ts";
 import { AuditChain } from "../../services/coordination/store/audit.ts";
 import { Lead, LeaderReplaced } from "../../services/coordination/store/lead.ts";
@@ -20,28 +15,17 @@ import { writeVerifiedLanes } from "../../services/coordination/store/seals.ts";
 import { loadState } from "../../services/coordination/store/start.ts";
 import { trimMarks, trimNationalLog, trimRegionLog } from "../../services/coordination/store/trim.ts";
 import { writeChanges } from "../../services/coordination/store/write.ts";
-import { password, startPostgres } from "./capital-processes.ts";
+import { EmptyDatabase } from "./capital-processes.ts";
 
-let folder: DataFolder;
+let opened: EmptyDatabase<unknown>;
 let postgres: Restartable;
 let database: Kysely<unknown>;
 
 beforeEach(async () => {
-  folder = DataFolder.create(mkdtempSync(join(tmpdir(), "qalqan-test-")));
-  const ports = new Ports(folder);
-  await ports.prepare(["postgres"]);
-  postgres = await startPostgres(folder, ports);
-  const config = {
-    DATABASE_URL: `postgres://qalqan@${ports.address("postgres")}/qalqan`,
-    DATABASE_PASSWORD_FILE: password,
-  };
-  database = await openDatabase<unknown>(config, migrations, testLog, new AbortController().signal);
+  opened = await EmptyDatabase.open(migrations);
+  ({ postgres, database } = opened);
 }, 60_000);
-afterEach(async () => {
-  await database.destroy();
-  await postgres.stop("SIGKILL");
-  rmSync(folder.root, { recursive: true, force: true });
-});
+afterEach(async () => opened.close());
 
 /** What a leader does that has nothing of its own to move: neither a lane nor NATIONAL. */
 async function write(lead: Lead): Promise<void> {
