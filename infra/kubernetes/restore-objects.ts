@@ -63,7 +63,10 @@ export const restoreScript = [
   "fi",
   'if test -n "$TIMELINE"; then echo "recovery_target_timeline = \'$TIMELINE\'" >> "$settings"; fi',
   ': > "$draft/recovery.signal"',
-  'if test -e "$DATA_DIRECTORY"; then mv "$DATA_DIRECTORY" "$DATA_DIRECTORY.before-$(date -u +%Y%m%dT%H%M%SZ)"; fi',
+  'aside="$DATA_DIRECTORY.before-$(date -u +%Y%m%dT%H%M%SZ)"',
+  // Two restores may fall into one second.
+  'while test -e "$aside"; do aside="$aside-again"; done',
+  'if test -e "$DATA_DIRECTORY"; then mv "$DATA_DIRECTORY" "$aside"; fi',
   'mv "$draft" "$DATA_DIRECTORY"',
   'sync -f "$DATA_DIRECTORY"',
   'echo "put back: the base backup $base"',
