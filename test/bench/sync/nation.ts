@@ -33,9 +33,12 @@ const waitMs = 600_000;
 const quietMs = 4_000;
 const dayMs = 24 * 3_600_000;
 const perOperator = 45;
-/** So often each region issues an urgent one, and it is looked whether it is enforced: regions say themselves since when (ms). */
-const urgentEveryMs = 500;
-const urgentLookMs = 250;
+/**
+ * So often each region issues an urgent one, and it is looked whether it is enforced (ms): regions say themselves since
+ * when, and the receipts of one that imports come late. Each look is work for the capital.
+ */
+const urgentEveryMs = 2_000;
+const urgentLookMs = 1_000;
 
 type Access = NationAccess & Disposable;
 
@@ -228,7 +231,7 @@ function importAll(
   return { done: work() };
 }
 
-/** In each region a block twice a second, whatever became of the one before, and as soon as all enforce it its revocation. */
+/** In each region a block each two seconds, whatever became of the one before, and as soon as all enforce it its revocation. */
 async function issueAndRevoke(access: Access, over: Promise<unknown>, place: number) {
   const samples = { blocks: [] as number[], unblocks: [] as number[] };
   let isOver = false;
