@@ -1,20 +1,16 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sql } from "#platform/database.ts";
 import { transact } from "#platform/transaction.ts";
-import { EmptyDatabase } from "#test/coordination/capital-processes.ts";
 import { readApprovals } from "../../services/centre/store/approvals.ts";
 import { readFacts } from "../../services/centre/store/directives.ts";
-import { migrations } from "../../services/centre/store/migrations.ts";
-import type { CentreDatabase, Reader, Schema } from "../../services/centre/store/schema.ts";
+import type { Reader } from "../../services/centre/store/schema.ts";
+import { startCentreDatabase } from "./centre-database.ts";
 
-let opened: EmptyDatabase<Schema>;
-let database: CentreDatabase;
-
+let started: Awaited<ReturnType<typeof startCentreDatabase>>;
 beforeEach(async () => {
-  opened = await EmptyDatabase.open(migrations);
-  ({ database } = opened);
+  started = await startCentreDatabase();
 }, 60_000);
-afterEach(async () => opened.close());
+afterEach(() => started.close());
 
 /** Which indexes a read goes through that is planned on the tables of a new region. */
 async function indexesOf(read: (reader: Reader) => Promise<unknown>, table: string): Promise<string[]> {
@@ -26,7 +22,7 @@ async function indexesOf(read: (reader: Reader) => Promise<unknown>, table: stri
     `.execute(transaction);
     return rows.map(({ name }) => name);
   };
-  return transact(database, planned, "once");
+  return transact(started.database, planned, "once");
 }
 
 test("an author's singly written directives are not looked for among all that he imported", async () => {

@@ -11,7 +11,7 @@ let started: Awaited<ReturnType<typeof startCentreDatabase>>;
 beforeAll(async () => {
   started = await startCentreDatabase();
 }, 60_000);
-afterAll(() => started.stop());
+afterAll(() => started.close());
 
 test("what the nation decided on directives that do not come back is kept for a month, not for ever", async () => {
   const { database } = started;

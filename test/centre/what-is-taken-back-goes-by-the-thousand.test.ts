@@ -20,7 +20,7 @@ beforeAll(async () => {
     transformResult: async ({ result }) => result,
   });
 }, 60_000);
-afterAll(() => started.stop());
+afterAll(() => started.close());
 
 const region = "astana";
 const longTerm = 40 * 24 * 3_600_000;

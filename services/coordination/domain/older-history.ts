@@ -61,12 +61,13 @@ export interface Further {
 /**
  * Whether the capital is older than the nation, and by whom it is known:
  * PostgreSQL and the hub both came back from older copies, agree with each
- * other, and would give numbers anew that regions have already applied. A seal of the capital's own over
- * later messages proves it, whoever shows it. Without one two regions at least,
- * and more than half of all, must say so: one alone may lie, and a nation of
- * one region too. A seal stops the capital also after it has gone on with
- * another history than that region has: what the capital's own people decided
- * in it is in no lane, and only a person can say which of the two shall be.
+ * other, and would give numbers anew that regions have already applied. A seal
+ * of the capital's own over later messages proves it, whoever shows it. Without
+ * one two regions at least, and more than half of all, must say so: one alone
+ * may lie, and a nation of one region too. A seal stops the capital also after
+ * it has gone on with another history than that region has: what the capital's
+ * own people decided in it is in no lane, and only a person can say which of
+ * the two shall be.
  *
  * @param claims what each region says of NATIONAL
  * @param regions how many there are
