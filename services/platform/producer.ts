@@ -37,6 +37,8 @@ export class LaneProducer {
   readonly #stream: string;
   readonly #ownSubjects: string;
   #takesBatches = false;
+  /** The process of nats-server that said how far this producer is (its id of that start); undefined: none has. */
+  #server: string | undefined;
   #lastOutbox = 0;
   #lastSequence = 0;
   /** The last event as it was found in the stream; empty: none was. */
@@ -101,7 +103,10 @@ export class LaneProducer {
    * @throws ProducerReplaced, or the signal's reason when it aborts first
    */
   async append(event: Omit<Event, "outbox">, signal: AbortSignal): Promise<number> {
-    const outbox = this.#lastOutbox + 1;
+    const known = this.#lastOutbox;
+    await this.#meetServer(signal);
+    // Where the lane came back older, what this process has used already is not used again.
+    const outbox = Math.max(known, this.#lastOutbox) + 1;
     const type = event.body?.$case ?? "unknown";
     const bytes = Event.encode({ ...event, outbox }).finish();
     return this.appendBytes(type, outbox, bytes, signal);
@@ -149,8 +154,34 @@ export class LaneProducer {
     return batch;
   }
 
-  /** Stores the batch, or finds out after a failure how far the lane is. */
+  /** Whether whoever answers now is the one that said how far this producer is. */
+  get #isSameServer(): boolean {
+    return this.#server !== undefined && this.#server === this.#connection.info?.server_id;
+  }
+
+  /**
+   * Reads how far this producer is where another process of the server answers
+   * now: it may have an older copy of the lane, and there a message of another
+   * history at the very sequence of the last own one.
+   */
+  async #meetServer(signal: AbortSignal): Promise<void> {
+    while (!this.#isSameServer) {
+      try {
+        await this.#readLast();
+      } catch (error) {
+        this.#trouble = String(error);
+        if (!(await pause(retryWaitMs, signal))) throw error;
+      }
+    }
+  }
+
+  /** Stores the batch, or finds out how far the lane is after a failure, and before another server is asked. */
   async #store(batch: readonly NumberedEvent[], signal: AbortSignal): Promise<void> {
+    if (!this.#isSameServer) {
+      await this.#meetServer(signal);
+      this.#compare(batch);
+      return;
+    }
     const messages = batch.map(({ type, bytes }): Message => {
       return { subject: regionSubject.lane(this.#lane, this.#epoch, this.#producer, type), data: bytes };
     });
@@ -177,6 +208,11 @@ export class LaneProducer {
     } catch {
       return;
     }
+    this.#compare(batch);
+  }
+
+  /** @throws ProducerReplaced when what the lane has of this producer is not of this batch, and not before it */
+  #compare(batch: readonly NumberedEvent[]): void {
     // Two processes of one name count alike: the number alone does not say whose event it is.
     const found = batch.find(({ outbox }) => outbox === this.#lastOutbox);
     const isOther =
@@ -193,6 +229,7 @@ export class LaneProducer {
   }
 
   async #readLast(): Promise<void> {
+    const server = this.#connection.info?.server_id;
     const last = await lastOfSubject(
       this.#connection,
       streamAsk.get(this.#stream),
@@ -202,6 +239,7 @@ export class LaneProducer {
     this.#lastSequence = last?.sequence ?? 0;
     this.#lastOutbox = last === undefined ? await this.#numberTold() : Event.decode(last.data).outbox;
     this.#lastBytes = last?.data ?? new Uint8Array();
+    this.#server = server;
   }
 
   /** The number that this producer had when the epoch was opened, or before its messages were trimmed. */

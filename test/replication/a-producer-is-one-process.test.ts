@@ -77,3 +77,29 @@ test("events that wait go in batches: each is there once and in order, whatever 
   // The next one goes on after them.
   expect(await producer.append(stopped("next"), signal)).toBe((sequences.at(-1) ?? 0) + 1);
 }, 60_000);
+
+test("a producer that stood still while its lane became another history goes on after what that has of it", async () => {
+  const signal = AbortSignal.timeout(40_000);
+  const screening = await servers.connect("screening");
+  const open = (name: string) => LaneProducer.open(screening, "events", firstEpoch, name, signal);
+  const restarted = async (restart: () => Promise<void>) => {
+    const former = screening.info?.server_id;
+    await restart();
+    await until(() => screening.info !== undefined && screening.info.server_id !== former);
+  };
+  const producer = await open("screening-0");
+  const begin = await servers.keepStore("region");
+  await producer.append(stopped("one history"), signal);
+  const last = await producer.append(stopped("one history"), signal);
+  const putBack = await servers.keepStore("region");
+  await restarted(begin);
+  // In the other history its first message stands where the second one stands in the one that comes back.
+  await (await open("screening-1")).append(stopped("other history"), signal);
+  const other = await open("screening-0");
+  expect(await other.append(stopped("other history"), signal)).toBe(last);
+  await restarted(putBack);
+  expect(await other.append(stopped("goes on"), signal)).toBe(last + 1);
+  const all = await readAll(screening, regionStream.lane("events", firstEpoch));
+  const own = all.filter(({ subject }) => subject.includes(".screening-0."));
+  expect(own.map(({ data }) => Event.decode(data).outbox)).toEqual([1, 2, 3]);
+}, 60_000);

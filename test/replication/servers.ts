@@ -199,9 +199,8 @@ export class HubAndRegion {
   async keepStore(name: "hub" | "region"): Promise<() => Promise<void>> {
     const server = name === "hub" ? this.hub : this.regional;
     const store = join(this.folder, `${name}-jetstream`);
-    const copy = join(this.folder, `${name}-copy`);
+    const copy = mkdtempSync(join(this.folder, `${name}-copy-`));
     await server.stop("SIGTERM");
-    rmSync(copy, { recursive: true, force: true });
     cpSync(store, copy, { recursive: true });
     server.start();
     return async () => {

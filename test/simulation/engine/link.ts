@@ -44,6 +44,11 @@ export class Link {
     this.weather = weather;
   }
 
+  /** The process that the connection leads to: what a server tells of itself to whoever connects. */
+  get serverIncarnation(): number {
+    return this.#server.incarnation;
+  }
+
   get isCut(): boolean {
     return this.#cutUntilMs > this.#scheduler.nowMs;
   }

@@ -76,6 +76,7 @@ function* openLane(world: World, region: Region, lane: Lane, epoch: number): Wor
   return yield* Producer.open({
     ...{ scheduler: world.scheduler, link: region.centreToStore, name: "centre" },
     expects: !world.cores.flaws.appendsBlindly,
+    trustsRestarted: world.cores.flaws.trustsRestarted,
     stream: () => laneStream(region.store.streams, lane, epoch),
     numberBefore: numberBefore("centre"),
   });

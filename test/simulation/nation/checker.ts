@@ -125,23 +125,18 @@ function checkLanes({ truth }: World, { store, name }: Region, say: Say): void {
   for (const lane of lanes) {
     const stream = store.streams.find(regionStream.lane(lane, epoch));
     const last = new Map<string, number>();
-    const seen: Uint8Array[] = [];
     for (const { subject, data, sequence } of stream?.read(stream.first, Number.MAX_SAFE_INTEGER) ?? []) {
       const producer = subject.slice(0, subject.lastIndexOf("."));
       if (producer.startsWith("refeed.")) continue;
       const { outbox } = decodeEvent(data);
       const before = last.get(producer) ?? (epoch === 1 ? 0 : outbox - 1);
-      // Where a producer stood in what was lost may fit again: then a copy of its request that comes late
-      // is stored once more, and takes effect once.
-      const isCopy = seen.some((each) => sameBytes(each, data));
-      const isRight = truth.olderDisks.has(name) ? outbox > before || isCopy : outbox === before + 1;
+      const isRight = truth.olderDisks.has(name) ? outbox > before : outbox === before + 1;
       if (!isRight)
         say(
           "SYNC-2",
           `${lane} of ${name} has number ${outbox} of ${producer} after ${before}, at ${sequence}`,
         );
       last.set(producer, Math.max(before, outbox));
-      seen.push(data);
     }
   }
 }

@@ -14,6 +14,8 @@ import type { CapitalTables } from "./tables.ts";
 export interface Flaws {
   /** The outbox pump does not name its last message. */
   readonly appendsBlindly: boolean;
+  /** A producer goes by what its server told it before a restart. */
+  readonly trustsRestarted: boolean;
   /** Copies are appended without the sequence that is meant. */
   readonly copiesBlindly: boolean;
   /** The leader appends to NATIONAL without the sequence that is meant. */
@@ -74,6 +76,7 @@ export interface Cores {
 
 export const noFlaws: Flaws = {
   appendsBlindly: false,
+  trustsRestarted: false,
   copiesBlindly: false,
   publishesBlindly: false,
   publishesBeforeCommit: false,

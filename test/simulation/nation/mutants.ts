@@ -22,6 +22,13 @@ export const mutants: readonly {
     breaks: ["SYNC-2"],
   },
   {
+    what: "a producer that goes by what its server said before a restart",
+    cores: flawed("trustsRestarted"),
+    under: "disks at both ends",
+    within: 200,
+    breaks: ["SYNC-2"],
+  },
+  {
     what: "a copy without the sequence that is meant",
     cores: flawed("copiesBlindly"),
     under: "processes",

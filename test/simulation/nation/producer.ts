@@ -18,6 +18,8 @@ export interface Lane {
   readonly numberBefore: (stream: Stream) => number;
   readonly name: string;
   readonly expects: boolean;
+  /** It goes by what the server told before it was restarted. */
+  readonly trustsRestarted: boolean;
 }
 
 /** What became of an append: `late`: it is not known by then; `replaced`: another process writes under this name. */
@@ -30,6 +32,8 @@ export class Producer {
   /** Sequence of the last event in the lane. */
   #lastSequence = 0;
   #last: Stored | undefined;
+  /** The process of the server that said how far this producer is. */
+  #server: number | undefined;
 
   private constructor(lane: Lane) {
     this.#lane = lane;
@@ -51,7 +55,9 @@ export class Producer {
   }
 
   *append(body: NonNullable<Event["body"]>, atMs: number, untilMs: number): Work<Appended> {
-    const outbox = this.lastOutbox + 1;
+    const known = this.lastOutbox;
+    if (!(yield* this.#meetServer(untilMs))) return "late";
+    const outbox = Math.max(known, this.lastOutbox) + 1;
     return yield* this.appendBytes(
       body.$case,
       outbox,
@@ -64,6 +70,12 @@ export class Producer {
     if (outbox <= this.lastOutbox) throw new RangeError(`outbox ${outbox} is stored already`);
     const { scheduler, link, stream, name } = this.#lane;
     while (scheduler.nowMs < untilMs) {
+      if (!this.#isSameServer) {
+        if (!(yield* this.#meetServer(untilMs))) return "late";
+        const found = this.#compare(outbox, bytes);
+        if (found !== undefined) return found;
+        continue;
+      }
       const last = this.#lastSequence;
       const expected = this.#lane.expects ? { lastOfProducer: { producer: name, last } } : {};
       const run = () => stream()?.append(`${name}.${type}`, bytes, expected, scheduler.nowMs) ?? "no-stream";
@@ -75,11 +87,32 @@ export class Producer {
       }
       if (stored !== "wrong-last") yield sleep(scheduler, retryWaitMs);
       if (!(yield* this.#readLast())) continue;
-      const isOther = this.lastOutbox === outbox && Buffer.compare(this.#last?.data ?? bytes, bytes) !== 0;
-      if (this.lastOutbox > outbox || isOther) return "replaced";
-      if (this.lastOutbox === outbox) return "stored";
+      const found = this.#compare(outbox, bytes);
+      if (found !== undefined) return found;
     }
     return "late";
+  }
+
+  /** What the lane says of the event; undefined: it is not there. */
+  #compare(outbox: number, bytes: Uint8Array): Appended | undefined {
+    const isOther = this.lastOutbox === outbox && Buffer.compare(this.#last?.data ?? bytes, bytes) !== 0;
+    if (this.lastOutbox > outbox || isOther) return "replaced";
+    return this.lastOutbox === outbox ? "stored" : undefined;
+  }
+
+  get #isSameServer(): boolean {
+    const { link, trustsRestarted } = this.#lane;
+    return trustsRestarted || this.#server === link.serverIncarnation;
+  }
+
+  /** Where another process of the server answers, it is read again how far the lane is. */
+  *#meetServer(untilMs: number): Work<boolean> {
+    const { scheduler } = this.#lane;
+    while (!this.#isSameServer) {
+      if (scheduler.nowMs >= untilMs) return false;
+      if (!(yield* this.#readLast())) yield sleep(scheduler, retryWaitMs);
+    }
+    return true;
   }
 
   *#readLast(): Work<boolean> {
@@ -89,8 +122,10 @@ export class Producer {
       if (found === undefined) return { found: false } as const;
       return { found: true, before: numberBefore(found), last: found.get(found.lastOf(name)) } as const;
     };
+    const server = link.serverIncarnation;
     const answer = yield* asked(link, read, acknowledgeWaitMs);
     if (answer === undefined || !answer.found) return false;
+    this.#server = server;
     this.#last = answer.last;
     this.#lastSequence = answer.last?.sequence ?? 0;
     this.lastOutbox = answer.last === undefined ? answer.before : decodeEvent(answer.last.data).outbox;

@@ -265,6 +265,7 @@ export class Replication {
       }
       const producer = yield* Producer.open({
         ...{ scheduler, link, name: openerName, expects: true, numberBefore: numberBefore(openerName) },
+        trustsRestarted: this.#world.cores.flaws.trustsRestarted,
         stream: () => laneStream(store.streams, "events", epoch),
       });
       if (producer === undefined) continue;

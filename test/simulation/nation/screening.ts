@@ -339,6 +339,7 @@ export class Screening {
       }
       const producer = yield* Producer.open({
         ...{ scheduler, link: toStore, name, expects: true, numberBefore: numberBefore(name) },
+        trustsRestarted: this.#world.cores.flaws.trustsRestarted,
         stream: () => laneStream(streams, "events", epoch),
       });
       if (producer === undefined) continue;
