@@ -32,7 +32,8 @@ test("a region that lost its store wholly gets back what centre had said, and go
     ]);
   }
   await until(async () => (await region.alarms(second)).some(({ code }) => code === "epoch-opened"));
-  const heartbeat = (await region.bodies("events", second, "heartbeat")).at(-1);
+  await until(async () => (await region.bodies("events", second, "heartbeat")).length > 0);
+  const [heartbeat] = await region.bodies("events", second, "heartbeat");
   expect(heartbeat).toMatchObject({ value: { regionEpoch: second } });
 }, 60_000);
 
