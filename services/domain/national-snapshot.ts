@@ -2,7 +2,9 @@ import type { NationalRow } from "./national-rows.ts";
 import type { DecisionAt } from "./national-table.ts";
 import { NationalTable } from "./national-table.ts";
 
-const format = 1;
+const format = 2;
+/** Of the release before: all decisions stand in the header, which is one line however many they are. */
+const formatBefore = 1;
 
 interface Header {
   format: number;
@@ -10,7 +12,8 @@ interface Header {
   sequence: number;
   /** Hexadecimal. */
   digest: string;
-  decisions: DecisionAt[];
+  /** How many follow, one a line, before the rows. */
+  decisions: number | DecisionAt[];
   revokedBatches: string[];
 }
 
@@ -23,62 +26,86 @@ export class DamagedSnapshot extends Error {
 }
 
 /**
- * A table as lines of JSON: a header, then one row a line. Lines hold no line
- * break. They are of the moment of the call, however slowly they are read.
+ * A table as lines of JSON: a header, then one decision or row a line. Lines
+ * hold no line break. They are of the moment of the call, however slowly they are read.
  */
 export function nationalLines(table: NationalTable): Iterable<string> {
+  const decisions = table.decisions();
   const header: Header = {
     format,
     region: table.region,
     sequence: table.sequence,
     digest: Buffer.from(table.digest).toString("hex"),
-    decisions: [...table.decisions()],
+    decisions: decisions.length,
     revokedBatches: [...table.revokedBatches()],
   };
-  return linesOf(header, [...table.rows()]);
+  return linesOf(header, decisions, table.rows());
 }
 
-function* linesOf(header: Header, rows: readonly NationalRow[]): Generator<string> {
+function* linesOf(
+  header: Header,
+  decisions: readonly DecisionAt[],
+  rows: Iterable<NationalRow>,
+): Generator<string> {
   yield JSON.stringify(header);
-  for (const { row } of rows) {
-    yield JSON.stringify(row);
+  for (const decision of decisions) yield JSON.stringify(decision);
+  for (const { row } of rows) yield JSON.stringify(row);
+}
+
+/** Makes a table of the lines that nationalLines wrote, given one by one. */
+export class NationalLinesReader {
+  #header: Header | undefined;
+  #table = new NationalTable("");
+  #decisionsLeft = 0;
+
+  /** @throws DamagedSnapshot when the line cannot be read */
+  take(line: string): void {
+    if (this.#header === undefined) this.#begin(parseLine(line));
+    else if (this.#decisionsLeft > 0) {
+      this.#decisionsLeft -= 1;
+      this.#table.load({ ...nothing, decisions: [parseLine(line) as DecisionAt] });
+    } else if (line !== "") {
+      const row = parseLine(line) as Exclude<NationalRow["row"], undefined>;
+      this.#table.load({ ...nothing, rows: [{ row }] });
+    }
+  }
+
+  #begin(first: unknown): void {
+    // The digest, compared at the end, vouches for what the header says.
+    const header = first as Partial<Header> | null;
+    if (header?.format !== format && header?.format !== formatBefore)
+      throw new DamagedSnapshot(`it is not of format ${format}`);
+    this.#header = header as Header;
+    const { region, decisions, revokedBatches } = this.#header;
+    this.#table = new NationalTable(region);
+    const isBefore = typeof decisions !== "number";
+    this.#table.load({ ...nothing, decisions: isBefore ? decisions : [], revokedBatches });
+    this.#decisionsLeft = isBefore ? 0 : decisions;
+  }
+
+  /**
+   * The table, once all lines were given.
+   * @throws DamagedSnapshot when lines are missing or the digest differs
+   */
+  finish(): NationalTable {
+    if (this.#header === undefined) throw new DamagedSnapshot("it is empty");
+    const { sequence, digest } = this.#header;
+    if (this.#decisionsLeft > 0 || !this.#table.arrive(sequence, Buffer.from(digest, "hex")))
+      throw new DamagedSnapshot("its rows do not have the digest in its header");
+    return this.#table;
   }
 }
+
+const nothing = { rows: [], decisions: [], revokedBatches: [] } as const;
 
 /**
  * The table that nationalLines wrote.
  * @throws DamagedSnapshot when a line cannot be read or the digest differs
  */
 export function nationalFromLines(lines: Iterable<string>): NationalTable {
-  const iterator = lines[Symbol.iterator]();
-  const header = readHeader(iterator.next());
-  const { region, sequence, digest, decisions, revokedBatches } = header;
-  const table = new NationalTable(region);
-  table.load({ rows: rowsOf(iterator), decisions, revokedBatches });
-  if (!table.arrive(sequence, Buffer.from(digest, "hex"))) {
-    throw new DamagedSnapshot("its rows do not have the digest in its header");
-  }
-  return table;
-}
-
-function readHeader(first: IteratorResult<string>): Header {
-  if (first.done === true) {
-    throw new DamagedSnapshot("it is empty");
-  }
-  // The digest, compared at the end, vouches for what the header says.
-  const header = parseLine(first.value) as Partial<Header> | null;
-  if (header?.format !== format) {
-    throw new DamagedSnapshot(`it is not of format ${format}`);
-  }
-  return header as Header;
-}
-
-function* rowsOf(iterator: Iterator<string>): Generator<NationalRow> {
-  for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
-    if (next.value !== "") {
-      yield { row: parseLine(next.value) as Exclude<NationalRow["row"], undefined> };
-    }
-  }
+  const reader = new NationalLinesReader();
+  for (const line of lines) reader.take(line);
+  return reader.finish();
 }
 
 function parseLine(line: string): unknown {

@@ -15,8 +15,10 @@ import { TargetIndex } from "./target-index.ts";
 import type { Slot } from "./vocabulary.ts";
 import { slots } from "./vocabulary.ts";
 
-/** At most one entry a slot. */
-type SlotBucket = Record<Slot, Entry | undefined>;
+/** At most one entry a slot. It is replaced, never changed: who reads a moment may hold it. */
+type SlotBucket = Readonly<Record<Slot, Entry | undefined>>;
+
+const emptyBucket: SlotBucket = { measure: undefined, allow: undefined, observe: undefined };
 
 /** Called for each entry found; see TargetIndex for `specific` and `width`. */
 export type EntryVisitor = (entry: Entry, specific: number, width: number) => void;
@@ -169,15 +171,11 @@ export class NationalTable {
   #putEntry(given: Entry): void {
     const entry = compact(given);
     if (isSlot(entry.slot)) {
-      // A million of these come at once: one look-up each, and no key is put together.
-      let bucket = this.#entries.get(entry.target);
-      if (bucket === undefined) {
-        bucket = { measure: undefined, allow: undefined, observe: undefined };
-        this.#entries.set(entry.target, bucket);
-      }
+      // A million of these come at once: no key is put together.
+      const bucket = this.#entries.get(entry.target) ?? emptyBucket;
       const before = bucket[entry.slot];
       if (before !== undefined) this.#removed(entryText(before));
-      bucket[entry.slot] = entry;
+      this.#entries.set(entry.target, withSlot(bucket, entry.slot, entry));
     } else {
       const key = entryRowKey(entry.slot, entry.target);
       this.#remove(key);
@@ -231,17 +229,24 @@ export class NationalTable {
       return;
     }
     this.#removed(entryText(entry));
-    bucket[slot] = undefined;
-    if (slots.every((each) => bucket[each] === undefined)) {
-      this.#entries.delete(target);
-    }
+    const left = withSlot(bucket, slot, undefined);
+    if (slots.every((each) => left[each] === undefined)) this.#entries.delete(target);
+    else this.#entries.set(target, left);
   }
 
   /** Remembers a decision on an own directive; others are passed over. */
   #remember(decision: Decision, batch: { sequence: number; atMs: number }): void {
     if (decision.region === this.region) {
       const { sequence, atMs } = batch;
-      this.#decided.set(decision.directive, { ...decision, missing: [...decision.missing], sequence, atMs });
+      this.#decided.set(decision.directive, {
+        directive: decision.directive,
+        region: this.region,
+        revision: decision.revision,
+        decision: sharedText(decision.decision),
+        reason: sharedText(decision.reason),
+        missing: decision.missing.length === 0 ? nothingMissing : [...decision.missing],
+        ...{ sequence, atMs },
+      });
     }
   }
 
@@ -294,9 +299,9 @@ export class NationalTable {
     return this.#decided.get(directive)?.revision ?? 0;
   }
 
-  /** The last decision on each own directive. */
-  decisions(): Iterable<DecisionAt> {
-    return this.#decided.values();
+  /** The last decision on each own directive, as of the call however slowly they are read. */
+  decisions(): readonly DecisionAt[] {
+    return [...this.#decided.values()];
   }
 
   isRevokedBatch(batch: string): boolean {
@@ -319,27 +324,40 @@ export class NationalTable {
     }
   }
 
-  /** All rows, in no particular order. */
-  *rows(): Generator<NationalRow> {
-    for (const bucket of this.#entries.buckets()) {
-      for (const slot of slots) {
-        const value = bucket[slot];
-        if (value !== undefined) {
-          yield { row: { $case: "entry", value } };
-        }
-      }
-    }
-    for (const value of this.#unknownEntries.values()) {
-      yield { row: { $case: "entry", value } };
-    }
-    for (const value of this.#protected.values()) {
-      yield { row: { $case: "protectedNumber", value } };
-    }
-    if (this.#stop !== undefined) {
-      yield { row: { $case: "stop", value: this.#stop } };
-    }
+  /** All rows, in no particular order, as of the call however slowly they are read. */
+  rows(): Iterable<NationalRow> {
+    const others = [...this.#unknownEntries.values()];
+    return rowsOf([...this.#entries.buckets()], others, [...this.#protected.values()], this.#stop);
   }
 }
+
+function* rowsOf(
+  buckets: readonly SlotBucket[],
+  others: readonly Entry[],
+  protectedNumbers: readonly ProtectedNumber[],
+  stop: NationalStop | undefined,
+): Generator<NationalRow> {
+  for (const bucket of buckets) {
+    for (const slot of slots) {
+      const value = bucket[slot];
+      if (value !== undefined) yield { row: { $case: "entry", value } };
+    }
+  }
+  for (const value of others) yield { row: { $case: "entry", value } };
+  for (const value of protectedNumbers) yield { row: { $case: "protectedNumber", value } };
+  if (stop !== undefined) yield { row: { $case: "stop", value: stop } };
+}
+
+function withSlot({ measure, allow, observe }: SlotBucket, slot: Slot, entry: Entry | undefined): SlotBucket {
+  return {
+    measure: slot === "measure" ? entry : measure,
+    allow: slot === "allow" ? entry : allow,
+    observe: slot === "observe" ? entry : observe,
+  };
+}
+
+/** Of nearly all decisions; one array for them all, which nobody changes. */
+const nothingMissing: string[] = [];
 
 function visitLive(
   bucket: SlotBucket,

@@ -13,7 +13,7 @@ export interface OverlayDirective {
   batch: string;
   revoked: boolean;
   /** Approvals still missing when it was accepted. */
-  missing: string[];
+  missing: readonly string[];
   falseStopOf: string;
 }
 

@@ -7,7 +7,7 @@ import type {
   StopSetting,
 } from "./overlay-events.ts";
 import type { Decision } from "./opinion.ts";
-import type { DecidedBatch, OverlayState, OwnDirective } from "./overlay-state.ts";
+import type { DecidedBatch, OverlayHead, OverlayState, OwnDirective } from "./overlay-state.ts";
 import { BatchWords, OverlayListing, type Standing } from "./overlay-listing.ts";
 import { RegionTrunks } from "./region-trunks.ts";
 import { sharedText } from "./shared-text.ts";
@@ -115,65 +115,55 @@ export class Overlay {
   }
 
   #applyDirective(directive: OverlayDirective): void {
-    if (regionOfId(directive.id) !== this.region) {
+    const { id, revision } = directive;
+    if (regionOfId(id) !== this.region) {
       return;
     }
-    const own = this.#ownOf(directive.id);
-    if (own.directive === undefined || directive.revision > own.directive.revision) {
-      this.#change(own, () => {
-        own.directive = compact(directive);
-      });
+    const known = this.#known(id).directive;
+    if (known === undefined || revision > known.revision) {
+      this.#learn(id, { directive: compact(directive) });
     }
   }
 
   #applyApproval(approval: OverlayApproval): void {
-    if (approval.directive === "") {
-      const revisions = approval.approved ? this.#batches.approved : this.#batches.refused;
-      if (approval.batch !== "" && (approval.complete || !approval.approved)) {
+    const { directive: id, revision, batch, approved, complete } = approval;
+    if (id === "") {
+      const revisions = approved ? this.#batches.approved : this.#batches.refused;
+      if (batch !== "" && (complete || !approved)) {
         // A batch is approved as it was accepted: its members' first revision.
-        raise(revisions, approval.batch, Math.max(1, approval.revision));
+        raise(revisions, batch, Math.max(1, revision));
       }
-    } else if (regionOfId(approval.directive) === this.region) {
-      const own = this.#ownOf(approval.directive);
-      this.#change(own, () => {
-        if (!approval.approved) {
-          own.refusedRevision = Math.max(own.refusedRevision, approval.revision);
-        } else if (approval.complete) {
-          own.approvedRevision = Math.max(own.approvedRevision, approval.revision);
-        }
-      });
+    } else if (regionOfId(id) === this.region) {
+      const { approvedRevision, refusedRevision } = this.#known(id);
+      if (!approved) this.#learn(id, { refusedRevision: Math.max(refusedRevision, revision) });
+      else if (complete) this.#learn(id, { approvedRevision: Math.max(approvedRevision, revision) });
     }
   }
 
   #applyDecision(decision: Decision, { sequence, atMs }: DecidedBatch): void {
-    const own = this.#ownOf(decision.directive);
-    const known = own.decided;
+    const { directive: id, revision } = decision;
+    const known = this.#known(id).decided;
     const newer =
       known === undefined ||
-      decision.revision > known.revision ||
-      (decision.revision === known.revision && sequence > known.sequence);
+      revision > known.revision ||
+      (revision === known.revision && sequence > known.sequence);
     if (newer) {
       const awaitsApproval = decision.decision === "held" && decision.missing.length > 0;
-      this.#change(own, () => {
-        const word = sharedText(decision.decision);
-        own.decided = { revision: decision.revision, decision: word, awaitsApproval, sequence, atMs };
-      });
+      const word = sharedText(decision.decision);
+      this.#learn(id, { decided: { revision, decision: word, awaitsApproval, sequence, atMs } });
     }
   }
 
-  #ownOf(id: string): OwnDirective {
-    let own = this.#own.get(id);
-    if (own === undefined) {
-      own = { directive: undefined, approvedRevision: 0, refusedRevision: 0, decided: undefined };
-      this.#own.set(id, own);
-    }
-    return own;
+  #known(id: string): OwnDirective {
+    return this.#own.get(id) ?? nothingKnown;
   }
 
-  /** Changes what is known of a directive and keeps the index of enforced ones true. */
-  #change(own: OwnDirective, change: () => void): void {
-    if (own.directive !== undefined) this.#listing.unlist(own.directive);
-    change();
+  /** Takes in what is known of a directive now, and keeps the index of enforced ones true. */
+  #learn(id: string, more: Partial<OwnDirective>): void {
+    const before = this.#known(id);
+    if (before.directive !== undefined) this.#listing.unlist(before.directive);
+    const own = { ...before, ...more };
+    this.#own.set(id, own);
     this.#list(own);
   }
 
@@ -234,8 +224,18 @@ export class Overlay {
   }
 
   /** What is known of an own directive. */
-  ownDirective(id: string): Readonly<OwnDirective> | undefined {
+  ownDirective(id: string): OwnDirective | undefined {
     return this.#own.get(id);
+  }
+
+  /** Own directives of which something is known. */
+  get ownCount(): number {
+    return this.#own.size;
+  }
+
+  /** What is known of each own directive, as of the call however slowly it is read. */
+  ownDirectives(): Iterable<[string, OwnDirective]> {
+    return pairs([...this.#own.keys()], [...this.#own.values()]);
   }
 
   /** All directives enforced from here at a time. */
@@ -261,13 +261,12 @@ export class Overlay {
     }
   }
 
-  /** The whole overlay as plain data. */
-  serialise(): OverlayState {
+  /** The overlay without its directives, as plain data. */
+  head(): OverlayHead {
     return {
       region: this.region,
       eventsSequence: this.#eventsSequence,
       urgentSequence: this.#urgentSequence,
-      directives: [...this.#own],
       approvedBatches: [...this.#batches.approved],
       refusedBatches: [...this.#batches.refused],
       revokedBatches: [...this.#batches.revoked],
@@ -276,21 +275,56 @@ export class Overlay {
     };
   }
 
-  /** The overlay that serialise described. */
-  static restore(state: OverlayState): Overlay {
-    const overlay = new Overlay(state.region);
-    overlay.#eventsSequence = state.eventsSequence;
-    overlay.#urgentSequence = state.urgentSequence;
+  /** The whole overlay as plain data. */
+  serialise(): OverlayState {
+    return { ...this.head(), directives: [...this.ownDirectives()] };
+  }
+
+  /** The overlay that `head` described, to be filled by `restoreOwn`. */
+  static restoreHead(head: OverlayHead): Overlay {
+    const overlay = new Overlay(head.region);
+    overlay.#eventsSequence = head.eventsSequence;
+    overlay.#urgentSequence = head.urgentSequence;
     const { approved, refused, revoked } = overlay.#batches;
-    state.approvedBatches.forEach(([batch, revision]) => approved.set(batch, revision));
-    state.refusedBatches.forEach(([batch, revision]) => refused.set(batch, revision));
-    state.revokedBatches.forEach((batch) => revoked.add(batch));
-    overlay.#region.restore(state.trunks, state.stops);
-    for (const [id, own] of state.directives) {
-      overlay.#own.set(id, own);
-      overlay.#list(own);
-    }
+    head.approvedBatches.forEach(([batch, revision]) => approved.set(batch, revision));
+    head.refusedBatches.forEach(([batch, revision]) => refused.set(batch, revision));
+    head.revokedBatches.forEach((batch) => revoked.add(batch));
+    overlay.#region.restore(head.trunks, head.stops);
     return overlay;
+  }
+
+  /** Takes back what was known of a directive that this overlay does not know yet. */
+  restoreOwn(id: string, { directive, decided, ...rest }: OwnDirective): void {
+    const own = {
+      ...{ ...nothingKnown, ...rest },
+      directive: directive === undefined ? undefined : compact(directive),
+      decided: decided === undefined ? undefined : { ...decided, decision: sharedText(decided.decision) },
+    };
+    this.#own.set(id, own);
+    this.#list(own);
+  }
+
+  /** The overlay that serialise described. */
+  static restore({ directives, ...head }: OverlayState): Overlay {
+    const overlay = Overlay.restoreHead(head);
+    for (const [id, own] of directives) overlay.restoreOwn(id, own);
+    return overlay;
+  }
+}
+
+const nothingKnown: OwnDirective = {
+  directive: undefined,
+  approvedRevision: 0,
+  refusedRevision: 0,
+  decided: undefined,
+};
+
+function* pairs<Key, Value>(keys: readonly Key[], values: readonly Value[]): Generator<[Key, Value]> {
+  let place = 0;
+  for (const value of values) {
+    const key = keys[place];
+    if (key !== undefined) yield [key, value];
+    place += 1;
   }
 }
 
@@ -317,6 +351,9 @@ function raise(revisions: Map<string, number>, batch: string, revision: number):
   revisions.set(batch, Math.max(revision, revisions.get(batch) ?? 0));
 }
 
+/** Of nearly all directives; one array for them all. */
+const nothingMissing: readonly string[] = [];
+
 /** What enforcement needs, with shared words; an import brings a hundred thousand of these. */
 function compact(directive: OverlayDirective): OverlayDirective {
   return {
@@ -331,7 +368,7 @@ function compact(directive: OverlayDirective): OverlayDirective {
     overrideRevision: directive.overrideRevision,
     batch: sharedText(directive.batch),
     revoked: directive.revoked,
-    missing: directive.missing.map(sharedText),
+    missing: directive.missing.length === 0 ? nothingMissing : directive.missing.map(sharedText),
     falseStopOf: directive.falseStopOf,
   };
 }

@@ -78,6 +78,8 @@ export const receiptEveryMs = 5_000;
 export const appliedPerReceiptMax = 1_000;
 /** The snapshot is written this often, if something changed (ms). */
 export const snapshotEveryMs = 30_000;
+/** Or less often where it is long: writing it takes at most this share of the time. */
+export const snapshotShareMax = 0.05;
 /** Or if EVENTS has gone on by so much, receipts and counters too: a start reads them in a second. */
 export const snapshotBehindMax = 2_000;
 /**

@@ -155,14 +155,17 @@ async function keepSnapshots(
   signal: AbortSignal,
 ): Promise<void> {
   let written = { changes: -1, eventsSequence: 0 };
-  while (await pause(limits.snapshotEveryMs, signal)) {
+  let tookMs = 0;
+  while (await pause(Math.max(limits.snapshotEveryMs, tookMs / limits.snapshotShareMax), signal)) {
     enforcement.forgetOld(Date.now());
     const { changes, overlay, ready } = enforcement;
     const { eventsSequence } = overlay;
     const isBehind = eventsSequence - written.eventsSequence >= limits.snapshotBehindMax;
     // A table that is not there yet would look like an empty one at the next start.
     if (!ready || (changes === written.changes && !isBehind)) continue;
+    const beganMs = performance.now();
     await snapshots.write(enforcement);
+    tookMs = performance.now() - beganMs;
     written = { changes, eventsSequence };
   }
 }

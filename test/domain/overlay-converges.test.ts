@@ -323,7 +323,7 @@ describe("the overlay of a region", () => {
 
   test("takes an event as it is decoded from the stream", () => {
     const event = Event.fromPartial({
-      body: { $case: "directives", value: { directives: [own(number, "block")] } },
+      body: { $case: "directives", value: { directives: [{ ...own(number, "block"), missing: [] }] } },
     });
     const decoded: OverlayEvent = Event.decode(Event.encode(event).finish());
     const overlay = new Overlay(region);

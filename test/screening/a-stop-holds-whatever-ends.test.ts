@@ -1,13 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createLog } from "#platform/log.ts";
-import { messageHash } from "#platform/message-hash.ts";
 import { Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
-import { NationalTable } from "#domain/national-table.ts";
-import { Enforcement } from "../../services/screening/enforcement.ts";
-import { SnapshotFile } from "../../services/screening/store/snapshot-file.ts";
 import { until } from "#test/replication/servers.ts";
 import { entry, ScreenedRegion } from "./screening-service.ts";
 
@@ -78,37 +70,4 @@ test("so does the nation's, and taking it back", async () => {
   await until(async () => (await region.screen({ callingNumber: caller })).verdict === "allow");
   await region.untilApplied(await nationStop(false));
   await untilVerdict("block");
-});
-
-test("a snapshot of a large table is written while its lanes go on, and is of one moment", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "qalqan-snapshot-"));
-  const log = createLog("test", "astana", "error");
-  const enforcement = new Enforcement("astana", log, () => undefined);
-  const rows = Array.from({ length: 20_000 }, (_, index) =>
-    entry(`+44207${String(1_000_000 + index)}`, "block", `almaty-${index}`),
-  );
-  const batch = NationalBatch.fromPartial({ sequence: 1, atMs: 1, rows });
-  const table = new NationalTable("astana");
-  table.apply(batch);
-  enforcement.replaceOverlay(enforcement.overlay, 1, enforcement.lastOfLanes);
-  enforcement.applyNational({ ...batch, digestAfter: Buffer.from(table.digest) });
-  let sequence = 0;
-  const busy = setInterval(() => {
-    sequence += 1;
-    const message = { sequence, subject: `events.1.a.${sequence}`, data: Buffer.from("event") };
-    enforcement.applyEvent("events", message, Event.fromPartial({}));
-  }, 1);
-  const file = new SnapshotFile(folder, enforcement, log);
-  await file.write(enforcement);
-  clearInterval(busy);
-  expect(sequence).toBeGreaterThan(0);
-  const read = await new SnapshotFile(folder, enforcement, log).read("astana");
-  expect(read?.table.size).toBe(20_000);
-  const { eventsSequence } = read?.overlay ?? {};
-  expect(eventsSequence).toBeLessThanOrEqual(sequence);
-  const last = { subject: `events.1.a.${eventsSequence}`, data: Buffer.from("event") };
-  expect(read?.lastOfLanes.events ?? Buffer.alloc(0)).toEqual(
-    eventsSequence === 0 ? Buffer.alloc(0) : messageHash(last),
-  );
-  rmSync(folder, { recursive: true });
 });

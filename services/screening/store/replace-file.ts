@@ -2,12 +2,15 @@ import { mkdir, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Temporary file, fsync, rename, fsync of the folder: a reader sees the old file or the new one, whole. */
-export async function replaceFile(path: string, chunks: readonly string[]): Promise<void> {
+export async function replaceFile(
+  path: string,
+  chunks: Iterable<string> | AsyncIterable<string>,
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const draft = `${path}.new`;
   const file = await open(draft, "w", 0o600);
   try {
-    for (const chunk of chunks) await file.write(chunk);
+    for await (const chunk of chunks) await file.write(chunk);
     await file.sync();
   } finally {
     await file.close();

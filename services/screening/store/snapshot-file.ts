@@ -1,30 +1,14 @@
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
-import { nationalFromLines, nationalLines } from "#domain/national-snapshot.ts";
-import type { NationalTable } from "#domain/national-table.ts";
-import type { OverlayState } from "#domain/overlay-state.ts";
-import { Overlay } from "#domain/overlay.ts";
 import type { Log } from "#platform/log.ts";
-import { lanes, type Lane } from "#proto/names.ts";
-import type { LaneHashes } from "../enforcement.ts";
 import { replaceFile } from "./replace-file.ts";
+import { snapshotLines, SnapshotReader, type Epochs, type Snapshot } from "./snapshot-lines.ts";
 
-const format = 1;
 const fileName = "enforcement.snapshot";
-/** Lines that are made before questions are answered again. */
-const linesPerTurn = 500;
+/** What is made or read of the file before questions are answered again (characters, bytes). */
+const lengthPerTurn = 128 * 1024;
 const checksumPrefix = "sha256 ";
-
-/** Table and overlay at one moment. */
-export interface Snapshot {
-  readonly table: NationalTable;
-  readonly overlay: Overlay;
-  /** Epoch of the lanes that the overlay's sequences are of. */
-  readonly regionEpoch: number;
-  readonly lastOfLanes: LaneHashes;
-}
 
 /** A snapshot as it was found. */
 export interface FoundSnapshot extends Snapshot {
@@ -32,25 +16,11 @@ export interface FoundSnapshot extends Snapshot {
   readonly writtenAtMs: number;
 }
 
-interface Header {
-  readonly format: number;
-  readonly nationalEpoch: number;
-  readonly regionEpoch: number;
-  /** The overlay without its directives, which follow, one a line. */
-  readonly overlay: OverlayState;
-  readonly directives: number;
-  /** In base64; a file of an older release has none. */
-  readonly lastOfLanes?: Partial<Readonly<Record<Lane, string>>>;
-}
-
-export interface Epochs {
-  readonly nationalEpoch: number;
-  readonly regionEpoch: number;
-}
-
 /**
- * The file from which a replica starts without anybody's help: a header, the
- * overlay's directives, the rows of the table, and a checksum over all of it.
+ * The file from which a replica starts without anybody's help: the lines of a
+ * snapshot, and a checksum over all of them. It is never whole in memory: a
+ * region with a million directives of its own has more of them than a text may
+ * be long.
  */
 export class SnapshotFile {
   readonly #folder: string;
@@ -71,23 +41,24 @@ export class SnapshotFile {
 
   /** The snapshot, or undefined where there is none to be used; a damaged one is named in the log. */
   async read(region: string): Promise<FoundSnapshot | undefined> {
-    let text: string;
-    let writtenAtMs: number;
+    let file: FileHandle;
     try {
-      text = await readFile(this.path, "utf8");
-      writtenAtMs = (await stat(this.path)).mtimeMs;
+      file = await open(this.path);
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
       throw error;
     }
     try {
-      const snapshot = parseSnapshot(text, this.#epochs);
+      const { mtimeMs } = await file.stat();
+      const snapshot = await readSnapshot(file, this.#epochs);
       if (snapshot.table.region !== region) throw new Error(`it is of ${snapshot.table.region}`);
       this.#written = stateOf(snapshot);
-      return { ...snapshot, writtenAtMs };
+      return { ...snapshot, writtenAtMs: mtimeMs };
     } catch (error) {
       this.#log.error({ event: "snapshot-damaged", reason: String(error) }, "the snapshot is not used");
       return undefined;
+    } finally {
+      await file.close();
     }
   }
 
@@ -107,25 +78,9 @@ export class SnapshotFile {
   async #write(snapshot: Snapshot): Promise<boolean> {
     const state = stateOf(snapshot);
     if (state === this.#written) return true;
-    const chunks: string[] = [];
-    let lines: string[] = [];
-    for (const line of snapshotLines(snapshot, this.#epochs)) {
-      lines.push(line);
-      if (lines.length < linesPerTurn) continue;
-      chunks.push(`${lines.join("\n")}\n`);
-      lines = [];
-      await turn();
-    }
-    chunks.push(`${lines.join("\n")}\n`);
-    await this.#replace(chunks);
+    await replaceFile(this.path, withChecksum(snapshotLines(snapshot, this.#epochs)));
     this.#written = state;
     return stateOf(snapshot) === state;
-  }
-
-  async #replace(chunks: readonly string[]): Promise<void> {
-    const checksum = createHash("sha256");
-    for (const chunk of chunks) checksum.update(chunk, "utf8");
-    await replaceFile(this.path, [...chunks, `${checksumPrefix}${checksum.digest("hex")}\n`]);
   }
 }
 
@@ -135,62 +90,45 @@ function stateOf({ table, overlay, regionEpoch }: Snapshot): string {
   return `${table.sequence} ${digest} ${regionEpoch} ${overlay.eventsSequence} ${overlay.urgentSequence}`;
 }
 
-/** Of the moment of the call: the rows are replaced, never changed, and what is known of a directive is copied. */
-function snapshotLines(
-  { table, overlay, regionEpoch, lastOfLanes }: Snapshot,
-  epochs: Epochs,
-): Iterable<string> {
-  const { directives: own, ...rest } = overlay.serialise();
-  const directives = own.map(([id, known]) => [id, { ...known }] as const);
-  const header: Header = {
-    format,
-    ...{ nationalEpoch: epochs.nationalEpoch, regionEpoch },
-    overlay: { ...rest, directives: [] },
-    directives: directives.length,
-    lastOfLanes: Object.fromEntries(
-      lanes.flatMap((lane) => {
-        const hash = lastOfLanes[lane];
-        return hash === undefined ? [] : [[lane, hash.toString("base64")]];
-      }),
-    ),
+/** Pieces of the file, made one by one as they are written. */
+function* withChecksum(lines: Iterable<string>): Generator<string> {
+  const checksum = createHash("sha256");
+  const pieceOf = (some: readonly string[]) => {
+    const piece = `${some.join("\n")}\n`;
+    checksum.update(piece, "utf8");
+    return piece;
   };
-  return linesOf(header, directives, nationalLines(table));
-}
-
-function* linesOf(
-  header: Header,
-  directives: readonly unknown[],
-  national: Iterable<string>,
-): Generator<string> {
-  yield JSON.stringify(header);
-  for (const directive of directives) yield JSON.stringify(directive);
-  yield* national;
+  let some: string[] = [];
+  let length = 0;
+  for (const line of lines) {
+    some.push(line);
+    length += line.length;
+    if (length < lengthPerTurn) continue;
+    yield pieceOf(some);
+    [some, length] = [[], 0];
+  }
+  if (some.length > 0) yield pieceOf(some);
+  yield `${checksumPrefix}${checksum.digest("hex")}\n`;
 }
 
 /** @throws an error that says what is wrong with it */
-function parseSnapshot(text: string, epochs: Epochs): Snapshot {
-  const end = text.lastIndexOf(checksumPrefix);
-  const content = text.slice(0, end);
-  const checksum = createHash("sha256").update(content, "utf8").digest("hex");
-  if (end < 0 || text.slice(end) !== `${checksumPrefix}${checksum}\n`)
+async function readSnapshot(file: FileHandle, epochs: Epochs): Promise<Snapshot> {
+  const reader = new SnapshotReader(epochs);
+  const checksum = createHash("sha256");
+  let found: string | undefined;
+  let begun = "";
+  const pieces = file.createReadStream({
+    ...{ encoding: "utf8", highWaterMark: lengthPerTurn, autoClose: false },
+  });
+  for await (const piece of pieces as AsyncIterable<string>) {
+    const lines = `${begun}${piece}`.split("\n");
+    begun = lines.pop() ?? "";
+    if (lines.length === 0) continue;
+    if (lines.at(-1)?.startsWith(checksumPrefix) === true) found = lines.pop();
+    for (const line of lines) reader.take(line);
+    if (lines.length > 0) checksum.update(`${lines.join("\n")}\n`, "utf8");
+  }
+  if (begun !== "" || found !== `${checksumPrefix}${checksum.digest("hex")}`)
     throw new Error("its checksum is wrong");
-  const lines = content.split("\n");
-  const header = JSON.parse(lines[0] ?? "") as Header;
-  if (header.format !== format) throw new Error(`it is of format ${header.format}`);
-  if (header.nationalEpoch !== epochs.nationalEpoch)
-    throw new Error(`it is of the capital's epoch ${header.nationalEpoch}`);
-  const tableFrom = 1 + header.directives;
-  const directives = lines
-    .slice(1, tableFrom)
-    .map((line) => JSON.parse(line) as OverlayState["directives"][number]);
-  const overlay = Overlay.restore({ ...header.overlay, directives });
-  const { regionEpoch, lastOfLanes } = header;
-  const hashOf = (lane: Lane) => {
-    const hash = lastOfLanes?.[lane];
-    return hash === undefined ? undefined : Buffer.from(hash, "base64");
-  };
-  return {
-    ...{ table: nationalFromLines(lines.slice(tableFrom)), overlay, regionEpoch },
-    lastOfLanes: { events: hashOf("events"), urgent: hashOf("urgent") },
-  };
+  return reader.finish();
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Log } from "#platform/log.ts";
 import type { KeptSwitches } from "../enforcement.ts";
 import { replaceFile } from "./replace-file.ts";
-import type { Epochs } from "./snapshot-file.ts";
+import type { Epochs } from "./snapshot-lines.ts";
 
 const format = 1;
 
