@@ -4,8 +4,8 @@ import { pause, Wake } from "#platform/lifecycle.ts";
 export interface WatchOptions {
   /** How long to wait when nothing is announced. */
   readonly pollMs: number;
-  /** The shortest time between two reads, for views that cost more. */
-  readonly pauseMs: number;
+  /** Reads take at most this share of the time: who looks at a long import must not slow it down. */
+  readonly shareMax: number;
   readonly signal: AbortSignal;
 }
 
@@ -30,17 +30,20 @@ export class Changes {
     try {
       let seen: string | undefined;
       while (!options.signal.aborted) {
+        const beganMs = performance.now();
         const view = await read().catch((error: unknown) => {
           if (seen === undefined || translateError(error).detail.code !== "unavailable") throw error;
           return undefined;
         });
+        const tookMs = performance.now() - beganMs;
         const text = view === undefined ? seen : JSON.stringify(view);
         if (view !== undefined && text !== seen) {
           seen = text;
           yield view;
         }
         await wake.wait(options.pollMs, options.signal);
-        if (options.pauseMs > 0) await pause(options.pauseMs, options.signal);
+        const restMs = tookMs * (1 / options.shareMax - 1);
+        if (restMs > 0) await pause(restMs, options.signal);
       }
     } finally {
       this.#watchers.delete(wake);

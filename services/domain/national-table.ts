@@ -10,18 +10,22 @@ import {
 } from "./national-rows.ts";
 import type { Decision } from "./opinion.ts";
 import { sharedText } from "./shared-text.ts";
+import {
+  compactEntry,
+  emptyBucket,
+  isSlot,
+  visitLive,
+  withSlot,
+  type EntryVisitor,
+  type SlotBucket,
+} from "./slot-bucket.ts";
 import type { CallPlace } from "./target-index.ts";
 import { TargetIndex } from "./target-index.ts";
 import type { Slot } from "./vocabulary.ts";
 import { slots } from "./vocabulary.ts";
 
-/** At most one entry a slot. It is replaced, never changed: who reads a moment may hold it. */
-type SlotBucket = Readonly<Record<Slot, Entry | undefined>>;
-
-const emptyBucket: SlotBucket = { measure: undefined, allow: undefined, observe: undefined };
-
-/** Called for each entry found; see TargetIndex for `specific` and `width`. */
-export type EntryVisitor = (entry: Entry, specific: number, width: number) => void;
+/** A thousand take some 50 µs. */
+const lookedPerStep = 1_000;
 
 /** Whether a protected number is shown where it really originates. */
 export type Protection = "own-trunk" | "elsewhere";
@@ -169,7 +173,7 @@ export class NationalTable {
   }
 
   #putEntry(given: Entry): void {
-    const entry = compact(given);
+    const entry = compactEntry(given);
     if (isSlot(entry.slot)) {
       // A million of these come at once: no key is put together.
       const bucket = this.#entries.get(entry.target) ?? emptyBucket;
@@ -313,14 +317,17 @@ export class NationalTable {
   }
 
   /**
-   * Forgets final decisions older than a time; an event they are about has
-   * either arrived by then or never will.
+   * Forgets final decisions older than a time, some at each step; an event they
+   * are about has either arrived by then or never will.
    */
-  forgetDecisionsBefore(atMs: number): void {
+  *forgettingDecisionsBefore(atMs: number): Generator<void> {
+    let looked = 0;
     for (const [directive, decided] of this.#decided) {
       if (decided.atMs < atMs && decided.decision !== "accepted" && decided.decision !== "held") {
         this.#decided.delete(directive);
       }
+      looked += 1;
+      if (looked % lookedPerStep === 0) yield;
     }
   }
 
@@ -348,53 +355,5 @@ function* rowsOf(
   if (stop !== undefined) yield { row: { $case: "stop", value: stop } };
 }
 
-function withSlot({ measure, allow, observe }: SlotBucket, slot: Slot, entry: Entry | undefined): SlotBucket {
-  return {
-    measure: slot === "measure" ? entry : measure,
-    allow: slot === "allow" ? entry : allow,
-    observe: slot === "observe" ? entry : observe,
-  };
-}
-
 /** Of nearly all decisions; one array for them all, which nobody changes. */
 const nothingMissing: string[] = [];
-
-function visitLive(
-  bucket: SlotBucket,
-  nowMs: number,
-  specific: number,
-  width: number,
-  visit: EntryVisitor,
-): void {
-  const { measure, allow, observe } = bucket;
-  if (measure !== undefined && measure.expiresAtMs > nowMs) {
-    visit(measure, specific, width);
-  }
-  if (allow !== undefined && allow.expiresAtMs > nowMs) {
-    visit(allow, specific, width);
-  }
-  if (observe !== undefined && observe.expiresAtMs > nowMs) {
-    visit(observe, specific, width);
-  }
-}
-
-function isSlot(text: string): text is Slot {
-  return text === "measure" || text === "allow" || text === "observe";
-}
-
-/** A copy that shares its words with the other rows: a third of the memory of what a decoder makes. */
-function compact(entry: Entry): Entry {
-  const directive = entry.directive;
-  return {
-    target: entry.target,
-    slot: sharedText(entry.slot),
-    action: sharedText(entry.action),
-    directive,
-    reason: sharedText(entry.reason),
-    expiresAtMs: entry.expiresAtMs,
-    soleSupport: entry.soleSupport === directive ? directive : entry.soleSupport,
-    revision: entry.revision,
-    authorRole: sharedText(entry.authorRole),
-    falseStopOf: entry.falseStopOf,
-  };
-}

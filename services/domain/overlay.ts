@@ -243,10 +243,13 @@ export class Overlay {
     return this.#listing.inForceAt(nowMs);
   }
 
-  /** Forgets directives that ended before a time, and final decisions on directives that never arrived. */
-  forgetBefore(atMs: number): void {
-    for (const [id, own] of this.#own) {
-      const { directive, decided } = own;
+  /**
+   * Forgets directives that ended before a time, and final decisions on
+   * directives that never arrived, some at each step.
+   */
+  *forgettingBefore(atMs: number): Generator<void> {
+    let looked = 0;
+    for (const [id, { directive, decided }] of this.#own) {
       const ended =
         directive === undefined
           ? decided !== undefined &&
@@ -258,6 +261,8 @@ export class Overlay {
         if (directive !== undefined) this.#listing.unlist(directive);
         this.#own.delete(id);
       }
+      looked += 1;
+      if (looked % lookedPerStep === 0) yield;
     }
   }
 
@@ -311,6 +316,9 @@ export class Overlay {
     return overlay;
   }
 }
+
+/** A thousand take some 50 µs. */
+const lookedPerStep = 1_000;
 
 const nothingKnown: OwnDirective = {
   directive: undefined,

@@ -104,6 +104,8 @@ export const closeWaitMs = 5_000;
 export const retryMs = 300;
 /** Directives that ended are remembered this long, for events that arrive late (ms). */
 export const endedKeptMs = 7 * 24 * 3_600_000;
+/** How often those are looked for (ms). */
+export const forgetEveryMs = 3_600_000;
 /** How often the centre is told of tokens that were refused (ms), and how long it may take to hear it. */
 export const refusalsTellMs = 1_000;
 export const tellWaitMs = 5_000;

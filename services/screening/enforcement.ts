@@ -307,10 +307,10 @@ export class Enforcement {
     this.#changed();
   }
 
-  /** Forgets what ended long ago; nothing that arrives can be about it any more. */
-  forgetOld(nowMs: number): void {
-    this.#overlay.forgetBefore(nowMs - endedKeptMs);
-    this.#table.forgetDecisionsBefore(nowMs - endedKeptMs);
+  /** Forgets what ended long ago, some at each step; nothing that arrives can be about it any more. */
+  *forgettingOld(nowMs: number): Generator<void> {
+    yield* this.#overlay.forgettingBefore(nowMs - endedKeptMs);
+    yield* this.#table.forgettingDecisionsBefore(nowMs - endedKeptMs);
   }
 
   #setDiverged(why: string): void {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
 import { DayKeys } from "#domain/day-keys.ts";
 import { tlsOf } from "#platform/config.ts";
 import { Handlers, serveGrpc, stopGrpc } from "#platform/grpc-server.ts";
@@ -130,6 +131,12 @@ export async function startScreening(
   lifecycle.run("reports", () => reporter.run(writer, giveUp.signal));
   lifecycle.run("calls", () => callLog.run(connection, giveUp.signal));
   lifecycle.run("snapshot", (signal) => keepSnapshots(snapshots, enforcement, signal));
+  lifecycle.run("forget", async (signal) => {
+    while (await pause(limits.forgetEveryMs, signal)) {
+      const forgetting = enforcement.forgettingOld(Date.now());
+      while (forgetting.next().done !== true) await turn();
+    }
+  });
   lifecycle.run("switches", async (signal) => {
     while (!signal.aborted) {
       await enforcement.switched.wait(limits.snapshotEveryMs, signal);
@@ -157,7 +164,6 @@ async function keepSnapshots(
   let written = { changes: -1, eventsSequence: 0 };
   let tookMs = 0;
   while (await pause(Math.max(limits.snapshotEveryMs, tookMs / limits.snapshotShareMax), signal)) {
-    enforcement.forgetOld(Date.now());
     const { changes, overlay, ready } = enforcement;
     const { eventsSequence } = overlay;
     const isBehind = eventsSequence - written.eventsSequence >= limits.snapshotBehindMax;

@@ -270,7 +270,7 @@ describe("the overlay of a region", () => {
       own(number, "block"),
       own(number, "warn", { id: `${region}-2`, expiresAtMs: nowMs - 1 }),
     ]);
-    overlay.forgetBefore(nowMs);
+    expect([...overlay.forgettingBefore(nowMs)]).toEqual([]);
     expect([overlay.size, overlay.ownDirective(`${region}-2`)]).toEqual([1, undefined]);
   });
 

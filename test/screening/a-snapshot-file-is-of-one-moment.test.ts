@@ -32,9 +32,9 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const number = (index: number) => `+44207${String(1_000_000 + index)}`;
 const id = (index: number) => `astana-${String(index).padStart(26, "0")}`;
 
-type Rows = NonNullable<Parameters<typeof NationalBatch.fromPartial>[0]["rows"]>;
+type Row = ReturnType<typeof entry> | { row: { $case: "removed"; value: string } };
 
-function publish(rows: Rows, decided: readonly number[] = [], decision = "accepted"): void {
+function publish(rows: Row[], decided: readonly number[] = [], decision = "accepted"): void {
   const decisions = decided.map((index) => ({
     ...{ directive: id(index), region, revision: 1, decision, reason: "", missing: [] },
   }));

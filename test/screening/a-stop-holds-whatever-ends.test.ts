@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { until } from "#test/replication/servers.ts";
 import { entry, ScreenedRegion } from "./screening-service.ts";
 

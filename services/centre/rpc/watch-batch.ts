@@ -4,8 +4,8 @@ import type { Centre } from "../centre.ts";
 import { watchPollMs } from "../config.ts";
 import { getBatch } from "./get-batch.ts";
 
-/** Counting a large batch costs tens of milliseconds, and each of its messages announces a change. */
-const pauseMs = 250;
+/** Counting a batch of 250,000 costs a third of a second, and each of its messages announces a change. */
+const shareMax = 0.1;
 
 /** The view at once and again whenever it changes, until the client ends. */
 export function watchBatch(
@@ -15,5 +15,5 @@ export function watchBatch(
   signal: AbortSignal,
 ): AsyncIterable<BatchView> {
   const read = () => centre.standing.answer(() => getBatch(centre, request, person));
-  return centre.changes.watch(read, { pollMs: watchPollMs, pauseMs, signal });
+  return centre.changes.watch(read, { pollMs: watchPollMs, shareMax, signal });
 }

@@ -12,5 +12,5 @@ export function watchDirective(
   signal: AbortSignal,
 ): AsyncIterable<DirectiveView> {
   const read = () => centre.standing.answer(() => getDirective(centre, request, person));
-  return centre.changes.watch(read, { pollMs: watchPollMs, pauseMs: 0, signal });
+  return centre.changes.watch(read, { pollMs: watchPollMs, shareMax: 1, signal });
 }
