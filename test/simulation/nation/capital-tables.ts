@@ -40,7 +40,11 @@ export function loadState(tables: CapitalTables, regions: readonly string[], now
 
 /** What a leader begins with. */
 export function openState(tables: CapitalTables, regions: readonly string[], nowMs: number) {
-  return { state: loadState(tables, regions, nowMs), watermarks: new Map(tables.inbox) };
+  return {
+    state: loadState(tables, regions, nowMs),
+    watermarks: new Map(tables.inbox),
+    marks: new Map(tables.marks),
+  };
 }
 
 /** services/coordination/store/load.ts: opinions that are over and decided are left out. */

@@ -98,7 +98,7 @@ class Leader {
       askWaitMs,
     );
     if (opened === undefined) throw new Ends("PostgreSQL went away");
-    const { state, watermarks } = opened;
+    const { state, watermarks, marks } = opened;
     this.#openedAtMs = scheduler.nowMs;
     const national = this.#publisher(
       "NATIONAL",
@@ -122,21 +122,24 @@ class Leader {
       for (const lane of lanes) {
         for (let epoch = 1; epoch <= epochsMax; epoch += 1) {
           const stream = hubStream.up(lane, name, epoch);
-          const after = watermarks.get(`${name} ${lane} ${epoch}`) ?? 0;
+          const key = laneName({ region: name, lane, epoch });
+          const after = watermarks.get(key) ?? 0;
           this.#queues.push({
             region: name,
             lane,
             epoch,
             stream,
             read: after,
-            leaf: undefined,
+            leaf: marks.get(key)?.findLast(({ sequence }) => sequence === after)?.leaf,
             messages: [],
           });
         }
       }
     }
+    const { incarnation } = capital.hub.machine;
     yield* compareLanes(this.#world, this.#own, this.#lead, state, this.#queues);
-    for (const { stream, ...place } of this.#queues) {
+    // A hub that went away meanwhile may hold other lanes, which are compared before they are read.
+    for (const { stream, ...place } of incarnation === capital.hub.machine.incarnation ? this.#queues : []) {
       // Another one may have begun to lead meanwhile, and read further back.
       const read = Math.min(place.read, database.state.inbox.get(laneName(place)) ?? 0);
       for (const message of capital.hub.streams.find(stream)?.read(1, read) ?? [])

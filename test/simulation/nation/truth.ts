@@ -162,6 +162,8 @@ export class Truth {
   folds({ hub, postgres }: Capital): void {
     for (const [lane, upTo] of this.#mustRead) {
       const read = postgres.database.state.inbox.get(lane) ?? 0;
+      // Later an older hub may not say any more that the region has gone on in another epoch.
+      if (endedAt(hub, lane) <= read) this.#mustRead.delete(lane);
       const there = Math.min(upTo, hub.streams.find(upStream(lane))?.last ?? 0);
       if (read < there)
         this.broken("SYNC-15", `the capital folds, and has read ${lane} up to ${read} of ${there}`);
@@ -174,14 +176,8 @@ export class Truth {
     const { readTo, inbox } = postgres.database.state;
     for (const [lane, upTo] of readTo) {
       const read = inbox.get(lane) ?? 0;
-      if (read >= upTo) continue;
-      const { epoch, ...place } = laneOf(lane);
-      for (let later = epoch + 1; later <= epochsMax; later += 1) {
-        const name = laneName({ ...place, epoch: later });
-        const opened = openingOf(hub.streams.find(upStream(name)));
-        if (opened?.previousEpoch === epoch && opened.hubLast <= read)
-          this.broken("SYNC-15", `the capital waits for ${lane} up to ${upTo}, which ended at ${read}`);
-      }
+      if (read < upTo && endedAt(hub, lane) <= read)
+        this.broken("SYNC-15", `the capital waits for ${lane} up to ${upTo}, which ended at ${read}`);
     }
   }
 
@@ -226,4 +222,15 @@ function laneOf(name: string): Parameters<typeof laneName>[0] {
 function upStream(name: string): string {
   const { lane, region, epoch } = laneOf(name);
   return hubStream.up(lane, region, epoch);
+}
+
+/** How far the hub had a lane when the region opened the epoch after it; Infinity: it has not. */
+function endedAt(hub: Capital["hub"], lane: string): number {
+  const { epoch, ...place } = laneOf(lane);
+  for (let later = epoch + 1; later <= epochsMax; later += 1) {
+    const name = laneName({ ...place, epoch: later });
+    const opened = openingOf(hub.streams.find(upStream(name)));
+    if (opened?.previousEpoch === epoch) return opened.hubLast;
+  }
+  return Infinity;
 }
