@@ -1,6 +1,9 @@
 import { translateError } from "#platform/errors.ts";
 import { pause, Wake } from "#platform/lifecycle.ts";
 
+/** Whoever waits for the end of something is told it this much later at most (ms). */
+const restMsMax = 5_000;
+
 export interface WatchOptions {
   /** How long to wait when nothing is announced. */
   readonly pollMs: number;
@@ -41,9 +44,10 @@ export class Changes {
           seen = text;
           yield view;
         }
+        // A read that failed says nothing of what one costs.
+        const restMs = view === undefined ? 0 : tookMs * (1 / options.shareMax - 1);
+        if (restMs > 0) await pause(Math.min(restMs, restMsMax), options.signal);
         await wake.wait(options.pollMs, options.signal);
-        const restMs = tookMs * (1 / options.shareMax - 1);
-        if (restMs > 0) await pause(restMs, options.signal);
       }
     } finally {
       this.#watchers.delete(wake);

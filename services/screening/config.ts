@@ -80,6 +80,8 @@ export const appliedPerReceiptMax = 1_000;
 export const snapshotEveryMs = 30_000;
 /** Or less often where it is long: writing it takes at most this share of the time. */
 export const snapshotShareMax = 0.05;
+/** At the latest after so long (ms): the clock also runs while a disk or this process stands still. */
+export const snapshotEveryMsMax = 300_000;
 /** Or if EVENTS has gone on by so much, receipts and counters too: a start reads them in a second. */
 export const snapshotBehindMax = 2_000;
 /**

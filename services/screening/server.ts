@@ -130,12 +130,12 @@ export async function startScreening(
   const giveUp = new AbortController();
   lifecycle.run("reports", () => reporter.run(writer, giveUp.signal));
   lifecycle.run("calls", () => callLog.run(connection, giveUp.signal));
-  lifecycle.run("snapshot", (signal) => keepSnapshots(snapshots, enforcement, signal));
+  lifecycle.run("snapshot", (signal) => keepSnapshots(snapshots, enforcement, log, signal));
   lifecycle.run("forget", async (signal) => {
-    while (await pause(limits.forgetEveryMs, signal)) {
+    do {
       const forgetting = enforcement.forgettingOld(Date.now());
       while (forgetting.next().done !== true) await turn();
-    }
+    } while (await pause(limits.forgetEveryMs, signal));
   });
   lifecycle.run("switches", async (signal) => {
     while (!signal.aborted) {
@@ -159,20 +159,27 @@ export async function startScreening(
 async function keepSnapshots(
   snapshots: SnapshotFile,
   enforcement: Enforcement,
+  log: Log,
   signal: AbortSignal,
 ): Promise<void> {
   let written = { changes: -1, eventsSequence: 0 };
   let tookMs = 0;
-  while (await pause(Math.max(limits.snapshotEveryMs, tookMs / limits.snapshotShareMax), signal)) {
+  const dueInMs = () => Math.max(limits.snapshotEveryMs, tookMs / limits.snapshotShareMax);
+  while (await pause(Math.min(dueInMs(), limits.snapshotEveryMsMax), signal)) {
     const { changes, overlay, ready } = enforcement;
     const { eventsSequence } = overlay;
     const isBehind = eventsSequence - written.eventsSequence >= limits.snapshotBehindMax;
     // A table that is not there yet would look like an empty one at the next start.
     if (!ready || (changes === written.changes && !isBehind)) continue;
     const beganMs = performance.now();
-    await snapshots.write(enforcement);
+    try {
+      await snapshots.write(enforcement);
+      written = { changes, eventsSequence };
+    } catch (error) {
+      // Calls are answered all the same, and the file of before is still there.
+      log.error({ event: "snapshot-not-written", err: error }, "the snapshot could not be written");
+    }
     tookMs = performance.now() - beganMs;
-    written = { changes, eventsSequence };
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { NationalTable } from "#domain/national-table.ts";
 import { Enforcement } from "../../services/screening/enforcement.ts";
 import { SnapshotFile } from "../../services/screening/store/snapshot-file.ts";
+import { replaceFile } from "../../services/screening/store/replace-file.ts";
 import { entry } from "./screening-service.ts";
 
 const region = "astana";
@@ -153,4 +154,17 @@ test("the file of the release before, with all decisions in one line, is read", 
   expect(read?.table.digest).toEqual(enforcement.table.digest);
   expect(read?.table.decidedRevision(id(1))).toBe(1);
   expect(read?.overlay.serialise()).toEqual(enforcement.overlay.serialise());
+});
+
+test("a file that cannot be written to its end leaves the one of before, and nothing beside it", async () => {
+  issue(1, [1, 2, 3]);
+  await file.write(enforcement);
+  const before = readFileSync(file.path, "utf8");
+  function* cut() {
+    yield "a part";
+    throw new Error("the disk is full");
+  }
+  await expect(replaceFile(file.path, cut())).rejects.toThrow("the disk is full");
+  expect(readFileSync(file.path, "utf8")).toBe(before);
+  expect(readdirSync(folder)).toEqual(["enforcement.snapshot"]);
 });

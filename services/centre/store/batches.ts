@@ -25,8 +25,6 @@ interface Counts {
   accepted: number;
   rejected: number;
   decided: number;
-  /** Sequence in NATIONAL of the last decision; 0: none is decided yet. */
-  last_revision: number;
 }
 
 async function readTally(database: Reader, batch: BatchRow): Promise<BatchTally> {
@@ -37,21 +35,19 @@ async function readTally(database: Reader, batch: BatchRow): Promise<BatchTally>
       count(*) filter (where decision = 'accepted') as accepted,
       count(*) filter (where decision = 'rejected') as rejected,
       count(*) filter (where not (decision = any(${open})
-        or (decision = 'held' and decision_reason = 'approval'))) as decided,
-      coalesce(max(national_revision), 0) as last_revision
+        or (decision = 'held' and decision_reason = 'approval'))) as decided
     from directives where batch = ${batch.id} and latest`.execute(database);
   const missing = batch.missing.length === 0 ? [] : await readMissing(database, batch.id);
-  const counts = rows[0] ?? { members: 0, accepted: 0, rejected: 0, decided: 0, last_revision: 0 };
-  // Backwards by the index of (batch, id): what is decided last came last.
   const last = await database
     .selectFrom("directives")
     .selectAll()
     .where("batch", "=", batch.id)
     .where("latest", "=", true)
-    .where("national_revision", "=", counts.last_revision)
+    .orderBy("national_revision", "desc")
     .orderBy("id", "desc")
     .limit(1)
     .executeTakeFirst();
+  const counts = rows[0] ?? { members: 0, accepted: 0, rejected: 0, decided: 0 };
   if (last === undefined) return { ...counts, missing, last: undefined };
   const [knowledge] = await knowledgeOf(database, [last], new Map([[batch.id, batch]]));
   return { ...counts, missing, last: knowledge };

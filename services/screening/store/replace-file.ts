@@ -1,4 +1,4 @@
-import { mkdir, open, rename } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Temporary file, fsync, rename, fsync of the folder: a reader sees the old file or the new one, whole. */
@@ -8,12 +8,19 @@ export async function replaceFile(
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const draft = `${path}.new`;
-  const file = await open(draft, "w", 0o600);
   try {
-    for await (const chunk of chunks) await file.write(chunk);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(draft, "w", 0o600);
+    try {
+      // Unlike `write` it goes on where the system took a part alone, as from a disk that is nearly full.
+      await file.writeFile(chunks);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    // What was begun would keep a full disk full.
+    await rm(draft, { force: true });
+    throw error;
   }
   await rename(draft, path);
   const folder = await open(dirname(path), "r");

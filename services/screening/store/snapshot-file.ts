@@ -116,19 +116,21 @@ async function readSnapshot(file: FileHandle, epochs: Epochs): Promise<Snapshot>
   const reader = new SnapshotReader(epochs);
   const checksum = createHash("sha256");
   let found: string | undefined;
-  let begun = "";
+  /** Of a line whose end has not come: the release before wrote lines of a hundred megabytes. */
+  let begun: string[] = [];
   const pieces = file.createReadStream({
     ...{ encoding: "utf8", highWaterMark: lengthPerTurn, autoClose: false },
   });
   for await (const piece of pieces as AsyncIterable<string>) {
-    const lines = `${begun}${piece}`.split("\n");
-    begun = lines.pop() ?? "";
-    if (lines.length === 0) continue;
+    begun.push(piece);
+    if (!piece.includes("\n")) continue;
+    const lines = begun.join("").split("\n");
+    begun = [lines.pop() ?? ""];
     if (lines.at(-1)?.startsWith(checksumPrefix) === true) found = lines.pop();
     for (const line of lines) reader.take(line);
     if (lines.length > 0) checksum.update(`${lines.join("\n")}\n`, "utf8");
   }
-  if (begun !== "" || found !== `${checksumPrefix}${checksum.digest("hex")}`)
+  if (begun.join("") !== "" || found !== `${checksumPrefix}${checksum.digest("hex")}`)
     throw new Error("its checksum is wrong");
   return reader.finish();
 }
