@@ -7,7 +7,10 @@ const restMsMax = 5_000;
 export interface WatchOptions {
   /** How long to wait when nothing is announced. */
   readonly pollMs: number;
-  /** Reads take at most this share of the time: who looks at a long import must not slow it down. */
+  /**
+   * Reads take at most this share of the time, or more where the rest would be
+   * too long: who looks at a long import must not slow it down.
+   */
   readonly shareMax: number;
   readonly signal: AbortSignal;
 }

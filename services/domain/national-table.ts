@@ -24,7 +24,7 @@ import { TargetIndex } from "./target-index.ts";
 import type { Slot } from "./vocabulary.ts";
 import { slots } from "./vocabulary.ts";
 
-/** A thousand take some 50 µs. */
+/** So many are looked at before questions are answered again. */
 const lookedPerStep = 1_000;
 
 /** Whether a protected number is shown where it really originates. */

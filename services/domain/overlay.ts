@@ -317,7 +317,7 @@ export class Overlay {
   }
 }
 
-/** A thousand take some 50 µs. */
+/** So many are looked at before questions are answered again. */
 const lookedPerStep = 1_000;
 
 const nothingKnown: OwnDirective = {

@@ -1,5 +1,6 @@
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { nameFinally } from "#platform/backup/files.ts";
 
 /** Temporary file, fsync, rename, fsync of the folder: a reader sees the old file or the new one, whole. */
 export async function replaceFile(
@@ -22,11 +23,5 @@ export async function replaceFile(
     await rm(draft, { force: true });
     throw error;
   }
-  await rename(draft, path);
-  const folder = await open(dirname(path), "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  await nameFinally(draft, path);
 }
