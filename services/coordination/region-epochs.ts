@@ -126,23 +126,36 @@ export class RegionReaders {
 
   async #follow(watermark: Watermark): Promise<void> {
     const { region, lane, epoch } = watermark;
+    const place = { region, lane, epoch };
+    const reading = this.#begin(place);
     const after = await this.#readAfter(watermark);
     this.#parts.lifecycle.run(`read ${lane} of ${region} in epoch ${epoch}`, (signal) =>
-      this.#keepReading({ region, lane, epoch }, after, signal),
+      this.#keepReading(place, after, reading, signal),
     );
   }
 
+  /** Before the lane is compared: a hub that is lost while that goes on ends the reading, and is compared again. */
+  #begin(place: LanePlace): AbortController {
+    const reading = new AbortController();
+    this.#readings.set(laneName(place), reading);
+    return reading;
+  }
+
   /** Reads a lane on, after each loss of the hub only once it is seen that it is still the same. */
-  async #keepReading(place: LanePlace, after: ReadUpTo, signal: AbortSignal): Promise<void> {
+  async #keepReading(
+    place: LanePlace,
+    after: ReadUpTo,
+    begun: AbortController,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { lanes } = this.#parts;
     const { region, epoch } = place;
     const heard = () => {
       if (epoch === this.#epochs.get(region)?.at(-1)) this.#openNext(region, epoch + 1);
     };
-    for (let read = after; !signal.aborted;) {
-      const reading = new AbortController();
-      this.#readings.set(laneName(place), reading);
+    for (let [read, reading] = [after, begun]; !signal.aborted;) {
       read = await lanes.read({ ...place, after: read, heard }, AbortSignal.any([signal, reading.signal]));
+      reading = this.#begin(place);
       read = await this.#comparedAtLast(place, read, signal);
     }
   }
