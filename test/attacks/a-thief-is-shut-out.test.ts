@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectControl } from "#infra/local/control.ts";
 import { firstEpoch, hubStream } from "#proto/names.ts";
 import { directiveOf, directives, idOf } from "#test/coordination/directives.ts";
 import { steal, until } from "#test/infra/small-nation.ts";
 import { NationUnderAttack } from "./nation-under-attack.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let under: NationUnderAttack;
 

@@ -60,6 +60,12 @@ export class NationUnderAttack {
       password,
     });
     await database.connect();
+    // A leader that has just begun says something to each region, once.
+    const welcomed = async (region: string) =>
+      (await lastOf(hub, hubStream.forRegion(region, firstEpoch))) > 0;
+    await until("both regions are welcomed", async () =>
+      (await Promise.all(["astana", "almaty"].map(welcomed))).every(Boolean),
+    );
     return new NationUnderAttack(nation, hub, folder, database);
   }
 

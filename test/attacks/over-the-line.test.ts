@@ -1,13 +1,11 @@
 import { connect, nkeyAuthenticator, nkeys, type NatsConnection } from "nats";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { firstEpoch, hubAsk, hubStream, hubSubject, lanes } from "#proto/names.ts";
 import { addressIn } from "#infra/local/run-file.ts";
 import { connectAs, leafAddress, steal, stolenFrom, until } from "#test/infra/small-nation.ts";
 import { attack } from "./list.ts";
 import { NationUnderAttack } from "./nation-under-attack.ts";
 import { StolenLine } from "./stolen-line.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let under: NationUnderAttack;
 const upOfAlmaty = hubSubject.up("events", "almaty", firstEpoch, "centre.directive");

@@ -17,7 +17,7 @@ export interface HeardMessage {
   readonly text: string;
 }
 
-const answerWaitMs = 3_000;
+const answerWaitMs = 15_000;
 
 /**
  * A line to the hub that obeys nobody: it speaks the leaf node protocol itself

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { firstEpoch, hubStream } from "#proto/names.ts";
 import type { Directive, Event, Receipt } from "#proto/qalqan/events/v1/events.ts";
 import { approvalOf, directiveOf, directives, idOf, revokedOf } from "#test/coordination/directives.ts";
@@ -7,8 +7,6 @@ import { until } from "#test/infra/small-nation.ts";
 import { attack } from "./list.ts";
 import { NationUnderAttack } from "./nation-under-attack.ts";
 import { nastyEvents } from "./nasty-events.ts";
-
-vi.setConfig({ testTimeout: 90_000 });
 
 let under: NationUnderAttack;
 const dayMs = 24 * 3_600_000;
@@ -243,7 +241,8 @@ test(`tried: ${attack("malformed-messages")}`, async () => {
 
 test(`tried: ${attack("flood")}`, async () => {
   const lines = (await under.audit("refused")).length;
-  const count = 4_000;
+  // Many steps' worth, and stored before the hub takes the standing reader for gone.
+  const count = 2_000;
   const line = await under.line("astana");
   const subject = `upu.astana.${firstEpoch}.centre.event`;
   const first = await under.last(hubStream.up("urgent", "astana", firstEpoch));
@@ -252,9 +251,13 @@ test(`tried: ${attack("flood")}`, async () => {
   await under.nation.pause("capital", "coordination");
   for (let index = 0; index < count; index += 1) line.publish(subject, garbage);
   await line.flush();
-  await until("the hub has it all", async () => {
-    return (await under.last(hubStream.up("urgent", "astana", firstEpoch))) >= first + count;
-  });
+  await until(
+    "the hub has it all",
+    async () => {
+      return (await under.last(hubStream.up("urgent", "astana", firstEpoch))) >= first + count;
+    },
+    60_000,
+  );
   await under.send("almaty", "urgent", directives(directiveOf("almaty", 70)));
   // Noted by the step that decides: who asks for it later may find the flood read to its end.
   await under.query(`

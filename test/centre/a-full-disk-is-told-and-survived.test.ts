@@ -65,5 +65,5 @@ describe.skipIf(!mayMount)("a centre whose database has no room on its disk", ()
     expect(await service.lane("events")).toHaveLength(20);
     expect(await service.lane("urgent")).toHaveLength(2);
     expect((await verifyAudit(service.database)).firstBroken).toBeUndefined();
-  }, 120_000);
+  });
 });

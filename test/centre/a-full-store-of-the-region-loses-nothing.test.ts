@@ -24,7 +24,7 @@ describe.skipIf(impossible !== "")(
       await moveToSmallDisk(store);
       service.servers.regional.start();
       await until(async () => (await lastOf(service.line, regionStream.lane("urgent", firstEpoch))) >= 0);
-    }, 60_000);
+    });
     afterAll(async () => {
       await service.servers.regional.stop("SIGKILL");
       if (isSmallDisk(store)) execFileSync("umount", [store]);
@@ -95,6 +95,6 @@ describe.skipIf(impossible !== "")(
       expect((await service.import(operator, numbers(100))).at(-1)?.done).toBe(true);
       await service.settled();
       expect(await service.lane("events")).toHaveLength(imported.length + 1);
-    }, 90_000);
+    });
   },
 );

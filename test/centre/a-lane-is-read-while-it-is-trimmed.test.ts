@@ -17,7 +17,7 @@ beforeAll(async () => {
   servers = await HubAndRegion.start();
   [centre, line] = [await servers.connect("centre"), await servers.connect("replication")];
   await createStreams(line);
-  const limit = AbortSignal.timeout(60_000);
+  const limit = AbortSignal.timeout(120_000);
   const producer = await LaneProducer.open(centre, "events", firstEpoch, "centre", limit);
   const other = await LaneProducer.open(centre, "events", firstEpoch, "centre-alarms", limit);
   const numbered = Array.from({ length: events }, (_, index) => {
@@ -37,10 +37,12 @@ afterAll(() => servers.stop());
 
 test("a lane gives every event of its centre, however many, and nobody else's", async () => {
   const history = await LaneHistory.open(centre, "events", firstEpoch);
-  const entries = await history.from(0, 0, AbortSignal.timeout(20_000));
+  const entries = await history.from(0, 0, AbortSignal.timeout(120_000));
   expect(entries.map(({ number }) => number)).toEqual(Array.from({ length: events }, (_, at) => at + 1));
   expect(entries.at(-1)?.sequence).toBe(events + 1);
-  expect(await history.from(firstEpoch, 1_000, AbortSignal.timeout(20_000))).toHaveLength(events + 1 - 1_000);
+  expect(await history.from(firstEpoch, 1_000, AbortSignal.timeout(120_000))).toHaveLength(
+    events + 1 - 1_000,
+  );
 });
 
 test("what is trimmed while a lane is read keeps nobody waiting", async () => {

@@ -9,7 +9,7 @@ import { startCentreDatabase } from "./centre-database.ts";
 let started: Awaited<ReturnType<typeof startCentreDatabase>>;
 beforeEach(async () => {
   started = await startCentreDatabase();
-}, 60_000);
+});
 afterEach(() => started.close());
 
 /** Which indexes a read goes through that is planned on the tables of a new region. */
@@ -37,9 +37,9 @@ test("an author's singly written directives are not looked for among all that he
     "directives_of_author",
     "directives_of_author_on_target",
   ]);
-}, 30_000);
+});
 
 test("the approvals of one directive are not looked for among all of them", async () => {
   const read = (reader: Reader) => readApprovals(reader, "astana-1", "astana-2");
   expect(await indexesOf(read, "approvals")).toEqual(["approvals_of_batch", "approvals_of_directive"]);
-}, 30_000);
+});

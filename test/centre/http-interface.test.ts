@@ -159,5 +159,5 @@ describe("the HTTP interface of a centre", () => {
     service.postgres.start();
     await until(async () => (await ask("POST", "/v1/directives", asked)).status === 201, databaseBackMs);
     expect(await ask("GET", "/ready")).toMatchObject({ status: 200 });
-  }, 90_000);
+  });
 });

@@ -298,5 +298,5 @@ describe("an import", () => {
     expect((last?.accepted ?? 0) + (last?.merged ?? 0)).toBe(91_448 - refused);
     expect(last?.accepted).toBe(new Set(numbers.filter((number) => /^\+1\d{10}$/.test(number))).size);
     await until(async () => (await service.batch(last?.batch ?? "")).directives === last?.accepted);
-  }, 120_000);
+  });
 });

@@ -139,7 +139,7 @@ describe("the overlay that the centre gives to screening", () => {
     await until(async () => (await service.lane("urgent")).length === last);
     const whole = await replayed();
     for (const answer of answers.slice(-15)) expect(await replayed(answer)).toBe(whole);
-  }, 60_000);
+  });
 
   test("leaves out what the capital has decided, and keeps a withdrawn one until it has", async () => {
     const issued = await service.issue(prosecutor, { number: "+442079460101" });

@@ -10,7 +10,7 @@ import { startCentreDatabase } from "./centre-database.ts";
 let started: Awaited<ReturnType<typeof startCentreDatabase>>;
 beforeAll(async () => {
   started = await startCentreDatabase();
-}, 60_000);
+});
 afterAll(() => started.close());
 
 test("what the nation decided on directives that do not come back is kept for a month, not for ever", async () => {

@@ -19,7 +19,7 @@ beforeAll(async () => {
     },
     transformResult: async ({ result }) => result,
   });
-}, 60_000);
+});
 afterAll(() => started.close());
 
 const region = "astana";
@@ -78,7 +78,7 @@ test("directives and approvals come back with few statements, however many they 
     // It took effect with its approval.
     expect(effect !== event && keys.has(effect ?? "")).toBe(true);
   }
-}, 30_000);
+});
 
 test("of revisions that come back in any order the highest is the latest, and a withdrawal counts whichever history has it", async () => {
   const id = `${region}-9000`;
@@ -106,7 +106,7 @@ test("of revisions that come back in any order the highest is the latest, and a 
   ]);
   const approvals = database.selectFrom("approvals").selectAll().where("directive", "=", id);
   expect(await approvals.execute()).toHaveLength(1);
-}, 30_000);
+});
 
 test("a batch whose members come back in two recoveries needs what all of them need", async () => {
   const batch = `${region}-batch`;
@@ -121,4 +121,4 @@ test("a batch whose members come back in two recoveries needs what all of them n
   await back(approved({ batch, person: "ca-1", role: "carrier", kind: "carrier", complete: true }));
   expect(await row()).toMatchObject({ accepted: 3, missing: [] });
   expect((await row())?.effect_event).not.toBeNull();
-}, 30_000);
+});

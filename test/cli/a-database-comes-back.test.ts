@@ -10,8 +10,6 @@ import { LocalSite } from "../../services/cli/backups/site.ts";
 import { runCli } from "./run-cli.ts";
 
 // Each restore takes seconds, on a busy machine more.
-vi.setConfig({ testTimeout: 90_000 });
-
 const folder = temporaryFolder();
 const backups = join(folder.path, "backups here");
 let nation: Awaited<ReturnType<typeof startServers>>;

@@ -6,8 +6,6 @@ import { loadRegions } from "#infra/blueprint/regions.ts";
 import { Deployment } from "#infra/deployment/deployment.ts";
 import { runCli } from "./run-cli.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
-
 let root: string;
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), "qalqan-keys-cli-test-"));

@@ -18,8 +18,6 @@ import { trustedNkeys } from "#infra/keys/public-keys.ts";
 import { TestClusters } from "#test/kubernetes/clusters.ts";
 import { runCli } from "./run-cli.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
-
 let root: string;
 let web: Server;
 let clusters: TestClusters;

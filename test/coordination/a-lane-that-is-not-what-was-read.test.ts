@@ -79,7 +79,7 @@ test("what a region writes below the watermark, after hub and region came back o
   await say(12);
   await untilDecided(12);
   expect(await alarms()).toMatchObject([{ code: "lane-read-again", subject: stream }]);
-}, 60_000);
+});
 
 test("so is what stands in the place of what was read, before a capital that was away and while it runs", async () => {
   await keepHub("short");
@@ -104,7 +104,7 @@ test("so is what stands in the place of what was read, before a capital that was
   await capital.ready();
   await restoreHub("another");
   await untilDecided(41, 42, 43, 44, 45, 46);
-}, 90_000);
+});
 
 test("a capital that was put back waits for what stands there now before it folds", async () => {
   await keepHub("before");
@@ -124,7 +124,7 @@ test("a capital that was put back waits for what stands there now before it fold
   expect(await isIn("decision", 61)()).toBe(false);
   await say(62);
   await untilDecided(61, 62);
-}, 60_000);
+});
 
 test("a lane is the one that was read while the hub has that message, or does not keep it any more", () => {
   const [one, two] = [Uint8Array.of(1), Uint8Array.of(2)];

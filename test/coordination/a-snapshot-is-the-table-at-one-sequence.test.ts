@@ -93,7 +93,7 @@ test("while the leader goes on writing, each snapshot is the table, and what was
     decisions.map((at) => [at.decision?.directive ?? "", `${at.sequence} ${at.decision?.decision ?? ""}`]),
   );
   expect(told).toEqual(decidedBy(batches.slice(0, sequence)));
-}, 120_000);
+});
 
 test("a capital that starts again goes on from the snapshot that the hub has, and tells its sequence", async () => {
   const before = (await newest())?.message ?? 0;
@@ -107,4 +107,4 @@ test("a capital that starts again goes on from the snapshot that the hub has, an
   await until(() => (told.at(-1) ?? 0) > 0);
   subscription.unsubscribe();
   expect((await newest())?.message).toBe(before);
-}, 60_000);
+});

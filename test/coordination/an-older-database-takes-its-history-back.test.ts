@@ -109,7 +109,7 @@ test("a capital restored from an older copy takes back what the hub has of it, a
   expect(published).toBeGreaterThanOrEqual(before.batches.length);
   const audit = await capital.query<{ what: string }>("select what from audit where what = 'recovered'");
   expect(audit).toHaveLength(1);
-}, 120_000);
+});
 
 /** The heartbeat of a region that has so many messages of NATIONAL. @param nationalSeal that it shows */
 function heartbeatOf(region: string, last: number, nationalSeal?: Seal): NonNullable<Event["body"]> {
@@ -142,7 +142,7 @@ test("a capital and a hub that are both older than the regions write nothing, an
   for (const site of ["capital", "region almaty", "region astana"])
     expect(status.alarms[0]?.detail).toContain(`\`npx qalqan rebuild ${site}\``);
   expect((await capital.national()).batches).toHaveLength(2);
-}, 60_000);
+});
 
 /** A seal over one message of NATIONAL. */
 function sealOver(key: SealingKey, last: number): Seal {
@@ -193,7 +193,7 @@ test("one region alone is believed where it shows the capital's own seal, and wh
   // Until its key is revoked: then what it has said counts for nothing.
   capital.writeRegions(["astana"], { astana: [{ atMs: Date.now(), change: "revoked" }] });
   await until(() => decided(directiveOf("astana", 9).id, "accepted"));
-}, 60_000);
+});
 
 test("a capital that was put back beside a hub where nobody was heard yet hears the regions before it writes", async () => {
   await capital.send("astana", "urgent", directives(directiveOf("astana", 1)));
@@ -208,7 +208,7 @@ test("a capital that was put back beside a hub where nobody was heard yet hears 
     await capital.sendAs("replication", region, "events", heartbeatOf(region, 7));
   await until(() => capital.log().includes('"code":"waits-for-person"'));
   expect((await capital.national()).batches).toHaveLength(1);
-}, 60_000);
+});
 
 test("a capital that was put back beside a hub that lost everything makes the regions' lanes, and hears them before it writes", async () => {
   await capital.send("astana", "urgent", directives(directiveOf("astana", 1)));
@@ -226,7 +226,7 @@ test("a capital that was put back beside a hub that lost everything makes the re
   }
   await until(() => capital.log().includes('"code":"waits-for-person"'));
   expect((await capital.national()).batches).toEqual([]);
-}, 60_000);
+});
 
 test("where the hub goes on with another history, nothing is written and a person is called", async () => {
   await capital.send("astana", "urgent", directives(directiveOf("astana", 1)));
@@ -244,4 +244,4 @@ test("where the hub goes on with another history, nothing is written and a perso
   expect(status.alarms[0]?.detail).toContain("npx qalqan restore");
   const rows = await capital.query("select * from opinion");
   expect(rows).toHaveLength(1);
-}, 60_000);
+});

@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { call, RemoteError } from "#platform/grpc-client.ts";
 import type { CoordinationClient } from "#proto/qalqan/coordination/v1/coordination.ts";
 import type { Restartable } from "#test/replication/servers.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 
 // Starting again takes a second, several times; on a busy machine more.
-vi.setConfig({ testTimeout: 90_000 });
-
 let capital: CapitalUnderTest;
 let first: { process: Restartable; client: CoordinationClient };
 let second: { process: Restartable; client: CoordinationClient; http: string };

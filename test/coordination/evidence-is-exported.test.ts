@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseSigningKeys } from "#domain/signing-keys.ts";
 import { read } from "#platform/grpc-client.ts";
 import type { Role } from "#domain/vocabulary.ts";
@@ -7,8 +7,6 @@ import { verifyEvidence } from "../../services/cli/evidence/verify-evidence.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { directiveOf, directives } from "./directives.ts";
 import { SealedRegionLane } from "./sealed-region.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const regions = ["astana", "almaty"];
 const directive = { ...directiveOf("astana", 1), evidence: ["case-17"] };

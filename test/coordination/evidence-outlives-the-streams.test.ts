@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseSigningKeys } from "#domain/signing-keys.ts";
 import { capital as capitalName } from "#domain/vocabulary.ts";
 import { openStore } from "#platform/archive/object-store.ts";
@@ -20,8 +20,6 @@ import { verifyEvidence } from "../../services/cli/evidence/verify-evidence.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { directiveOf, directives } from "./directives.ts";
 import { SealedRegionLane } from "./sealed-region.ts";
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 const region = "astana";
 const directive = directiveOf(region, 1);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { firstEpoch, hubStream, hubSubject } from "#proto/names.ts";
 import { appendAt } from "#platform/append.ts";
 import { lastOf } from "#test/replication/servers.ts";
@@ -7,8 +7,6 @@ import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { approvalOf, directiveOf, directives, idOf, memberOf, numberOf, revokedOf } from "./directives.ts";
 
 // Starting again takes a second, many times; on a busy machine more.
-vi.setConfig({ testTimeout: 120_000 });
-
 let capital: CapitalUnderTest;
 beforeAll(async () => {
   capital = await CapitalUnderTest.start(["astana", "almaty"]);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { leafHash } from "#domain/merkle.ts";
 import { chainStart, endOfChain, judgeSeal, sealCovers, SealKeys, type Seal } from "#domain/seal.ts";
 import { call } from "#platform/grpc-client.ts";
@@ -8,8 +8,6 @@ import { lastOf, readAll } from "#test/replication/servers.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { directiveOf, directives } from "./directives.ts";
 import { SealedRegionLane } from "./sealed-region.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const regions = ["astana", "almaty", "shymkent", "aktobe", "atyrau", "kostanay"];
 let capital: CapitalUnderTest;

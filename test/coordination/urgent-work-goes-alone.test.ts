@@ -20,7 +20,7 @@ beforeAll(async () => {
   coordination = await nation.connect("coordination");
   await nation.createHubStreams(coordination);
   line = await nation.connect("line");
-}, 60_000);
+});
 
 afterAll(async () => {
   reading.abort();

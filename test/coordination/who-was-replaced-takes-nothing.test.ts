@@ -50,4 +50,4 @@ test("a leader that was replaced takes nothing from the hub, neither into Postgr
   expect(await recover(next)).toBe(last);
   await trim(next);
   expect((await range()).first).toBe(last + 1);
-}, 60_000);
+});

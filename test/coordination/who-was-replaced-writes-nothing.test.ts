@@ -24,7 +24,7 @@ let database: Kysely<unknown>;
 beforeEach(async () => {
   opened = await EmptyDatabase.open(migrations);
   ({ postgres, database } = opened);
-}, 60_000);
+});
 afterEach(async () => opened.close());
 
 /** What a leader does that has nothing of its own to move: neither a lane nor NATIONAL. */
@@ -50,7 +50,7 @@ test("a leader that another one has replaced writes and confirms nothing, though
   await write(next);
   await next.confirm(database, sequence);
   expect(await lines()).toBe(2);
-}, 30_000);
+});
 
 test("nor does one that stood still while its database came back as it was then", async () => {
   const still = await Lead.take(database);
@@ -63,7 +63,7 @@ test("nor does one that stood still while its database came back as it was then"
   await expect(still.confirm(database, sequence)).rejects.toThrow(LeaderReplaced);
   await write(await Lead.take(database));
   expect(await lines()).toBe(1);
-}, 30_000);
+});
 
 test("whoever leads next begins after what the one before is writing", async () => {
   const former = await Lead.take(database);
@@ -77,7 +77,7 @@ test("whoever leads next begins after what the one before is writing", async () 
   });
   await taking;
   expect(isTaken).toBe(true);
-}, 30_000);
+});
 
 test("nor does it set lanes back, give them up, trim, or tell what is verified, once another one leads", async () => {
   const place = { region: "astana", lane: "events", epoch: 1 } as const;
@@ -115,4 +115,4 @@ test("nor does it set lanes back, give them up, trim, or tell what is verified, 
   const before = await rows("inbox");
   await resetWatermark(database, next, place, { sequence: 7, leaf: undefined });
   expect(await rows("inbox")).toEqual(before);
-}, 30_000);
+});

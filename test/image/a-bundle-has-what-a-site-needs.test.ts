@@ -86,7 +86,7 @@ describe("a bundle", () => {
     const { regions } = JSON.parse(stdout) as { regions: readonly { hash: string }[] };
     expect(regions.length).toBeGreaterThan(1);
     expect(new Set(regions.map(({ hash }) => hash)).size).toBe(1);
-  }, 90_000);
+  });
 
   test("has every package that the project's own code asks for there", async () => {
     const { files } = await bundleContent({ ...wish, plugins: undefined });

@@ -286,7 +286,7 @@ test("a large bundle is written and checked without being in memory", async () =
   clearInterval(watch);
   expect(most).toBeGreaterThan(0);
   expect(most - before).toBeLessThan(32 << 20);
-}, 120_000);
+});
 
 describe("a signing key", () => {
   test("is written for its owner alone, and never over another one", () => {

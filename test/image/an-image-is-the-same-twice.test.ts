@@ -57,7 +57,7 @@ describe("the image of the services", () => {
     const [bytes, total] = told.at(-1) ?? [];
     expect(bytes).toBe(total);
     expect(total).toBeGreaterThan(100 << 20);
-  }, 90_000);
+  });
 });
 
 describe("an image", () => {

@@ -56,7 +56,7 @@ export async function connectAs(
 export async function until(
   what: string,
   holds: () => Promise<boolean> | boolean,
-  waitMs = 15_000,
+  waitMs = 60_000,
 ): Promise<void> {
   const end = Date.now() + waitMs;
   while (!(await holds())) {

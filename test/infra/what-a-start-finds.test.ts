@@ -100,7 +100,7 @@ test("a process that cannot start ends the wait with its own words and the log t
     message: expect.stringContaining("storage directory is not a directory"),
     remedy: expect.stringContaining("capital-nats.log"),
   });
-}, 60_000);
+});
 
 test("a token of the local identity is verified by its public keys", async () => {
   using folder = temporaryFolder();

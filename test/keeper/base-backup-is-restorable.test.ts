@@ -2,13 +2,11 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "#test/replication/servers.ts";
 import { KeptDatabase } from "./database-under-test.ts";
 
 // A restore takes seconds, and there are several; on a busy machine more.
-vi.setConfig({ testTimeout: 240_000 });
-
 let kept: KeptDatabase;
 let writer: Writer | undefined;
 

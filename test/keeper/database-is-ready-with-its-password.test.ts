@@ -1,10 +1,8 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "#test/replication/servers.ts";
 import { KeptDatabase } from "./database-under-test.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let kept: KeptDatabase;
 beforeEach(async () => {

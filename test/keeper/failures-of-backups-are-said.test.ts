@@ -1,10 +1,8 @@
 import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "#test/replication/servers.ts";
 import { KeptDatabase } from "./database-under-test.ts";
-
-vi.setConfig({ testTimeout: 90_000 });
 
 let kept: KeptDatabase;
 beforeEach(async () => {
@@ -67,7 +65,7 @@ test("WAL that cannot be archived is named, no backup is called complete without
   renameSync(`${wal}-away`, wal);
   await until(() => kept.events("archive-recovered").length === 1, 90_000);
   await until(() => kept.events("backup-made").length > 0, 60_000);
-}, 200_000);
+});
 
 test("a tablespace of its own is not silently left out", async () => {
   const elsewhere = join(kept.folder, "elsewhere");

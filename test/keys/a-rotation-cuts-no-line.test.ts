@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   hubAccounts,
   hubConfiguration,
@@ -18,8 +18,6 @@ import { findTool } from "#infra/toolchain/tools.ts";
 import { temporaryFolder, until } from "#test/infra/small-nation.ts";
 import { Restartable } from "#test/replication/servers.ts";
 import { givenDeployment, makeKeys, type GivenDeployment } from "./given-deployment.ts";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 /** A reload is done by then, and a region has tried its line again: it does every second. */
 const settleMs = 1_500;

@@ -251,7 +251,7 @@ test("whenever a rotation is killed, `make` finds the keys whole, and they are t
     if (after.previous !== null) await given.deployment.keyStore.finishRotation("astana");
   }
   expect(new Set(turned).size).toBe(turned.length);
-}, 120_000);
+});
 
 test("keys that two people make at once are those of one of them, and the other is told", async () => {
   using given = await givenDeployment();

@@ -46,7 +46,7 @@ test("the printed steps are taken by a real API server: the site stops, the pod 
   await clusters.untilReady(context, namespace, 60_000);
   expect([...seen]).toEqual(["wait", "logs"]);
   expect(await phaseOf(clusters, context, namespace)).toBe("");
-}, 180_000);
+});
 
 async function phaseOf(clusters: TestClusters, context: string, namespace: string): Promise<string> {
   const pods = await clusters.list(context, "pods", namespace);

@@ -175,7 +175,7 @@ test("a namespace under Pod Security restricted refuses a privileged pod, and it
   );
   // Of a workload the cluster takes the manifest and refuses the pods: it never becomes ready.
   await clusters.apply("north", [workload("Deployment", { name: "bad", namespace: "hard" }, { containers })]);
-  await expect(clusters.untilReady("north", "hard", 2_000)).rejects.toThrow(
+  await expect(clusters.untilReady("north", "hard", 10_000)).rejects.toThrow(
     /Deployment bad: of 1 replicas 0 .*FailedCreate \(ReplicaSet\): .*violates PodSecurity/s,
   );
 });
@@ -195,7 +195,7 @@ test("a claim without a volume is what a workload waits for, and it is said", as
     },
   );
   await clusters.apply("south", [namespace("no-volumes"), lonely]);
-  await expect(clusters.untilReady("south", "no-volumes", 3_000)).rejects.toThrow(
+  await expect(clusters.untilReady("south", "no-volumes", 10_000)).rejects.toThrow(
     /StatefulSet lonely: .*FailedScheduling \(Pod\): .*PersistentVolumeClaims/s,
   );
 });

@@ -250,8 +250,10 @@ describe.skipIf(why !== undefined)(`real pods${why === undefined ? "" : ` (skipp
     // The line of the region that was there before was not even interrupted.
     expect(await linesOf(ownServer?.address ?? "")).toEqual(ownLine);
     for (const { address } of hub) {
-      const { accounts } = await monitor<{ accounts: readonly string[] }>(address, "accountz");
-      expect(accounts).toContain(`REGION-${joining}`);
+      const accounts = async () =>
+        (await monitor<{ accounts: readonly string[] }>(address, "accountz")).accounts;
+      // Each node has its files from its own kubelet, some seconds apart.
+      await expect.poll(accounts, patience).toContain(`REGION-${joining}`);
     }
   });
 

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { capitalSite } from "#infra/blueprint/stack.ts";
 import { connectControl } from "#infra/local/control.ts";
 import { readRunFile } from "#infra/local/run-file.ts";
@@ -17,8 +17,6 @@ import {
   type ErrorDocument,
   type StatusDocument,
 } from "./running-nation.ts";
-
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const regions = ["astana", "almaty"];
 const backups = mkdtempSync(join(tmpdir(), "qalqan-backups-"));

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectControl } from "#infra/local/control.ts";
 import { capitalSite } from "#infra/blueprint/stack.ts";
 import { auditHash } from "../../services/coordination/store/audit.ts";
@@ -14,8 +14,6 @@ import {
   type StatisticsDocument,
   type StatusDocument,
 } from "./running-nation.ts";
-
-vi.setConfig({ testTimeout: 400_000, hookTimeout: 300_000 });
 
 const regions = ["astana", "almaty"];
 const sites = [capitalSite, ...regions];

@@ -53,7 +53,7 @@ describe(`a nation under load, kills, pauses, cuts, bad lines, full disks, wrong
       done.push(...(await series(place + 1, 1, ["kill", kind, ...(beside[place] ?? [])])));
     runs = done;
     for (const line of totalLines(totalsOf(runs))) report(line);
-  }, 600_000);
+  }, 1_500_000);
 
   afterAll(async () => {
     await nation?.[Symbol.asyncDispose]();

@@ -30,7 +30,7 @@ describe("the nation with all of its regions", () => {
     console.info(
       `${slugs.length} regions ready in ${Math.round(nation.startedInMs)} ms: ${(nation.startedInMs / targets.readyMs).toFixed(2)} of the target`,
     );
-  }, 300_000);
+  });
   afterAll(async () => {
     await nation[Symbol.asyncDispose]();
   });

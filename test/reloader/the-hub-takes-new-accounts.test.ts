@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "#test/replication/servers.ts";
 import { HubUnderTest } from "./hub-under-test.ts";
-
-vi.setConfig({ testTimeout: 90_000 });
 
 let hub: HubUnderTest;
 
@@ -17,7 +15,7 @@ beforeEach(async () => {
   hub.mount({ accounts: hub.accountsOf(["astana"]), authorities: hub.authoritiesOf(["astana"]) });
   hub.reloader.start();
   await until(async () => (await hub.leaves()).has("astana"), 30_000);
-  await until(async () => (await hub.readiness()).ready);
+  await until(async () => (await hub.readiness()).why.startsWith("the server has loaded"));
 });
 afterEach(async () => {
   await hub.stop();

@@ -35,7 +35,7 @@ test("a region that lost its store wholly gets back what centre had said, and go
   await until(async () => (await region.bodies("events", second, "heartbeat")).length > 0);
   const [heartbeat] = await region.bodies("events", second, "heartbeat");
   expect(heartbeat).toMatchObject({ value: { regionEpoch: second } });
-}, 60_000);
+});
 
 test("a store restored from an older copy is filled up from the hub while nobody has written, in its epoch", async () => {
   await region.say(4);
@@ -55,7 +55,7 @@ test("a store restored from an older copy is filled up from the hub while nobody
   await region.untilSame(first);
   for (const lane of lanes) expect(await region.inRegion(lane, first)).toEqual(region.said[lane]);
   await region.untilEpoch(first);
-}, 60_000);
+});
 
 test("a store restored from an older copy, written to since, goes on in a new epoch with what both ends had", async () => {
   await region.say(4);
@@ -76,7 +76,7 @@ test("a store restored from an older copy, written to since, goes on in a new ep
     const opened = await region.bodies(lane, second, "epochOpened");
     expect(opened).toMatchObject([{ value: { why: "diverged" } }]);
   }
-}, 60_000);
+});
 
 test("ends that differ at one sequence, and are equal again at the cursor, are found", async () => {
   await region.say(20);
@@ -100,7 +100,7 @@ test("ends that differ at one sequence, and are equal again at the cursor, are f
   await region.untilHeard();
   const [opened] = await region.bodies("urgent", second, "epochOpened");
   expect(opened).toMatchObject({ value: { common: 6, why: "diverged" } });
-}, 60_000);
+});
 
 test("killed at whatever moment while it opens an epoch, replication opens one, and loses nothing", async () => {
   await region.say(30);
@@ -131,7 +131,7 @@ test("killed at whatever moment while it opens an epoch, replication opens one, 
   }
   const manager = await region.centre.jetstreamManager({ checkAPI: false });
   expect(await manager.streams.names().next()).not.toContain(regionStream.lane("urgent", second + 1));
-}, 90_000);
+});
 
 test("a producer that has not heard of the new epoch loses nothing, and feeding is not begun anew", async () => {
   await region.say(3);
@@ -149,7 +149,7 @@ test("a producer that has not heard of the new epoch loses nothing, and feeding 
     const there = await region.inRegion(lane, second);
     expect(there.toSorted()).toEqual(region.said[lane].toSorted());
   }
-}, 60_000);
+});
 
 test("a hub restored from an older copy is fed again by the region", async () => {
   await region.say(4);
@@ -163,7 +163,7 @@ test("a hub restored from an older copy is fed again by the region", async () =>
   await region.untilHeard();
   await region.untilSame(first);
   await region.untilEpoch(first);
-}, 60_000);
+});
 
 test("a hub that is behind the region's copy of NATIONAL is waited for, and then goes on", async () => {
   const copy = regionStream.national(first);
@@ -181,4 +181,4 @@ test("a hub that is behind the region's copy of NATIONAL is waited for, and then
   await region.publish(8);
   await until(async () => (await lastOf(region.centre, copy)) === 13);
   await until(async () => !(await region.readiness()).why.includes("down national"));
-}, 60_000);
+});

@@ -46,13 +46,13 @@ export class ReplicatedRegion {
 
   /** Centre writes into both lanes of the epoch that it knows. */
   async say(count: number, epoch?: number): Promise<void> {
-    const signal = AbortSignal.timeout(20_000);
     let in_ = epoch;
     await until(async () => {
       in_ ??= await openedEpoch(this.centre);
       return true;
     });
     for (const lane of lanes) {
+      const signal = AbortSignal.timeout(120_000);
       const producer = await LaneProducer.open(this.centre, lane, in_ ?? firstEpoch, "centre", signal);
       for (let index = 0; index < count; index += 1) {
         const batch = `${lane}-${this.said[lane].length}`;

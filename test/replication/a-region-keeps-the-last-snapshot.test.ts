@@ -80,7 +80,7 @@ test("a new region has the snapshot, and NATIONAL from the message after it, wit
   expect(await bytesOf(centre, snapshot)).toEqual(atHub);
   await publish(21, 21);
   await until(async () => (await lastOf(centre, national)) === 21);
-}, 60_000);
+});
 
 test("a region that was away for longer than NATIONAL reaches back goes on from a newer snapshot", async () => {
   await start();
@@ -94,7 +94,7 @@ test("a region that was away for longer than NATIONAL reaches back goes on from 
   await until(async () => (await lastOf(centre, national)) === 30);
   expect((await readAll(centre, national)).map(({ sequence }) => sequence)).toEqual([26, 27, 28, 29, 30]);
   expect(await ownSnapshot()).toBe(25);
-}, 60_000);
+});
 
 test("a snapshot without a manifest is none, and the one before it stays until a newer one is whole", async () => {
   await start();
@@ -106,7 +106,7 @@ test("a snapshot without a manifest is none, and the one before it stays until a
   await until(async () => (await ownSnapshot()) === 3);
   // What the region no longer needs is gone.
   await until(async () => (await readAll(centre, snapshot)).length === 5);
-}, 60_000);
+});
 
 test("where region and hub do not agree, the region's copy is made anew", async () => {
   await start();
@@ -127,4 +127,4 @@ test("where region and hub do not agree, the region's copy is made anew", async 
     ]);
   const atHub = await bytesOf(coordination, hubStream.snapshot(firstEpoch));
   expect(await bytesOf(centre, snapshot)).toEqual(atHub);
-}, 60_000);
+});

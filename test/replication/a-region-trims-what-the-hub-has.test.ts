@@ -38,13 +38,13 @@ test("a lane keeps everything while the capital is away, and then its newest mes
     "urgent",
     firstEpoch,
     "centre",
-    AbortSignal.timeout(20_000),
+    AbortSignal.timeout(120_000),
   );
   for (let index = 1; index <= 20; index += 1) {
     const value = { batch: `b-${index}`, person: "p", role: "operator", reason: "", atMs: 1 };
     await producer.append(
       { atMs: 1, body: { $case: "batchRevocation", value } },
-      AbortSignal.timeout(20_000),
+      AbortSignal.timeout(120_000),
     );
   }
   await new Promise((resolve) => setTimeout(resolve, 1_500));
@@ -59,7 +59,7 @@ test("a lane keeps everything while the capital is away, and then its newest mes
   expect((await readAll(coordination, up)).map(({ sequence }) => sequence).slice(0, last)).toEqual(
     Array.from({ length: last }, (_, index) => index + 1),
   );
-}, 60_000);
+});
 
 test("the copy of NATIONAL stays whole without a snapshot, and keeps what comes after it, and its newest, with one", async () => {
   const national = regionStream.national(firstEpoch);
@@ -74,10 +74,10 @@ test("the copy of NATIONAL stays whole without a snapshot, and keeps what comes 
   await until(async () => (await range(national)).first === 13);
   await storeSnapshot(coordination, { sequence: 20, rows: [] });
   await until(async () => (await range(national)).first === 20 - kept + 1);
-}, 60_000);
+});
 
 test("a producer that was quiet until its messages were trimmed goes on after its own number", async () => {
-  const limit = AbortSignal.timeout(40_000);
+  const limit = AbortSignal.timeout(120_000);
   const open = () => LaneProducer.open(centre, "events", firstEpoch, "centre", limit);
   const body = {
     $case: "batchRevocation",
@@ -97,4 +97,4 @@ test("a producer that was quiet until its messages were trimmed goes on after it
   expect(again.lastOutbox).toBe(3);
   await again.append({ atMs: 1, body }, limit);
   expect(again.lastOutbox).toBe(4);
-}, 90_000);
+});

@@ -67,7 +67,7 @@ test("both lanes and both copies survive kills of hub, region and replication an
   const stop = new AbortController();
   const written = { urgent: 0, events: 0 };
   const writers = lanes.map(async (lane) => {
-    const producer = await LaneProducer.open(centre, lane, epoch, "centre", AbortSignal.timeout(20_000));
+    const producer = await LaneProducer.open(centre, lane, epoch, "centre", AbortSignal.timeout(120_000));
     while (!stop.signal.aborted) {
       const value = {
         batch: `${lane}-${written[lane] + 1}`,
@@ -78,7 +78,7 @@ test("both lanes and both copies survive kills of hub, region and replication an
       };
       await producer.append(
         { atMs: 1, body: { $case: "batchRevocation", value } },
-        AbortSignal.timeout(30_000),
+        AbortSignal.timeout(120_000),
       );
       written[lane] += 1;
     }
@@ -130,7 +130,7 @@ test("both lanes and both copies survive kills of hub, region and replication an
   await until(() => sameAs(hubStream.national(epoch), regionStream.national(epoch)));
   await until(() => sameAs(hubStream.forRegion(nation.region, epoch), regionStream.forRegion(epoch)));
   expect(await lastOf(centre, regionStream.national(epoch))).toBe(published);
-}, 120_000);
+});
 
 test("what was published while the line was cut is fetched although nothing live follows", async () => {
   await startReplication();
@@ -141,7 +141,7 @@ test("what was published while the line was cut is fetched although nothing live
   await nation.line.heal();
   await until(() => sameAs(hubStream.national(epoch), regionStream.national(epoch)));
   expect(await lastOf(centre, regionStream.national(epoch))).toBe(30);
-}, 60_000);
+});
 
 test("a region's copy of FOR begins where the hub begins, with the hub's sequences", async () => {
   await nation.createHubStreams(coordination);
@@ -156,7 +156,7 @@ test("a region's copy of FOR begins where the hub begins, with the hub's sequenc
   );
   await publish(subject, 21);
   await until(async () => (await lastOf(centre, regionStream.forRegion(epoch))) === 21);
-}, 60_000);
+});
 
 test("a region shows in its heartbeat the capital's newest seal that its copy holds", async () => {
   await startReplication();
@@ -177,7 +177,7 @@ test("a region shows in its heartbeat the capital's newest seal that its copy ho
     const { body } = Event.decode(events.at(-1)?.data ?? new Uint8Array());
     return body?.$case === "heartbeat" && body.value.nationalSeal?.last === 2;
   });
-}, 60_000);
+});
 
 test("a region is ready and heard in its own lane while the capital is away", async () => {
   await nation.line.cut();
@@ -189,4 +189,4 @@ test("a region is ready and heard in its own lane while the capital is away", as
   });
   const { why } = await readiness(nation.ports.address("replication/http"));
   expect(why).toContain("down national is away");
-}, 60_000);
+});

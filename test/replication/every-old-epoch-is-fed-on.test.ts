@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { appendAt } from "#platform/append.ts";
+import { appendAt, WrongSequence } from "#platform/append.ts";
 import { ensureStream, hubStreamsOf } from "#platform/streams.ts";
 import { epochsListed, firstEpoch, hubSubject, lanes, regionStream } from "#proto/names.ts";
 import { fedUpTo, mayGo, oldEpochsKept } from "../../services/replication/domain/epoch.ts";
@@ -28,7 +28,10 @@ async function hubKnows(epoch: number): Promise<void> {
   const line = await servers.connect("line");
   const subject = hubSubject.up("urgent", servers.region, epoch, "screening-0.receipt");
   await until(async () => {
-    await appendAt(line, subject, 1, Uint8Array.of());
+    // What was stored, and the answer lost, is refused when it is sent again.
+    await appendAt(line, subject, 1, Uint8Array.of()).catch((error: unknown) => {
+      if (!(error instanceof WrongSequence)) throw error;
+    });
     return true;
   });
 }
@@ -69,7 +72,7 @@ test("what was written late into an epoch before the previous one is fed into th
   await until(async () => (await called()).length > 0);
   expect(await called()).toMatchObject([{ subject: "epochs" }]);
   for (const lane of lanes) await until(async () => (await keptIn(lane)).join() === "false,true,true,true");
-}, 90_000);
+});
 
 test("the newest old epochs are kept whatever is in them, and what an opening has fed is not fed again", () => {
   expect(mayGo([1, 2, 4], 4)).toEqual([]);

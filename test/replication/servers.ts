@@ -313,7 +313,7 @@ function natsOf(stack: Stack): NatsServer {
 }
 
 /** Waits until the condition holds; errors count as "not yet". */
-export async function until(condition: () => Promise<boolean> | boolean, waitMs = 20_000): Promise<void> {
+export async function until(condition: () => Promise<boolean> | boolean, waitMs = 60_000): Promise<void> {
   const endMs = Date.now() + waitMs;
   let last: unknown;
   while (Date.now() < endMs) {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { appendBatch } from "#platform/append.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { ensureStream, regionStreams } from "#platform/streams.ts";
@@ -7,8 +7,6 @@ import { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { Seal } from "#proto/qalqan/events/v1/sync.ts";
 import { NewestSeal } from "../../services/replication/newest-seal.ts";
 import { HubAndRegion, lastOf, until } from "./servers.ts";
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const stream = regionStream.national(firstEpoch);
 
@@ -47,17 +45,17 @@ test("the newest seal is found as far back as two can be apart, and no further",
   const shown = async () => (await newest.read())?.last;
   expect(await shown()).toBeUndefined();
   await store(sealed(1), ...others(200, 2_000));
-  expect(await shown()).toBe(1);
+  await until(async () => (await shown()) === 1);
   // The newer of two, behind more bytes than one answer has.
   await store(sealed(2), ...others(3), sealed(3), ...others(20, 150_000));
   await store(...others(20, 150_000));
-  expect(await shown()).toBe(3);
+  await until(async () => (await shown()) === 3);
   await store(...others(985));
   expect(await new NewestSeal(connection, firstEpoch).read()).toBeUndefined();
   expect(await shown()).toBe(3);
   await store(sealed(4), ...others(900));
   await store(...others(123));
-  expect(await shown()).toBe(4);
+  await until(async () => (await shown()) === 4);
   // Nor behind more than 16 MiB, which every heartbeat would read.
   await store(sealed(5));
   for (let batch = 0; batch < 6; batch += 1) await store(...others(25, 150_000));

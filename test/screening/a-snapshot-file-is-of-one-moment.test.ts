@@ -112,7 +112,7 @@ test("a snapshot that is longer than a text may be is read again", async () => {
   const read = await reread();
   expect(read?.overlay.ownCount).toBe(300);
   expect(read?.overlay.ownDirective(id(299))?.directive?.falseStopOf).toBe(text);
-}, 60_000);
+});
 
 test("a snapshot that was cut short, or of which a byte is another, is not used", async () => {
   publish([entry(number(1), "block", id(1))]);

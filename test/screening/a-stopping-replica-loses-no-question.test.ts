@@ -3,13 +3,11 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { status, type ServiceError } from "@grpc/grpc-js";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { call, channelCredentials, channelOptions, remoteErrorOf } from "#platform/grpc-client.ts";
 import { ScreeningClient, ScreenRequest, type ScreenResponse } from "#proto/qalqan/screening/v1/screening.ts";
 import { until, type Restartable } from "#test/replication/servers.ts";
 import { ScreenedRegion } from "./screening-service.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let region: ScreenedRegion;
 let second: { process: Restartable; grpc: string };

@@ -40,7 +40,7 @@ test("a replica without a file becomes ready from the region's snapshot while th
   expect(await region.screen({ callingNumber: other })).toMatchObject({ verdict: "divert" });
   expect(await region.screen({ callingNumber: third })).toMatchObject({ verdict: "warn" });
   expect((await region.state()).nationalSequence).toBe(3);
-}, 120_000);
+});
 
 test("a running replica whose copy jumps ahead goes on from the snapshot, and lets go of what the nation took over", async () => {
   await region.startScreening();
@@ -71,7 +71,7 @@ test("a running replica whose copy jumps ahead goes on from the snapshot, and le
     const applied = (await region.written()).receipts.flatMap((receipt) => receipt.applied);
     return applied.some(({ stream, sequence: each }) => stream === "NATIONAL" && each === 3);
   });
-}, 120_000);
+});
 
 test("a table whose digest is wrong is replaced from the snapshot and what came after it", async () => {
   await region.publish({ rows: [entry(fraudster, "block", "almaty-1")] });
@@ -91,4 +91,4 @@ test("a table whose digest is wrong is replaced from the snapshot and what came 
   await region.publish({ rows: [entry(fraudster, "divert", "almaty-4")] });
   await until(async () => (await region.screen({ callingNumber: other })).verdict === "block", 40_000);
   await until(async () => (await readiness(http)).why === "");
-}, 120_000);
+});

@@ -41,7 +41,7 @@ test("what the nation blocks is blocked, live and after a restart, in any dialle
   await region.screening.killAndRestart();
   await region.untilReady();
   expect((await region.screen({ callingNumber: "+442079460222" })).directive).toBe("almaty-2");
-}, 60_000);
+});
 
 test("a replica answers from its snapshot before its server, centre and the capital are there, then goes on", async () => {
   await region.startScreening();
@@ -81,7 +81,7 @@ test("a replica answers from its snapshot before its server, centre and the capi
   await until(async () => (await region.readiness()).why === "");
   await region.publish(block("almaty-2", "+442079460222"));
   await until(async () => (await region.screen({ callingNumber: "+442079460222" })).verdict === "block");
-}, 60_000);
+});
 
 test("a damaged snapshot is named and not used: everything is rebuilt from centre and the copy", async () => {
   await region.startScreening();
@@ -94,7 +94,7 @@ test("a damaged snapshot is named and not used: everything is rebuilt from centr
   await region.startScreening();
   await until(() => region.nation.log("screening").includes("snapshot-damaged"));
   expect((await region.screen({ callingNumber: fraudster })).directive).toBe("almaty-1");
-}, 60_000);
+});
 
 test("between an own directive and the nation's decision on it there is never a gap", async () => {
   await region.startScreening();
@@ -119,7 +119,7 @@ test("between an own directive and the nation's decision on it there is never a 
     expect(await region.state()).toMatchObject({ overlayEntries: 0 });
     expect(tables).toContain("national");
   }
-}, 60_000);
+});
 
 test("receipts tell at once what was applied, with the nation's digest, and never about themselves", async () => {
   await region.startScreening();
@@ -144,7 +144,7 @@ test("receipts tell at once what was applied, with the nation's digest, and neve
 
   await region.screening.stop("SIGTERM");
   expect((await region.written()).receipts.at(-1)?.ready).toBe(false);
-}, 60_000);
+});
 
 test("a table that differs from the nation's is named, rebuilt once, and goes on answering", async () => {
   await region.startScreening();
@@ -161,7 +161,7 @@ test("a table that differs from the nation's is named, rebuilt once, and goes on
   await region.untilApplied(3);
   await until(async () => (await readiness(ready)).why === "");
   await until(() => region.nation.log("screening").includes("table-agrees-again"));
-}, 60_000);
+});
 
 test("trunk modes and stop switches decide what the switch is told", async () => {
   await region.startScreening();
@@ -181,7 +181,7 @@ test("trunk modes and stop switches decide what the switch is told", async () =>
   const national = { stopped: true, person: "p", atMs: 1, revision: 2 };
   await region.publish({ rows: [{ row: { $case: "stop", value: national } }] });
   await until(async () => (await region.screen(asked)).mode === "stopped");
-}, 60_000);
+});
 
 test("a live batch is enforced before the region's copy has it, and a restart keeps it while the copy is behind", async () => {
   await region.startScreening();
@@ -203,7 +203,7 @@ test("a live batch is enforced before the region's copy has it, and a restart ke
   await region.untilReady();
   expect((await region.screen({ callingNumber: "+442079460222" })).verdict).toBe("block");
   expect((await readiness(region.nation.ports.address("screening/http"))).why).toBe("");
-}, 60_000);
+});
 
 test("a snapshot of another history is named, and the table rebuilt from the region's copy", async () => {
   await region.startScreening();
@@ -224,4 +224,4 @@ test("a snapshot of another history is named, and the table rebuilt from the reg
   await until(() => region.nation.log("screening").includes("snapshot-of-other-history"));
   expect((await region.screen({ callingNumber: "+442079460222" })).verdict).toBe("allow");
   await until(async () => (await readiness(region.nation.ports.address("screening/http"))).why === "");
-}, 60_000);
+});

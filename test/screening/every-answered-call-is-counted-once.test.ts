@@ -69,7 +69,7 @@ test("at SIGTERM nothing that was answered is missing, neither in counters nor i
   const ids = (await region.calls()).map(({ decisionId }) => decisionId).sort();
   expect(ids).toEqual(answered.map(({ response }) => response.decisionId).sort());
   expect(region.nation.log("screening")).not.toMatch(/\+?\d{10,15}"/);
-}, 60_000);
+});
 
 test("after kills of screening and of the region's server at most the last flush is missing, and nothing is doubled", async () => {
   let answeredCount = 0;
@@ -102,7 +102,7 @@ test("after kills of screening and of the region's server at most the last flush
   expect(ids.length).toBeGreaterThanOrEqual(answeredCount - lateCount);
   const flushes = counters.map(({ source, flush }) => `${source} ${flush}`);
   expect(new Set(flushes).size).toBe(flushes.length);
-}, 60_000);
+});
 
 test("a call is attributed, joined and named as the switch told it; redials of a pair are the first once", async () => {
   await region.publish({ rows: [entry("+442079460111", "block", "almaty-1")] });
@@ -127,7 +127,7 @@ test("a call is attributed, joined and named as the switch told it; redials of a
   expect(answered.map(({ firstOfPairToday }) => firstOfPairToday)).toEqual([true, false, false]);
   expect(answered.map(({ attributedTo }) => attributedTo)).toEqual(["almaty", "almaty", ""]);
   expect(answered.map(({ fallbackKey }) => fallbackKey)).toEqual([false, false, true]);
-}, 60_000);
+});
 
 test("withheld and garbled numbers are answered; a question without called number or trunk names the field", async () => {
   for (const callingNumber of ["", "anonymous", "???", "sip:\u0000@x", "9".repeat(5_000)]) {
@@ -143,7 +143,7 @@ test("withheld and garbled numbers are answered; a question without called numbe
   };
   expect(await field({ calledNumber: "" })).toBe("missing called_number");
   expect(await field({ trunk: " " })).toBe("missing trunk");
-}, 60_000);
+});
 
 test("a trial is answered and explained, and leaves no trace; an unusable question on a stream does not end it", async () => {
   await region.publish({ rows: [entry("+442079460111", "block", "almaty-1")] });
@@ -174,7 +174,7 @@ test("a trial is answered and explained, and leaves no trace; an unusable questi
   await until(async () => (await region.calls()).length === 2);
   expect((await region.calls()).map(({ reason }) => reason)).toEqual(["invalid-question", "emergency"]);
   await until(async () => countedQuestions((await region.written()).counters) === 2);
-}, 60_000);
+});
 
 test("calls that a kill took while the region's server was away are counted by the next start", async () => {
   await region.screen({ callId: "call-0" });
@@ -194,4 +194,4 @@ test("calls that a kill took while the region's server was away are counted by t
   await region.screening.stop("SIGTERM");
   await region.startScreening();
   expect(region.nation.log("screening").match(/calls-lost-by-kill/g)).toHaveLength(1);
-}, 60_000);
+});

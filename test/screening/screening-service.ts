@@ -191,7 +191,7 @@ export class ScreenedRegion {
 
   /** What centre does: writes an event into a lane. */
   async write(lane: Lane, body: NonNullable<Event["body"]>, epoch = firstEpoch): Promise<number> {
-    const limit = AbortSignal.timeout(20_000);
+    const limit = AbortSignal.timeout(120_000);
     const producer = await LaneProducer.open(this.centre, lane, epoch, "centre", limit);
     return producer.append({ atMs: Date.now(), body }, limit);
   }
