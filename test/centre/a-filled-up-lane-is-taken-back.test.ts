@@ -9,7 +9,7 @@ import { read } from "#platform/grpc-client.ts";
 import { firstEpoch, refeedToken, regionStream, regionSubject, type Lane } from "#proto/names.ts";
 import type { OverlayHeader, OverlayPart } from "#proto/qalqan/centre/v1/centre.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
-import { lastOf, readAll, testLog, until } from "#test/replication/servers.ts";
+import { appendPatiently, lastOf, readAll, testLog, until } from "#test/replication/servers.ts";
 import { Recovery } from "../../services/centre/recovery.ts";
 import { Standing } from "../../services/centre/standing.ts";
 import { latestRevision, opinionOf } from "../../services/centre/store/directives.ts";
@@ -154,7 +154,7 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
     await service.settled();
     const subject = regionSubject.inLane("urgent", firstEpoch, `${refeedToken}.centre.directives`);
     const end = await lastOf(service.line, regionStream.lane("urgent", firstEpoch));
-    await appendAt(service.line, subject, end + 1, withOutboxNumber(bytes, 5_000));
+    await appendPatiently(service.line, subject, end + 1, withOutboxNumber(bytes, 5_000));
     await service.issue(operator, { number: "+442071000010" });
     await service.settled();
     expect(await enforcedFrom("urgent", end + 2)).toContain(fed);
@@ -246,7 +246,7 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
     ).finish();
     const subject = regionSubject.lane("urgent", firstEpoch, "centre", "directives");
     const end = await lastOf(service.line, regionStream.lane("urgent", firstEpoch));
-    await appendAt(service.line, subject, end + 1, withOutboxNumber(bytes, number));
+    await appendPatiently(service.line, subject, end + 1, withOutboxNumber(bytes, number));
 
     const free: boolean[] = [];
     const connection = new Proxy(await service.servers.connect("centre"), {

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { firstEpoch, regionStream, regionSubject } from "#proto/names.ts";
-import { appendAt } from "#platform/append.ts";
 import { Intelligence, NationalBatch, type NationalRow } from "#proto/qalqan/events/v1/events.ts";
 import type { DecisionAt } from "#proto/qalqan/events/v1/snapshot.ts";
-import { until } from "#test/replication/servers.ts";
+import { appendPatiently, until } from "#test/replication/servers.ts";
 import { storeSnapshot } from "#test/replication/stored-snapshot.ts";
 import { CentreService, dayMs, operator, region } from "./centre-service.ts";
 
@@ -81,7 +80,12 @@ test("a centre that runs while its copy jumps ahead takes decisions, numbers, st
   expect(marks.map(({ sequence }) => sequence)).toEqual([5, 6]);
 
   const next = NationalBatch.fromPartial({ sequence: 10, atMs: 10, rows: [protectedNumber("+77272000003")] });
-  await appendAt(service.line, regionSubject.national(firstEpoch), 10, NationalBatch.encode(next).finish());
+  await appendPatiently(
+    service.line,
+    regionSubject.national(firstEpoch),
+    10,
+    NationalBatch.encode(next).finish(),
+  );
   await until(
     async () => (await database.selectFrom("protected_numbers").selectAll().execute()).length === 2,
   );

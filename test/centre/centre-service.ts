@@ -10,7 +10,6 @@ import type { LocalPerson } from "#infra/local/people.ts";
 import { askDatabase, initialise, postgresCommand } from "#infra/local/postgres.ts";
 import { openDatabase } from "#platform/database.ts";
 import { bearer, call, channelCredentials, channelOptions, read } from "#platform/grpc-client.ts";
-import { appendAt } from "#platform/append.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { LaneProducer } from "#platform/producer.ts";
 import { firstEpoch, regionStream, regionSubject, type Lane } from "#proto/names.ts";
@@ -32,6 +31,7 @@ import {
 import { migrations } from "../../services/centre/store/migrations.ts";
 import type { CentreDatabase, Schema } from "../../services/centre/store/schema.ts";
 import {
+  appendPatiently,
   HubAndRegion,
   readAll,
   readiness,
@@ -213,7 +213,7 @@ export class CentreService {
     const bytes = NationalBatch.encode(
       NationalBatch.fromPartial({ atMs: Date.now(), ...batch, sequence: this.#nationalSequence }),
     ).finish();
-    await appendAt(this.line, regionSubject.national(firstEpoch), this.#nationalSequence, bytes);
+    await appendPatiently(this.line, regionSubject.national(firstEpoch), this.#nationalSequence, bytes);
     return this.#nationalSequence;
   }
 
@@ -236,7 +236,7 @@ export class CentreService {
     const bytes = RegionBatch.encode(
       RegionBatch.fromPartial({ atMs: Date.now(), ...batch, sequence: this.#forSequence }),
     ).finish();
-    await appendAt(this.line, regionSubject.forRegion(firstEpoch), this.#forSequence, bytes);
+    await appendPatiently(this.line, regionSubject.forRegion(firstEpoch), this.#forSequence, bytes);
   }
 
   /** Says as a ready replica of this region's screening that it has applied everything up to here. */

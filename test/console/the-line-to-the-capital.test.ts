@@ -48,8 +48,8 @@ test("nobody has to wait for the next attempt", async () => {
   await using open = await OpenPage.open();
   const { page, capital } = open;
   capital.goAway();
-  // The pauses grow: in the third, there is time to press.
-  await page.getByText(/Next attempt in [3-9] s/).waitFor();
+  // The pauses grow: in the fourth, there is time to press.
+  await page.getByText(/Next attempt in [6-9] s/).waitFor();
   capital.comeBack();
   capital.tell(ordinaryNation());
   await page.getByRole("button", { name: "Try now" }).click();

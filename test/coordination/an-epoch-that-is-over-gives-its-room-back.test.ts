@@ -1,11 +1,10 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { appendAt } from "#platform/append.ts";
 import { streamBytesMax } from "#platform/streams.ts";
 import { sizeOf } from "#platform/trim.ts";
 import { firstEpoch, hubStream, hubSubject, lanes, type Lane } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
-import { lastOf, readAll } from "#test/replication/servers.ts";
+import { appendPatiently, lastOf, readAll } from "#test/replication/servers.ts";
 import { isOver, mayShrink, openedSince } from "../../services/coordination/domain/old-epochs.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { directiveOf, directives } from "./directives.ts";
@@ -25,7 +24,12 @@ async function append(lane: Lane, epoch: number, bytes: Uint8Array): Promise<voi
   const stream = hubStream.up(lane, region, epoch);
   await until(async () => {
     const last = await lastOf(capital.nats, stream);
-    await appendAt(capital.nats, hubSubject.up(lane, region, epoch, "centre.directives"), last + 1, bytes);
+    await appendPatiently(
+      capital.nats,
+      hubSubject.up(lane, region, epoch, "centre.directives"),
+      last + 1,
+      bytes,
+    );
     return true;
   });
 }

@@ -10,6 +10,7 @@ import { Event, NationalBatch, RegionHeartbeat } from "#proto/qalqan/events/v1/e
 import type { Seal } from "#proto/qalqan/events/v1/sync.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { approvalOf, directiveOf, directives, idOf, memberOf, numberOf, revokedOf } from "./directives.ts";
+import { appendPatiently } from "#test/replication/servers.ts";
 
 let capital: CapitalUnderTest;
 beforeEach(async () => {
@@ -233,7 +234,12 @@ test("where the hub goes on with another history, nothing is written and a perso
   await until(async () => (await capital.national()).batches.length === 1);
   await capital.coordination.stop("SIGTERM");
   const alien = NationalBatch.fromPartial({ sequence: 2, atMs: 1, digestAfter: Buffer.alloc(32, 7) });
-  await appendAt(capital.nats, hubSubject.national(firstEpoch), 2, NationalBatch.encode(alien).finish());
+  await appendPatiently(
+    capital.nats,
+    hubSubject.national(firstEpoch),
+    2,
+    NationalBatch.encode(alien).finish(),
+  );
   await capital.send("astana", "urgent", directives(directiveOf("astana", 2)));
   capital.coordination.start();
   await until(() => capital.log().includes('"code":"waits-for-person"'));

@@ -12,7 +12,6 @@ import { DataFolder } from "#infra/local/data-folder.ts";
 import { mintToken, prepareIdentity, type IdentityFiles } from "#infra/local/identity.ts";
 import { Ports } from "#infra/local/ports.ts";
 import { findTool } from "#infra/toolchain/tools.ts";
-import { appendAt } from "#platform/append.ts";
 import type { DatabaseConfig } from "#platform/database.ts";
 import { bearer, channelCredentials, channelOptions } from "#platform/grpc-client.ts";
 import { connectNats, type NatsConnection } from "#platform/nats.ts";
@@ -20,7 +19,15 @@ import { firstEpoch, hubStream, hubSubject, type Lane } from "#proto/names.ts";
 import { CoordinationClient } from "#proto/qalqan/coordination/v1/coordination.ts";
 import { Event, NationalBatch, RegionBatch, type Enforcement } from "#proto/qalqan/events/v1/events.ts";
 import { password, programs, runLogged, startPostgres } from "./capital-processes.ts";
-import { lastOf, readAll, readiness, Restartable, testLog, until } from "#test/replication/servers.ts";
+import {
+  appendPatiently,
+  lastOf,
+  readAll,
+  readiness,
+  Restartable,
+  testLog,
+  until,
+} from "#test/replication/servers.ts";
 import { TestKeys } from "./signing-keys.ts";
 
 import { pageAt, type Page } from "./page.ts";
@@ -157,7 +164,7 @@ export class CapitalUnderTest {
     const last =
       this.#lastSequences.get(key) ?? (await lastOf(this.nats, hubStream.up(lane, region, firstEpoch)));
     const subject = hubSubject.up(lane, region, firstEpoch, `${producer}.${type}`);
-    await appendAt(this.nats, subject, last + 1, bytes);
+    await appendPatiently(this.nats, subject, last + 1, bytes);
     this.#lastSequences.set(key, last + 1);
   }
 

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { firstEpoch, hubStream, hubSubject } from "#proto/names.ts";
-import { appendAt } from "#platform/append.ts";
-import { lastOf } from "#test/replication/servers.ts";
+import { appendPatiently, lastOf } from "#test/replication/servers.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { approvalOf, directiveOf, directives, idOf, memberOf, numberOf, revokedOf } from "./directives.ts";
 
@@ -117,7 +116,12 @@ test("PostgreSQL and the hub are killed: coordination goes on by itself or is st
 test("a hub that holds something else than PostgreSQL calls a person, and nobody leads", async () => {
   const last = await lastOf(capital.nats, hubStream.national(firstEpoch));
   await capital.coordination.stop("SIGTERM");
-  await appendAt(capital.nats, hubSubject.national(firstEpoch), last + 1, Buffer.from("of another leader"));
+  await appendPatiently(
+    capital.nats,
+    hubSubject.national(firstEpoch),
+    last + 1,
+    Buffer.from("of another leader"),
+  );
   capital.coordination.start();
   await until(() => capital.log().includes('"code":"waits-for-person"'));
   expect(capital.log()).toContain(`message ${last + 1} of NATIONAL cannot be read`);

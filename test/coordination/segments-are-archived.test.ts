@@ -16,7 +16,6 @@ import {
 } from "#domain/seal.ts";
 import { findTool } from "#infra/toolchain/tools.ts";
 import { Alarms } from "#platform/alarms.ts";
-import { appendAt } from "#platform/append.ts";
 import { openStore, type ObjectStore } from "#platform/archive/object-store.ts";
 import { readArchive, segmentsOf, type ArchiveStart } from "#platform/archive/read-archive.ts";
 import { SegmentBroken, streamPrefix } from "#platform/archive/segment.ts";
@@ -25,7 +24,7 @@ import type { NatsConnection } from "#platform/nats.ts";
 import { firstEpoch, hubAsk, hubStream, hubSubject } from "#proto/names.ts";
 import type { ArchivedMessage } from "#proto/qalqan/archive/v1/archive.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
-import { HubAndRegion, lastOf, testLog, until } from "#test/replication/servers.ts";
+import { appendPatiently, HubAndRegion, lastOf, testLog, until } from "#test/replication/servers.ts";
 import { Archiver } from "../../services/coordination/archive/archiver.ts";
 
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
@@ -82,7 +81,7 @@ class SealedLane {
 
   async #append(rest: string, data: Buffer): Promise<void> {
     this.#last += 1;
-    await appendAt(line, hubSubject.up("events", servers.region, firstEpoch, rest), this.#last, data);
+    await appendPatiently(line, hubSubject.up("events", servers.region, firstEpoch, rest), this.#last, data);
     this.#leaves.push(leafHash(data));
   }
 }

@@ -133,6 +133,9 @@ const unusedMsMax = 24 * 60 * 60 * 1_000;
 function forgetUnused(cache: string): void {
   for (const name of readdirSync(cache)) {
     const folder = join(cache, name);
-    if (Date.now() - statSync(folder).mtimeMs > unusedMsMax) rmSync(folder, { recursive: true, force: true });
+    // Whoever builds beside us makes folders and renames them.
+    const found = statSync(folder, { throwIfNoEntry: false });
+    if (found !== undefined && Date.now() - found.mtimeMs > unusedMsMax)
+      rmSync(folder, { recursive: true, force: true });
   }
 }

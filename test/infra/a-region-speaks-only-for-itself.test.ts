@@ -82,14 +82,14 @@ async function append(
 ): Promise<number> {
   const header = headers();
   if (expected !== undefined) header.set(expectedLastSequence, String(expected));
-  const answer = await connection.request(subject, data, { headers: header, timeout: 2_000 });
+  const answer = await connection.request(subject, data, { headers: header, timeout: 10_000 });
   const { seq, error } = JSON.parse(answer.string()) as { seq?: number; error?: { description: string } };
   if (seq === undefined || error !== undefined) throw new Error(error?.description);
   return seq;
 }
 
 async function ask(connection: NatsConnection, subject: string): Promise<unknown> {
-  return JSON.parse((await connection.request(subject, "", { timeout: 1_000 })).string());
+  return JSON.parse((await connection.request(subject, "", { timeout: 10_000 })).string());
 }
 
 describe("upwards", () => {

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { appendAt } from "#platform/append.ts";
 import { ensureStream, hubStreamsOf } from "#platform/streams.ts";
 import { firstEpoch, hubStream, hubSubject, lanes, regionStream } from "#proto/names.ts";
 import { ReplicatedRegion } from "./a-region-and-hub.ts";
-import { lastOf, readAll, until } from "./servers.ts";
+import { appendPatiently, lastOf, readAll, until } from "./servers.ts";
 
 const first = firstEpoch;
 const second = firstEpoch + 1;
@@ -93,7 +92,7 @@ test("ends that differ at one sequence, and are equal again at the cursor, are f
   for (const { sequence, data } of messages) {
     const bytes = sequence === 7 ? Uint8Array.of(8, 7) : data;
     const subject = hubSubject.up("urgent", region.servers.region, first, "centre.batchRevocation");
-    await appendAt(line, subject, sequence, bytes);
+    await appendPatiently(line, subject, sequence, bytes);
   }
   region.replication.start();
   await region.untilEpoch(second);

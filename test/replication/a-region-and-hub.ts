@@ -1,11 +1,18 @@
-import { appendAt } from "#platform/append.ts";
 import { openedEpoch } from "#platform/epochs.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { LaneProducer } from "#platform/producer.ts";
 import { firstEpoch, hubStream, hubSubject, lanes, regionStream, type Lane } from "#proto/names.ts";
 import { Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import type { Alarm } from "#proto/qalqan/events/v1/sync.ts";
-import { HubAndRegion, lastOf, readAll, readiness, until, type Restartable } from "./servers.ts";
+import {
+  appendPatiently,
+  HubAndRegion,
+  lastOf,
+  readAll,
+  readiness,
+  until,
+  type Restartable,
+} from "./servers.ts";
 
 /** A hub and a region with a running replication, and what a test does with them. */
 export class ReplicatedRegion {
@@ -129,7 +136,7 @@ export class ReplicatedRegion {
     const last = await lastOf(this.coordination, stream);
     for (let sequence = last + 1; sequence <= last + count; sequence += 1) {
       const bytes = NationalBatch.encode(NationalBatch.fromPartial({ sequence, atMs: sequence })).finish();
-      await appendAt(this.coordination, hubSubject.national(firstEpoch), sequence, bytes);
+      await appendPatiently(this.coordination, hubSubject.national(firstEpoch), sequence, bytes);
     }
   }
 }

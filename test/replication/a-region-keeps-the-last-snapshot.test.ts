@@ -1,10 +1,17 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { appendAt } from "#platform/append.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { newestSnapshot, snapshotChunks } from "#platform/snapshots.ts";
 import { firstEpoch, hubStream, hubSubject, regionStream, regionSubject } from "#proto/names.ts";
 import { NationalBatch, type NationalRow } from "#proto/qalqan/events/v1/events.ts";
-import { HubAndRegion, lastOf, readAll, readiness, until, type Restartable } from "./servers.ts";
+import {
+  appendPatiently,
+  HubAndRegion,
+  lastOf,
+  readAll,
+  readiness,
+  until,
+  type Restartable,
+} from "./servers.ts";
 import { storeSnapshot } from "./stored-snapshot.ts";
 
 let nation: HubAndRegion;
@@ -30,7 +37,7 @@ const snapshot = regionStream.snapshot(firstEpoch);
 async function publish(from: number, to: number): Promise<void> {
   for (let sequence = from; sequence <= to; sequence += 1) {
     const bytes = NationalBatch.encode(NationalBatch.fromPartial({ sequence, atMs: sequence })).finish();
-    await appendAt(coordination, hubSubject.national(firstEpoch), sequence, bytes);
+    await appendPatiently(coordination, hubSubject.national(firstEpoch), sequence, bytes);
   }
 }
 

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { appendAt } from "#platform/append.ts";
 import { streamRange } from "#platform/batch-get.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { LaneProducer } from "#platform/producer.ts";
 import { firstEpoch, hubStream, hubSubject, regionStream } from "#proto/names.ts";
 import { NationalBatch } from "#proto/qalqan/events/v1/events.ts";
-import { HubAndRegion, lastOf, readAll, readiness, until } from "./servers.ts";
+import { appendPatiently, HubAndRegion, lastOf, readAll, readiness, until } from "./servers.ts";
 import { storeSnapshot } from "./stored-snapshot.ts";
 
 const kept = 3;
@@ -65,7 +64,7 @@ test("the copy of NATIONAL stays whole without a snapshot, and keeps what comes 
   const national = regionStream.national(firstEpoch);
   for (let sequence = 1; sequence <= 20; sequence += 1) {
     const bytes = NationalBatch.encode(NationalBatch.fromPartial({ sequence, atMs: 1 })).finish();
-    await appendAt(coordination, hubSubject.national(firstEpoch), sequence, bytes);
+    await appendPatiently(coordination, hubSubject.national(firstEpoch), sequence, bytes);
   }
   await until(async () => (await range(national)).last === 20);
   await new Promise((resolve) => setTimeout(resolve, 1_000));

@@ -2,12 +2,11 @@ import { createServer, connect as connectTcp, type Server, type Socket } from "n
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { appendAt } from "#platform/append.ts";
 import { follow, StreamGap, type StoredMessage } from "#platform/follow.ts";
 import { connectNats, type NatsConnection } from "#platform/nats.ts";
 import { ensureStream, regionStreams } from "#platform/streams.ts";
 import { firstEpoch, regionStream, regionSubject } from "#proto/names.ts";
-import { HubAndRegion, lastOf, testLog, until } from "./servers.ts";
+import { appendPatiently, HubAndRegion, lastOf, testLog, until } from "./servers.ts";
 
 const stream = regionStream.national(firstEpoch);
 const subject = regionSubject.national(firstEpoch);
@@ -32,7 +31,7 @@ async function store(count: number, bytes = 10): Promise<number> {
   let last = await lastOf(writer, stream);
   for (let index = 0; index < count; index += 1) {
     last += 1;
-    await appendAt(writer, subject, last, new Uint8Array(bytes));
+    await appendPatiently(writer, subject, last, new Uint8Array(bytes));
   }
   return last;
 }

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { appendAt } from "#platform/append.ts";
 import { openedEpoch, watchOpenedEpoch } from "#platform/epochs.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { LaneProducer } from "#platform/producer.ts";
@@ -7,7 +6,7 @@ import { ensureStream, laneStream, regionStreams } from "#platform/streams.ts";
 import { firstEpoch, lanes, regionStream, regionSubject, type Lane } from "#proto/names.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { EpochOpened } from "#proto/qalqan/events/v1/sync.ts";
-import { HubAndRegion, lastOf, until } from "./servers.ts";
+import { appendPatiently, HubAndRegion, lastOf, until } from "./servers.ts";
 
 let servers: HubAndRegion;
 let replication: NatsConnection;
@@ -34,7 +33,12 @@ async function open(lane: Lane, epoch: number): Promise<void> {
   const value = EpochOpened.create({ lane, epoch, producers: [{ producer: "centre", outbox: 41 }] });
   const bytes = Event.encode(Event.create({ atMs: 1, body: { $case: "epochOpened", value } })).finish();
   const next = (await lastOf(replication, regionStream.lane(lane, epoch))) + 1;
-  await appendAt(replication, regionSubject.lane(lane, epoch, "replication", "epochOpened"), next, bytes);
+  await appendPatiently(
+    replication,
+    regionSubject.lane(lane, epoch, "replication", "epochOpened"),
+    next,
+    bytes,
+  );
 }
 
 test("an epoch counts once both lanes say that it is opened, and whoever watches hears of it", async () => {

@@ -5,7 +5,15 @@ import { LaneProducer } from "#platform/producer.ts";
 import { firstEpoch, hubStream, hubSubject, lanes, regionStream } from "#proto/names.ts";
 import { Event, NationalBatch } from "#proto/qalqan/events/v1/events.ts";
 import { Seal } from "#proto/qalqan/events/v1/sync.ts";
-import { HubAndRegion, lastOf, readAll, readiness, until, type Restartable } from "./servers.ts";
+import {
+  appendPatiently,
+  HubAndRegion,
+  lastOf,
+  readAll,
+  readiness,
+  until,
+  type Restartable,
+} from "./servers.ts";
 
 const epoch = firstEpoch;
 let nation: HubAndRegion;
@@ -170,7 +178,7 @@ test("a region shows in its heartbeat the capital's newest seal that its copy ho
   });
   for (const sequence of [1, 2]) await publish(national, sequence);
   const sealed = NationalBatch.encode(NationalBatch.fromPartial({ sequence: 3, atMs: 3, seal })).finish();
-  await appendAt(coordination, national, 3, sealed);
+  await appendPatiently(coordination, national, 3, sealed);
   await publish(national, 4);
   await until(async () => {
     const events = await readAll(centre, regionStream.lane("events", epoch));

@@ -30,6 +30,7 @@ import { prepareIdentity } from "#infra/local/identity.ts";
 import { Line } from "#infra/local/line.ts";
 import { Ports } from "#infra/local/ports.ts";
 import { findTool } from "#infra/toolchain/tools.ts";
+import { appendAt } from "#platform/append.ts";
 import { batchGet, streamRange, type CopiedMessage } from "#platform/batch-get.ts";
 import type { TlsIdentity } from "#platform/config.ts";
 import { createLog } from "#platform/log.ts";
@@ -326,6 +327,14 @@ export async function until(condition: () => Promise<boolean> | boolean, waitMs 
   }
   throw new Error(`did not come true within ${waitMs} ms`, { cause: last });
 }
+
+/** Stores a message; a disk that others keep busy has its time. */
+export const appendPatiently = (
+  connection: NatsConnection,
+  subject: string,
+  sequence: number,
+  data: Uint8Array,
+): Promise<void> => appendAt(connection, subject, sequence, data, 20_000);
 
 /** Every message of a stream in the server of the connection. */
 export async function readAll(connection: NatsConnection, stream: string): Promise<CopiedMessage[]> {

@@ -1,10 +1,9 @@
-import { appendAt } from "#platform/append.ts";
 import type { NatsConnection } from "#platform/nats.ts";
 import { firstEpoch, hubStream, hubSubject } from "#proto/names.ts";
 import type { Intelligence, NationalRow } from "#proto/qalqan/events/v1/events.ts";
 import { SnapshotManifest, type DecisionAt } from "#proto/qalqan/events/v1/snapshot.ts";
 import { byRegion, chunked, SnapshotDraft } from "../../services/coordination/domain/snapshot-chunks.ts";
-import { lastOf } from "./servers.ts";
+import { appendPatiently, lastOf } from "./servers.ts";
 
 /** What the capital has at one sequence of NATIONAL. */
 export interface CapitalMoment {
@@ -24,7 +23,7 @@ export async function storeSnapshot(
   const before = await lastOf(connection, hubStream.snapshot(firstEpoch));
   const draft = new SnapshotDraft(moment.sequence);
   const append = (subject: string, bytes: Uint8Array, place: number) =>
-    appendAt(connection, subject, before + place, bytes);
+    appendPatiently(connection, subject, before + place, bytes);
   const store = async (...chunk: Parameters<SnapshotDraft["chunk"]>) => {
     const bytes = draft.chunk(...chunk);
     await append(hubSubject.snapshotChunk(firstEpoch), bytes, draft.chunks);

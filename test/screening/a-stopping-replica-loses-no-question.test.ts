@@ -76,6 +76,8 @@ test("whatever was asked on a stream before SIGTERM is answered there; the rest,
   const failed = new Promise<ServiceError>((resolve) => stream.on("error", resolve));
   let asked = 0;
   const ask = () => {
+    // No more than the line carries: what waits in this process was not asked yet.
+    if (asked - answered.size > 400) return;
     for (let each = 0; each < 40; each += 1) {
       asked += 1;
       askedAtMs.set(asked, Date.now());
@@ -95,7 +97,7 @@ test("whatever was asked on a stream before SIGTERM is answered there; the rest,
   expect(left.filter(([, atMs]) => atMs < stoppedAtMs)).toEqual([]);
   const other = await clientOf(second.grpc);
   for (const [requestId] of left) {
-    const answer = await call(other.screen.bind(other), question(requestId), { deadlineMs: 2_000 });
+    const answer = await call(other.screen.bind(other), question(requestId), { deadlineMs: 10_000 });
     expect(answer.requestId).toBe(requestId);
   }
   expect(await exit).toBe(0);

@@ -71,6 +71,8 @@ test("a replica answers from its snapshot before its server, centre and the capi
   });
   for (let count = 0; count < 50; count += 1) stream.write(question);
   await until(() => verdicts.length > 0);
+  // All of them have left this process.
+  await new Promise((resolve) => setTimeout(resolve, 100));
   expect(await region.screening.stop("SIGTERM")).toBe(0);
   expect(remoteErrorOf(await ended)).toMatchObject({ message: "this replica stops" });
   expect(verdicts).toHaveLength(50);
@@ -202,7 +204,7 @@ test("a live batch is enforced before the region's copy has it, and a restart ke
   await region.screening.killAndRestart();
   await region.untilReady();
   expect((await region.screen({ callingNumber: "+442079460222" })).verdict).toBe("block");
-  expect((await readiness(region.nation.ports.address("screening/http"))).why).toBe("");
+  await until(async () => (await region.readiness()).why === "");
 });
 
 test("a snapshot of another history is named, and the table rebuilt from the region's copy", async () => {

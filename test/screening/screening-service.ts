@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { Metadata, type Server } from "@grpc/grpc-js";
 import { SetDigest } from "#domain/digest.ts";
 import { NationalTable } from "#domain/national-table.ts";
-import { appendAt } from "#platform/append.ts";
 import { call, channelCredentials, channelOptions } from "#platform/grpc-client.ts";
 import { Handlers, serveGrpc } from "#platform/grpc-server.ts";
 import { createTokenVerifier } from "#platform/identity.ts";
@@ -37,6 +36,7 @@ import {
   type ScreenResponse,
 } from "#proto/qalqan/screening/v1/screening.ts";
 import {
+  appendPatiently,
   HubAndRegion,
   readAll,
   readiness,
@@ -159,7 +159,7 @@ export class ScreenedRegion {
     this.#table.apply(batch);
     batch.digestAfter = Buffer.from(wrongDigest ? new SetDigest().value() : this.#table.digest);
     const subject = hubSubject.national(firstEpoch);
-    await appendAt(this.coordination, subject, sequence, NationalBatch.encode(batch).finish());
+    await appendPatiently(this.coordination, subject, sequence, NationalBatch.encode(batch).finish());
     return sequence;
   }
 

@@ -128,9 +128,8 @@ describe("the simulator at a region's screening", () => {
   it("ends at a signal with every answer in", async () => {
     const stop = new AbortController();
     const slow: Rule = () => ({ verdict: "allow", reason: "no-match", afterMs: 40 });
-    const { ledger, calls } = await run(slow, { callsPerSecond: 200, callsMax: undefined }, stop.signal, () =>
-      stop.abort(),
-    );
+    const limits = { callsPerSecond: 200, callsMax: undefined, inFlightMax: 10_000 };
+    const { ledger, calls } = await run(slow, limits, stop.signal, () => stop.abort());
     expect(ledger.questions).toEqual({ answered: calls, late: 0, lost: 0, unsent: 0 });
   });
 
