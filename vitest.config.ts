@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     environment: "node",
     hookTimeout: 600_000,
+    setupFiles: ["test/own-ports.ts"],
     projects: [
       {
         extends: true,

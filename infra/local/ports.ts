@@ -14,8 +14,17 @@ export const loopback = "127.0.0.1";
  * one of those could otherwise hold a service's port while it restarts. Above
  * 10080, the last port that browsers refuse (WHATWG Fetch, "bad port").
  */
-const portMin = 10_081;
-const portMax = 31_999;
+const commonRange = "10081-31999";
+
+/** Two who choose at once may choose alike: `QALQAN_PORTS` gives each a range of its own, as `20000-20999`. */
+const [portMin, portMax] = rangeOf(process.env["QALQAN_PORTS"] ?? commonRange);
+
+/** @throws RangeError */
+function rangeOf(text: string): [min: number, max: number] {
+  const [min = Number.NaN, max = Number.NaN] = text.split("-").map(Number);
+  if (min >= 1_024 && min < max && max <= 65_535) return [min, max];
+  throw new RangeError(`QALQAN_PORTS is two ports of 1024 to 65535 as ${commonRange}, not ${text}`);
+}
 
 /** `<site>/<process>/<port>`, or `<site>/line` for the near end of a region's line to the hub. */
 export type PortKey = string;

@@ -30,6 +30,8 @@ describe.skipIf(!mayMount)("a centre whose database has no room on its disk", ()
     });
   });
   afterAll(async () => {
+    // It waits for its children, which would keep the disk busy.
+    await service.postgres.stop("SIGQUIT");
     await service.stop();
     execFileSync("umount", [disk]);
     rmSync(disk, { recursive: true });

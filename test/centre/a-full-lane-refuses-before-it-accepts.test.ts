@@ -24,7 +24,8 @@ describe("a centre whose lanes are nearly full", () => {
   async function fill(lane: Lane, share: number): Promise<void> {
     const subject = regionSubject.lane(lane, firstEpoch, "replication", "filling");
     const chunk = Buffer.alloc(16 * 1024, "x");
-    while ((await used(lane)) < share * lanesMax[lane]) await service.line.request(subject, chunk);
+    while ((await used(lane)) < share * lanesMax[lane])
+      await service.line.request(subject, chunk, { timeout: 20_000 });
   }
 
   /** As replication: what the capital has is removed. */

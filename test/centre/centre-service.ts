@@ -309,7 +309,8 @@ export class CentreService {
 
   /** Ends the database and starts it again from a copy. */
   async restoreDatabase(name: string): Promise<void> {
-    await this.postgres.stop("SIGKILL");
+    // It waits for its children, which write into the folder that is removed.
+    await this.postgres.stop("SIGQUIT");
     rmSync(this.#databaseFolder, { recursive: true });
     copyFolder(`${this.#databaseFolder}.${name}`, this.#databaseFolder);
     this.postgres.start();

@@ -10,13 +10,19 @@ import { EntryCollector } from "../../services/centre/domain/import-entries.ts";
 import { collect } from "../../services/centre/rpc/import.ts";
 import { statementsOf, type Outgoing } from "../../services/centre/store/outbox.ts";
 import { CentreService, operator, prosecutor } from "./centre-service.ts";
+import { hearCapital } from "./hear-capital.ts";
 
 describe("an import", () => {
   let service: CentreService;
+  let hearing: NodeJS.Timeout;
   beforeAll(async () => {
     service = await CentreService.start();
+    hearing = hearCapital(await service.servers.connect("coordination"));
   });
-  afterAll(() => service.stop());
+  afterAll(async () => {
+    clearInterval(hearing);
+    await service.stop();
+  });
 
   const numberAt = (index: number) => `+1212${String(5_550_000 + index)}`;
   /** 2,500 numbers, each tenth twice, and five that are none. */

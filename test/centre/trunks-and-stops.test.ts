@@ -83,6 +83,7 @@ describe("trunks and stop switches", () => {
     });
     await until(async () => (await service.as(operator, "listTrunks", {})).nationStopped);
     expect(await trunk()).toMatchObject({ stopped: true });
+    await service.settled();
     const stops = (await service.lane("urgent")).flatMap(({ body }) =>
       body?.$case === "regionStop"
         ? [`${body.value.revision} ${body.value.carrier} ${body.value.stopped}`]

@@ -96,9 +96,13 @@ test("while the leader goes on writing, each snapshot is the table, and what was
 });
 
 test("a capital that starts again goes on from the snapshot that the hub has, and tells its sequence", async () => {
+  // So little has come after it that no other is due.
+  const sinceNewest = async () =>
+    (await capital.national()).batches.length - ((await newest())?.manifest.sequence ?? 0);
+  await until(async () => (await sinceNewest()) < 15);
+  await capital.coordination.stop("SIGTERM");
   const before = (await newest())?.message ?? 0;
   const told: number[] = [];
-  await capital.coordination.stop("SIGTERM");
   const subscription = capital.nats.subscribe(hubSubject.heartbeat, {
     callback: (_, message) => told.push(NationalHeartbeat.decode(message.data).snapshotSequence),
   });

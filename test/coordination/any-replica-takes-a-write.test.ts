@@ -131,7 +131,7 @@ test("the leader is killed: until another one leads the answer is unavailable, t
 test("a command that was given before the leader is told to stop is still carried out by it, and answered", async () => {
   const leader = (await leads(second.client)) ? second : first;
   const locks = async (of: string) => (await capital.query(`select from pg_locks where ${of}`)).length;
-  const slow = capital.query("lock table protected_number in exclusive mode; select pg_sleep(2)");
+  const slow = capital.query("lock table protected_number in exclusive mode; select pg_sleep(4)");
   await until(async () => (await locks("mode = 'ExclusiveLock' and locktype = 'relation'")) > 0);
   const added = protect(leader.client, "+442070000008");
   await until(async () => (await locks("not granted")) > 0);

@@ -22,27 +22,28 @@ test("a protected number is a row of the national table, and opinions against it
   await until(async () => (await capital.national()).table.entriesOf(bank).measure !== undefined);
 
   const added = await call(client.addProtectedNumber.bind(client), request, { metadata });
-  expect(added).toMatchObject({
-    number: bank,
-    originatesFrom: ["dom-1"],
-    holder: "Sample bank",
-    nationalRevision: 2,
-  });
+  const { nationalRevision } = added;
+  expect(added).toMatchObject({ number: bank, originatesFrom: ["dom-1"], holder: "Sample bank" });
+  expect(nationalRevision).toBeGreaterThan(1);
   await until(async () => (await capital.national()).table.entriesOf(bank).measure === undefined);
   const { batches, table } = await capital.national();
-  expect(table.protectedNumber(bank)).toMatchObject({ originatesFrom: ["dom-1"], revision: 2 });
-  expect(batches.at(-1)?.decisions).toMatchObject([
+  expect(table.protectedNumber(bank)).toMatchObject({
+    originatesFrom: ["dom-1"],
+    revision: nationalRevision,
+  });
+  // A seal may have come after it.
+  expect(batches.findLast(({ decisions }) => decisions.length > 0)?.decisions).toMatchObject([
     { directive: before.id, decision: "rejected", reason: "protected" },
   ]);
 
   const again = await call(client.addProtectedNumber.bind(client), request, { metadata });
-  expect(again.nationalRevision).toBe(2);
+  expect(again.nationalRevision).toBe(nationalRevision);
   const { numbers } = await call(
     client.listProtectedNumbers.bind(client),
     {},
     { metadata: await capital.token("operator", "astana") },
   );
-  expect(numbers).toMatchObject([{ number: bank, nationalRevision: 2 }]);
+  expect(numbers).toMatchObject([{ number: bank, nationalRevision }]);
 
   await call(client.removeProtectedNumber.bind(client), { number: bank }, { metadata });
   await until(async () => (await capital.national()).table.entriesOf(bank).measure !== undefined);

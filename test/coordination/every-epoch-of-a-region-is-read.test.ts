@@ -70,8 +70,9 @@ test("a region that goes on in another epoch is heard there and in the old one, 
   await send("urgent", firstEpoch, "centre", directives(directiveOf(region, 4)));
   await until(async () => (await decided()).length === 4);
   expect(await decided()).toEqual(idsOf(1, 2, 3, 4));
-  const audit = await capital.query<{ what: string }>("select what from audit where what = 'epoch-opened'");
-  expect(audit).toHaveLength(1);
+  const opened = async () => capital.query("select from audit where what = 'epoch-opened'");
+  await until(async () => (await opened()).length > 0);
+  expect(await opened()).toHaveLength(1);
 });
 
 test("the epoch after it stands ready, and is read by a coordination that starts again", async () => {

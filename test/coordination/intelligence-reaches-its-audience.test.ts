@@ -64,6 +64,7 @@ async function national() {
 test("for all centres through NATIONAL, for named regions through their FOR, and through no other", async () => {
   await capital.send("astana", "events", piece(1, "all"), piece(2, "almaty"));
   await until(async () => (await toldTo("almaty")).shared.length === 1);
+  await until(async () => (await national()).shared.length === 1);
   expect(await national()).toEqual({ shared: [idOf("astana", 1)], withdrawn: [] });
   expect((await toldTo("almaty")).shared).toEqual([idOf("astana", 2)]);
   expect(await toldTo("mangystau")).toEqual({ shared: [], withdrawn: [] });
@@ -83,6 +84,7 @@ test("withdrawn is withdrawn wherever it was, and never comes back", async () =>
     shared: [idOf("astana", 1), idOf("astana", 4)],
     withdrawn: [idOf("astana", 1)],
   });
+  await until(async () => (await toldTo("almaty")).withdrawn.length === 1);
   expect(await toldTo("almaty")).toEqual({ shared: [idOf("astana", 2)], withdrawn: [idOf("astana", 2)] });
 });
 

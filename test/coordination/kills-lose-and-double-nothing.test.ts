@@ -114,8 +114,8 @@ test("PostgreSQL and the hub are killed: coordination goes on by itself or is st
 });
 
 test("a hub that holds something else than PostgreSQL calls a person, and nobody leads", async () => {
-  const last = await lastOf(capital.nats, hubStream.national(firstEpoch));
   await capital.coordination.stop("SIGTERM");
+  const last = await lastOf(capital.nats, hubStream.national(firstEpoch));
   await appendPatiently(
     capital.nats,
     hubSubject.national(firstEpoch),

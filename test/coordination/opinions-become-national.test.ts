@@ -153,7 +153,7 @@ test("the audit cannot be changed afterwards", async () => {
 });
 
 test("a directive that ends leaves the table by a message of the capital", async () => {
-  const opinion = directiveOf("astana", 5, { expiresAtMs: Date.now() + 1_500 });
+  const opinion = directiveOf("astana", 5, { expiresAtMs: Date.now() + 5_000 });
   await capital.send("astana", "urgent", directives(opinion));
   await until(async () => (await capital.national()).table.entriesOf(opinion.target).measure !== undefined);
   await until(async () => (await capital.national()).table.entriesOf(opinion.target).measure === undefined);
