@@ -16,7 +16,7 @@ export const loopback = "127.0.0.1";
  */
 const commonRange = "10081-31999";
 
-/** Two who choose at once may choose alike: `QALQAN_PORTS` gives each a range of its own, as `20000-20999`. */
+/** Two who choose at once may choose alike: `QALQAN_PORTS` gives each a range of its own. */
 const [portMin, portMax] = rangeOf(process.env["QALQAN_PORTS"] ?? commonRange);
 
 /** @throws RangeError */

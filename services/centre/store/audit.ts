@@ -50,16 +50,15 @@ function auditText(row: Omit<AuditEntry, "detail"> & { readonly detail: string }
 export async function verifyAudit(
   database: Reader,
 ): Promise<{ rows: number; firstBroken: number | undefined }> {
-  // What is written meanwhile comes after it, and is not looked at.
-  const head = await database.selectFrom("audit_head").selectAll().executeTakeFirstOrThrow();
   let hash: Buffer = genesis;
   let last = 0;
   for (;;) {
+    // Before the rows: what is written meanwhile is among them, and its head is looked at in the next turn.
+    const head = await database.selectFrom("audit_head").selectAll().executeTakeFirstOrThrow();
     const rows = await database
       .selectFrom("audit")
       .selectAll()
       .where("number", ">", last)
-      .where("number", "<=", head.number)
       .orderBy("number")
       .limit(rowsPerRead)
       .execute();
@@ -69,10 +68,10 @@ export async function verifyAudit(
       hash = row.hash;
       last = row.number;
     }
-    if (rows.length < rowsPerRead) break;
+    if (rows.length > 0) continue;
+    const complete = head.number === last && hash.equals(head.hash);
+    return { rows: last, firstBroken: complete ? undefined : last + 1 };
   }
-  const complete = head.number === last && hash.equals(head.hash);
-  return { rows: last, firstBroken: complete ? undefined : last + 1 };
 }
 
 function chained(previous: Buffer, row: AuditRow): Buffer {
