@@ -155,7 +155,7 @@ function takeTrunks(intake: Intake, state: CapitalState, changes: Changes): void
       refuse(intake, { region, stream: `of ${region}`, epoch: 0, sequence: 0, heardAtMs: 0 }, "far-ahead");
       continue;
     }
-    if (!state.trunks.isNews(region, trunk, revision)) continue;
+    if (!state.trunks.isNews(region, trunk, revision, direction)) continue;
     const before = state.trunks.directionOf(trunk);
     state.trunks.set(region, trunk, revision, direction);
     latest.set(`${region} ${trunk}`, { region, trunk, revision, direction });

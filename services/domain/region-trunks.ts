@@ -1,10 +1,11 @@
 import type { StopSetting, TrunkSetting } from "./overlay-events.ts";
+import { stopOverrides, trunkOverrides } from "./setting-order.ts";
 import type { Trunk } from "./trunk.ts";
 import { trunkDirections, trunkModes } from "./trunk.ts";
 
 /**
- * The trunks of a region and its stop switches. The highest revision of each
- * counts, so that order and repetition never matter.
+ * The trunks of a region and its stop switches. Of each setting one counts
+ * (setting-order.ts), so that order and repetition never matter.
  */
 export class RegionTrunks {
   readonly #trunks = new Map<string, Trunk>();
@@ -16,7 +17,7 @@ export class RegionTrunks {
     const direction = trunkDirections.find((each) => each === setting.direction);
     const mode = trunkModes.find((each) => each === setting.mode) ?? "shadow";
     const known = this.#trunks.get(setting.trunk);
-    if (direction !== undefined && (known === undefined || setting.revision > known.revision)) {
+    if (direction !== undefined && (known === undefined || trunkOverrides(setting, known))) {
       const { trunk: id, operator, sbcAddress, percent, revision } = setting;
       this.#trunks.set(id, { id, direction, operator, sbcAddress, mode, percent, revision });
     }
@@ -24,7 +25,7 @@ export class RegionTrunks {
 
   applyStop(stop: StopSetting): void {
     const known = this.#stops.get(stop.carrier);
-    if (known === undefined || stop.revision > known.revision) {
+    if (known === undefined || stopOverrides(stop, known)) {
       const { revision, stopped, person, carrier } = stop;
       this.#stops.set(carrier, { revision, stopped, person, carrier });
     }

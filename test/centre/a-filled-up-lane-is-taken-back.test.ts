@@ -8,7 +8,7 @@ import { sql } from "#platform/database.ts";
 import { read } from "#platform/grpc-client.ts";
 import { firstEpoch, refeedToken, regionStream, regionSubject, type Lane } from "#proto/names.ts";
 import type { OverlayHeader, OverlayPart } from "#proto/qalqan/centre/v1/centre.ts";
-import { Event } from "#proto/qalqan/events/v1/events.ts";
+import { Event, type TrunkSet } from "#proto/qalqan/events/v1/events.ts";
 import { appendPatiently, lastOf, readAll, testLog, until } from "#test/replication/servers.ts";
 import { Recovery } from "../../services/centre/recovery.ts";
 import { Standing } from "../../services/centre/standing.ts";
@@ -178,6 +178,41 @@ describe("a centre whose lanes are filled up with what its database lacks", () =
       .transaction()
       .execute((transaction) => takeBack(transaction, region, [{ ...place, event, bytes }]));
     expect(await service.view(id)).toMatchObject({ revision: 2, state: "revoked" });
+  });
+
+  test("counts what does less to calls where two histories gave one revision of a switch or a trunk to two things", async () => {
+    const set = { trunk: "intl-9", direction: "international", operator: "kt", sbcAddress: "", revision: 7 };
+    const acting = { ...set, mode: "enforce", percent: 100 };
+    const idle = { ...set, mode: "shadow", percent: 100 };
+    const stop = (stopped: boolean) => ({ revision: 7, stopped, person: "p", carrier: "kt" });
+    let number = 1_100;
+    const taken = async (value: TrunkSet, stopped: boolean) => {
+      const bodies = [
+        { $case: "trunkSet", value },
+        { $case: "regionStop", value: stop(stopped) },
+      ] as const;
+      const back = bodies.map((body) => {
+        const event = Event.fromPartial({ body });
+        const place = { lane: "urgent", epoch: firstEpoch } as const;
+        number += 1;
+        return { ...place, number, sequence: number, event, bytes: Event.encode(event).finish() };
+      });
+      await service.database.transaction().execute((transaction) => takeBack(transaction, region, back));
+      const trunk = await service.database
+        .selectFrom("trunks")
+        .select("mode")
+        .where("trunk", "=", "intl-9")
+        .executeTakeFirst();
+      const found = await service.database
+        .selectFrom("stops")
+        .select("stopped")
+        .where("carrier", "=", "kt")
+        .executeTakeFirst();
+      return [trunk?.mode, found?.stopped];
+    };
+    expect(await taken(acting, false)).toEqual(["enforce", false]);
+    expect(await taken(idle, true)).toEqual(["shadow", true]);
+    expect(await taken(acting, false)).toEqual(["shadow", true]);
   });
 
   test("takes what the nation decided on another history's revision for no later word than the last", async () => {

@@ -110,25 +110,29 @@ const aMessage: fc.Arbitrary<Message> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(fc.constantFrom("intl-1", "dom-1"), revision).map(([trunk, which]): Message => {
-      const setting = {
-        trunk,
-        revision: which,
-        direction: "domestic",
-        operator: "kt",
-        sbcAddress: "",
-        mode: "mark",
-        percent: which,
-      };
-      return { event: { body: { $case: "trunkSet", value: setting } }, lane: "urgent" };
-    }),
+    // Of a restored database two histories may give one revision to two things.
+    arbitrary: fc
+      .record({
+        trunk: fc.constantFrom("intl-1", "dom-1"),
+        revision,
+        direction: fc.constantFrom("domestic", "international"),
+        operator: fc.constantFrom("kt", "kcell"),
+        sbcAddress: fc.constantFrom("", "sbc.example.kz"),
+        mode: fc.constantFrom("shadow", "mark", "enforce", "of a newer release"),
+        percent: fc.constantFrom(0, 100),
+      })
+      .map((value): Message => ({ event: { body: { $case: "trunkSet", value } }, lane: "urgent" })),
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(fc.constantFrom("", "kt"), revision).map(([carrier, which]): Message => {
-      const stop = { revision: which, stopped: which % 2 === 0, person: "p", carrier };
-      return { event: { body: { $case: "regionStop", value: stop } }, lane: "urgent" };
-    }),
+    arbitrary: fc
+      .record({
+        carrier: fc.constantFrom("", "kt"),
+        revision,
+        stopped: fc.boolean(),
+        person: fc.constantFrom("p", "q"),
+      })
+      .map((value): Message => ({ event: { body: { $case: "regionStop", value } }, lane: "urgent" })),
   },
 );
 

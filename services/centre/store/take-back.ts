@@ -1,5 +1,6 @@
 import { ulid } from "ulid";
 import type { Approval, Opinion } from "#domain/opinion.ts";
+import { stopOverrides, trunkOverrides } from "#domain/setting-order.ts";
 import { regionOfId } from "#domain/vocabulary.ts";
 import { sql } from "#platform/database.ts";
 import type { Lane } from "#proto/names.ts";
@@ -10,7 +11,7 @@ import { insertMembers } from "./imports.ts";
 import type { CentreTransaction, DirectiveRow } from "./schema.ts";
 import { applyAhead } from "./national.ts";
 import { readRevocations, settleBatch, settleDirectives, type Settling } from "./settle.ts";
-import { writeTrunk } from "./trunks.ts";
+import { readTrunk, trunkSetOf, writeTrunk } from "./trunks.ts";
 
 /** An event of this centre that its database lacked. */
 export interface TakenBack {
@@ -186,23 +187,23 @@ async function apply(
       return;
     case "trunkSet": {
       const { sbcAddress, ...trunk } = body.value;
-      const known = await transaction
-        .selectFrom("trunks")
-        .select("revision")
-        .where("trunk", "=", trunk.trunk)
-        .executeTakeFirst();
-      if ((known?.revision ?? 0) < trunk.revision)
+      const known = await readTrunk(transaction, trunk.trunk);
+      if (known === undefined || trunkOverrides(body.value, trunkSetOf(known)))
         await writeTrunk(transaction, { ...trunk, sbc_address: sbcAddress });
       return;
     }
     case "regionStop": {
       const row = { ...body.value, at_ms: event.atMs };
+      const known = await transaction
+        .selectFrom("stops")
+        .selectAll()
+        .where("carrier", "=", row.carrier)
+        .executeTakeFirst();
+      if (known !== undefined && !stopOverrides(row, known)) return;
       await transaction
         .insertInto("stops")
         .values(row)
-        .onConflict((conflict) =>
-          conflict.column("carrier").doUpdateSet(row).where("stops.revision", "<", row.revision),
-        )
+        .onConflict((conflict) => conflict.column("carrier").doUpdateSet(row))
         .execute();
       return;
     }

@@ -1,4 +1,5 @@
 import type { NationalStop, ProtectedNumber } from "#domain/national-rows.ts";
+import { directionOverrides } from "#domain/setting-order.ts";
 import type { StandingContext } from "#domain/standing.ts";
 import { trunkDirections, type TrunkDirection } from "#domain/trunk.ts";
 import type { Lane } from "#proto/names.ts";
@@ -28,8 +29,9 @@ export class TrunkDirections {
   readonly #trunks = new Map<string, Map<string, { revision: number; direction: string }>>();
 
   /** False: this revision, or a later one, is known. */
-  isNews(region: string, trunk: string, revision: number): boolean {
-    return revision > (this.revisionOf(region, trunk) ?? -1);
+  isNews(region: string, trunk: string, revision: number, direction: string): boolean {
+    const known = this.#trunks.get(trunk)?.get(region);
+    return known === undefined || directionOverrides({ revision, direction }, known);
   }
 
   /** The last revision that a region said of a trunk. */

@@ -78,7 +78,7 @@ function takeReceipts(intake: Intake, state: CapitalState, changes: Changes, { t
 function takeTrunks(intake: Intake, state: CapitalState, changes: Changes): void {
   for (const { region, trunk: set } of intake.trunks) {
     const { trunk, revision, direction } = set;
-    if (!state.trunks.isNews(region, trunk, revision)) continue;
+    if (!state.trunks.isNews(region, trunk, revision, direction)) continue;
     const before = state.trunks.directionOf(trunk);
     state.trunks.set(region, trunk, revision, direction);
     changes.trunks.push({ region, trunk, revision, direction });

@@ -1,9 +1,10 @@
 import { distinctNeeds } from "#domain/approving.ts";
 import type { Approval } from "#domain/opinion.ts";
 import { requirement } from "#domain/powers.ts";
+import { stopOverrides, trunkOverrides } from "#domain/setting-order.ts";
 import { trunkDirections } from "#domain/trunk.ts";
 import { regionOfId } from "#domain/vocabulary.ts";
-import type { Event } from "#proto/qalqan/events/v1/events.ts";
+import type { Event, RegionStop, TrunkSet } from "#proto/qalqan/events/v1/events.ts";
 import { changeBatch, newRow } from "./centre-commands.ts";
 import { decodeEvent } from "./decoded.ts";
 import type { CentreTables } from "./tables.ts";
@@ -44,12 +45,10 @@ export function takeBack(tables: CentreTables, region: string, events: readonly 
         touched.batches.add(body.value.batch);
         break;
       case "trunkSet":
-        if ((tables.trunks.get(body.value.trunk)?.revision ?? 0) < body.value.revision)
-          tables.trunks.set(body.value.trunk, body.value);
+        takeTrunk(tables, body.value);
         break;
       case "regionStop":
-        if ((tables.stops.get(body.value.carrier)?.revision ?? 0) < body.value.revision)
-          tables.stops.set(body.value.carrier, body.value);
+        takeStop(tables, body.value);
         break;
       case "receipt":
       case "counters":
@@ -134,6 +133,16 @@ function settleBatch(
       ? {}
       : { revokedBy: ended.person, revokedAtMs: ended.atMs }),
   });
+}
+
+function takeTrunk({ trunks }: CentreTables, trunk: TrunkSet): void {
+  const known = trunks.get(trunk.trunk);
+  if (known === undefined || trunkOverrides(trunk, known)) trunks.set(trunk.trunk, trunk);
+}
+
+function takeStop({ stops }: CentreTables, stop: RegionStop): void {
+  const known = stops.get(stop.carrier);
+  if (known === undefined || stopOverrides(stop, known)) stops.set(stop.carrier, stop);
 }
 
 /** What ended a batch may have been taken back before its members. */
