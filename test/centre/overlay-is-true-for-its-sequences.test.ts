@@ -6,7 +6,16 @@ import { firstEpoch, regionStream } from "#proto/names.ts";
 import type { OverlayHeader, OverlayPart } from "#proto/qalqan/centre/v1/centre.ts";
 import { Event } from "#proto/qalqan/events/v1/events.ts";
 import { lastOf, readAll, until } from "#test/replication/servers.ts";
-import { carrier, CentreService, dayMs, hourMs, operator, prosecutor, region } from "./centre-service.ts";
+import {
+  carrier,
+  CentreService,
+  dayMs,
+  hourMs,
+  operator,
+  prosecutor,
+  region,
+  secondOperator,
+} from "./centre-service.ts";
 
 describe("the overlay that the centre gives to screening", () => {
   let service: CentreService;
@@ -157,5 +166,23 @@ describe("the overlay that the centre gives to screening", () => {
     expect(await holds()).toBe(true);
     await service.decide([{ directive: issued.id, revision: 2, decision: "revoked" }]);
     await until(async () => !(await holds()));
+  });
+
+  test("brings nothing back that was withdrawn, though its first revision comes by the lanes after it", async () => {
+    const { id } = await service.issue(secondOperator, {
+      ...{ number: "+77011234570", action: "warn", scope: "region", expiresAtMs: Date.now() + hourMs },
+    });
+    await service.as(secondOperator, "revokeDirective", { id, reason: "mistake" });
+    await service.settled();
+    const { events } = await ask();
+    const issued = (await messages("urgent", 0)).find(
+      ({ event: { body } }) =>
+        body?.$case === "directives" &&
+        body.value.directives.some((each) => each.id === id && each.revision === 1),
+    );
+    if (issued === undefined) throw new Error("what was issued is not in the lane");
+    const overlay = new Overlay(region);
+    for (const event of [...events, issued.event]) overlay.applyEvent(event, { lane: "events", sequence: 0 });
+    expect([...overlay.enforcedAt(Date.now())].map((each) => each.id)).not.toContain(id);
   });
 });

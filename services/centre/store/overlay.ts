@@ -9,14 +9,15 @@ type Body = NonNullable<Event["body"]>;
 
 /**
  * What the overlay holds: the latest revisions of own directives that are not
- * decided for good, those of scope `region`, and withdrawn ones as long as the
- * national table may still carry them.
+ * decided for good, those of scope `region`, and withdrawn ones: of the nation's
+ * as long as its table may still carry them, of the region's until they end,
+ * since an earlier revision may still come by the lanes.
  */
 const inOverlay = (nowMs: number) => sql<boolean>`
   d.latest and d.expires_at_ms > ${nowMs} and not d.refused and not coalesce(b.refused, false)
   and case
     when d.revoked or coalesce(b.revoked_at_ms, 0) > 0
-      then d.scope = 'nation' and d.decision in ('', 'held', 'accepted')
+      then d.decision in ('', 'held', 'accepted')
     when d.scope = 'region' then d.decision in ('', 'held', 'accepted')
     else d.decision in ('', 'held')
   end`;

@@ -39,9 +39,7 @@ function isInOverlay(
   if (opinion.expiresAtMs <= nowMs || refused || (batch?.refused ?? false)) return false;
   const word = decision?.decision ?? "";
   const open = ["", "held"].includes(word);
-  if (opinion.revoked || (batch?.revokedAtMs ?? 0) > 0) {
-    return opinion.scope === "nation" && (open || word === "accepted");
-  }
+  if (opinion.revoked || (batch?.revokedAtMs ?? 0) > 0) return open || word === "accepted";
   return open || (opinion.scope === "region" && word === "accepted");
 }
 
