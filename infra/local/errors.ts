@@ -1,6 +1,7 @@
 export type LocalRunErrorCode =
   | "already-running"
   | "not-running"
+  | "invalid-ports"
   | "port-taken"
   | "tool-missing"
   | "disk-full"

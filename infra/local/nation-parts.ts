@@ -82,7 +82,7 @@ export class NationParts {
    * and writes the list of the nation's regions and the hub's accounts for all
    * of them, those not started now among them.
    *
-   * @throws LocalRunError `port-taken`
+   * @throws LocalRunError `port-taken`, `invalid-ports`
    */
   async contexts(regions: readonly Region[], withCapital: boolean): Promise<readonly LaunchContext[]> {
     const capital = this.#capital;

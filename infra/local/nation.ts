@@ -62,7 +62,7 @@ const startsAtOnce = Math.max(4, 2 * availableParallelism());
  * Starts the capital and regions as processes of this machine. Resolves as soon
  * as they are being started; `ready` says when they are there.
  *
- * @throws LocalRunError `already-running`, `port-taken`, `disk-full`,
+ * @throws LocalRunError `already-running`, `port-taken`, `invalid-ports`, `disk-full`,
  * `data-folder`, `unknown-region`, `wrong-state` (another hub); ToolMissing; RegionInvalid
  */
 export async function startNation(options: NationOptions): Promise<Nation> {

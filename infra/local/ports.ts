@@ -16,14 +16,22 @@ export const loopback = "127.0.0.1";
  */
 const commonRange = "10081-31999";
 
-/** Two who choose at once may choose alike: `QALQAN_PORTS` gives each a range of its own. */
-const [portMin, portMax] = rangeOf(process.env["QALQAN_PORTS"] ?? commonRange);
-
-/** @throws RangeError */
-function rangeOf(text: string): [min: number, max: number] {
-  const [min = Number.NaN, max = Number.NaN] = text.split("-").map(Number);
-  if (min >= 1_024 && min < max && max <= 65_535) return [min, max];
-  throw new RangeError(`QALQAN_PORTS is two ports of 1024 to 65535 as ${commonRange}, not ${text}`);
+/**
+ * Two who choose at once may choose alike: `QALQAN_PORTS` gives each a part of the range.
+ *
+ * @throws LocalRunError `invalid-ports`
+ */
+function rangeOf(text: string): readonly [min: number, max: number] {
+  const [, min, max] = (/^(\d{5})-(\d{5})$/.exec(text) ?? []).map(Number);
+  if (min !== undefined && max !== undefined && min >= 10_081 && min < max && max <= 31_999)
+    return [min, max];
+  throw new LocalRunError({
+    code: "invalid-ports",
+    field: "QALQAN_PORTS",
+    value: text,
+    message: `QALQAN_PORTS is ${text}, and not two ports of ${commonRange}`,
+    remedy: "give it a part of that range, as 20000-20999, or leave it out",
+  });
 }
 
 /** `<site>/<process>/<port>`, or `<site>/line` for the near end of a region's line to the hub. */
@@ -70,12 +78,13 @@ export class Ports {
    * Chooses a free port for each new key, and sees that those chosen before
    * are free now.
    *
-   * @throws LocalRunError `port-taken` naming the port, whose it is, and who has it
+   * @throws LocalRunError `invalid-ports`; `port-taken` naming the port, whose it is, and who has it
    */
   async prepare(keys: readonly PortKey[]): Promise<void> {
     const known = keys.filter((key) => this.#ports.has(key));
     await Promise.all(known.map(async (key) => requireFree(key, this.port(key), this.#file)));
     const taken = new Set(this.#ports.values());
+    const [portMin, portMax] = rangeOf(process.env["QALQAN_PORTS"] ?? commonRange);
     let candidate = randomInt(portMin, portMax);
     for (const key of keys) {
       if (this.#ports.has(key)) continue;

@@ -9,7 +9,6 @@ import { moveAside } from "../../services/cli/backups/restore-database.ts";
 import { LocalSite } from "../../services/cli/backups/site.ts";
 import { runCli } from "./run-cli.ts";
 
-// Each restore takes seconds, on a busy machine more.
 const folder = temporaryFolder();
 const backups = join(folder.path, "backups here");
 let nation: Awaited<ReturnType<typeof startServers>>;

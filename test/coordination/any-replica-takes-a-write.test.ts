@@ -5,7 +5,6 @@ import type { CoordinationClient } from "#proto/qalqan/coordination/v1/coordinat
 import type { Restartable } from "#test/replication/servers.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 
-// Starting again takes a second, several times; on a busy machine more.
 let capital: CapitalUnderTest;
 let first: { process: Restartable; client: CoordinationClient };
 let second: { process: Restartable; client: CoordinationClient; http: string };

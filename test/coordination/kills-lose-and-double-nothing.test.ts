@@ -5,7 +5,6 @@ import { appendPatiently, lastOf } from "#test/replication/servers.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { approvalOf, directiveOf, directives, idOf, memberOf, numberOf, revokedOf } from "./directives.ts";
 
-// Starting again takes a second, many times; on a busy machine more.
 let capital: CapitalUnderTest;
 beforeAll(async () => {
   capital = await CapitalUnderTest.start(["astana", "almaty"]);

@@ -69,6 +69,23 @@ test("a port that is taken is named with its service and with who has it", async
   expect(again.run.sites["capital"]?.nats?.["client"]).toBe(`127.0.0.1:${port}`);
 });
 
+test("ports are chosen where it was said, and what is no such place is named", async () => {
+  using folder = temporaryFolder();
+  const former = process.env["QALQAN_PORTS"];
+  try {
+    process.env["QALQAN_PORTS"] = "20000";
+    const named = { code: "invalid-ports", field: "QALQAN_PORTS", value: "20000" };
+    await expect(startServers(folder.path, [])).rejects.toMatchObject(named);
+    process.env["QALQAN_PORTS"] = "30500-30999";
+    await using nation = await startServers(folder.path, []);
+    const port = Number((nation.run.sites["capital"]?.nats?.["client"] ?? "").split(":")[1]);
+    expect(port).toBeGreaterThanOrEqual(30_500);
+    expect(port).toBeLessThanOrEqual(30_999);
+  } finally {
+    process.env["QALQAN_PORTS"] = former;
+  }
+});
+
 test("a lock whose holder is gone is taken over", async () => {
   using folder = temporaryFolder();
   writeFileSync(join(folder.path, "lock"), JSON.stringify({ pid: process.pid, started: "another boot/1" }));

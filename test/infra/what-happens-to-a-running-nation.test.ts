@@ -51,7 +51,10 @@ test.each([
     return now.state === "ready" && now.pid !== before.pid && now.restarts > before.restarts;
   });
   await until("the line is there again", () => connected("astana"));
-  expect(stateOf(await nation.status(), site, service).restarts).toBeGreaterThan(before.restarts);
+  // What is left of a killed PostgreSQL may keep the next one from starting for a moment.
+  const attemptsMax = service === "postgres" ? 3 : 1;
+  const { restarts } = stateOf(await nation.status(), site, service);
+  expect(restarts - before.restarts).toBeLessThanOrEqual(attemptsMax);
 });
 
 test("a paused process keeps its place and goes on when it is resumed", async () => {

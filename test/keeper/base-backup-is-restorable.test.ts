@@ -6,7 +6,6 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "#test/replication/servers.ts";
 import { KeptDatabase } from "./database-under-test.ts";
 
-// A restore takes seconds, and there are several; on a busy machine more.
 let kept: KeptDatabase;
 let writer: Writer | undefined;
 

@@ -93,6 +93,8 @@ test("what was written while replication was away is sealed in portions of 1,000
   const { seals } = await verifyLane(centre, nation, "urgent", firstEpoch);
   const sizes = seals.map(({ first, last }) => last - first + 1);
   expect(Math.max(...sizes)).toBe(1_000);
+  // Of a start that takes long the first may have come before a thousand were read.
+  expect(sizes.length).toBeLessThanOrEqual(4);
 });
 
 test("a new epoch begins a chain of its own, with no seal before it", async () => {

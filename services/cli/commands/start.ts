@@ -34,7 +34,10 @@ export function define(command: Command): void {
     .option("--hub <nodes>", "nodes of the hub, 1 or 3 (default: as the data folder has it, else 1)")
     .addHelpText(
       "after",
-      "\nAll state is in the data folder (--data): a second start goes on with it. Ctrl-C stops all cleanly.",
+      [
+        "\nAll state is in the data folder (--data): a second start goes on with it. Ctrl-C stops all cleanly.",
+        "Ports are chosen once for a data folder; QALQAN_PORTS=20000-20999 has them chosen there.",
+      ].join("\n"),
     )
     .action(async (_given: Options, self: Command) => {
       const options = self.optsWithGlobals<Options & GlobalOptions>();
