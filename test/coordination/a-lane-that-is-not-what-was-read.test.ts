@@ -1,5 +1,3 @@
-import { cpSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { appendAt } from "#platform/append.ts";
 import { call } from "#platform/grpc-client.ts";
@@ -9,6 +7,7 @@ import { lastOf } from "#test/replication/servers.ts";
 import { otherLane } from "../../services/coordination/domain/lane-end.ts";
 import { CapitalUnderTest, until } from "./capital-under-test.ts";
 import { directiveOf, directives } from "./directives.ts";
+import { keepHub, restoreHub } from "./hub-copies.ts";
 
 const region = "astana";
 const stream = hubStream.up("urgent", region, firstEpoch);
@@ -19,22 +18,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await capital.stop();
 });
-
-const folder = (name: string) => join(capital.folder.root, name);
-
-/** The hub's store as it is now, to come back to; the hub is started again. */
-async function keepHub(name: string): Promise<void> {
-  await capital.hub.stop("SIGTERM");
-  cpSync(folder("jetstream"), folder(name), { recursive: true });
-  capital.hub.start();
-}
-
-async function restoreHub(name: string): Promise<void> {
-  await capital.hub.stop("SIGKILL");
-  rmSync(folder("jetstream"), { recursive: true });
-  cpSync(folder(name), folder("jetstream"), { recursive: true });
-  capital.hub.start();
-}
 
 /** The region says directives with these numbers, after whatever the hub has of its lane. */
 async function say(...numbers: number[]): Promise<void> {
@@ -70,11 +53,11 @@ async function alarms() {
 test("what a region writes below the watermark, after hub and region came back older together, is read", async () => {
   await say(1);
   await untilDecided(1);
-  await keepHub("older");
+  await keepHub(capital, "older");
   await say(2, 3, 4);
   await untilDecided(2, 3, 4);
   // While the capital runs, and the lane is still shorter than what was read.
-  await restoreHub("older");
+  await restoreHub(capital, "older");
   await until(() => capital.log().includes("hub-behind"));
   await say(12);
   await untilDecided(12);
@@ -82,38 +65,38 @@ test("what a region writes below the watermark, after hub and region came back o
 });
 
 test("so is what stands in the place of what was read, before a capital that was away and while it runs", async () => {
-  await keepHub("short");
+  await keepHub(capital, "short");
   await say(21, 22, 23);
   await untilDecided(21, 22, 23);
-  await keepHub("read");
+  await keepHub(capital, "read");
   await capital.coordination.stop("SIGKILL");
-  await restoreHub("short");
+  await restoreHub(capital, "short");
   await say(31, 32, 33, 34);
-  await keepHub("replaced");
+  await keepHub(capital, "replaced");
   capital.coordination.start();
   await untilDecided(31, 32, 33, 34);
   expect(capital.log()).toContain("lane-replaced");
 
   // The same again without a start, and beyond what was read: only the loss of the hub is seen.
   await capital.coordination.stop("SIGKILL");
-  await restoreHub("short");
+  await restoreHub(capital, "short");
   await say(41, 42, 43, 44, 45, 46);
-  await keepHub("another");
-  await restoreHub("replaced");
+  await keepHub(capital, "another");
+  await restoreHub(capital, "replaced");
   capital.coordination.start();
   await capital.ready();
-  await restoreHub("another");
+  await restoreHub(capital, "another");
   await untilDecided(41, 42, 43, 44, 45, 46);
 });
 
 test("a capital that was put back waits for what stands there now before it folds", async () => {
-  await keepHub("before");
+  await keepHub(capital, "before");
   await say(51, 52);
   await untilDecided(51, 52);
   await capital.coordination.stop("SIGKILL");
   // As it notes where it takes NATIONAL back: up to here the lane was read, says the older database.
   await capital.query("update inbox set read_to = sequence where lane = 'urgent' and epoch = 1");
-  await restoreHub("before");
+  await restoreHub(capital, "before");
   capital.coordination.start();
   await say(61);
   const isIn = (table: string, number: number) => async () => {
