@@ -5,8 +5,9 @@ import { appendWaitMs } from "./config.ts";
 
 /**
  * Appends on their way: started in order, a limited number at once, not
- * awaited one by one. The first failure ends the window, because what was
- * started after it is refused by compare-and-append anyhow.
+ * awaited one by one. The first failure ends the window: what was started after
+ * it is refused by compare-and-append, unless a late append of a former history
+ * took the place of the one that failed (SPEC.md, “Not promised”).
  */
 export class AppendWindow {
   readonly #messagesMax: number;
