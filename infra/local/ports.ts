@@ -14,22 +14,23 @@ export const loopback = "127.0.0.1";
  * one of those could otherwise hold a service's port while it restarts. Above
  * 10080, the last port that browsers refuse (WHATWG Fetch, "bad port").
  */
-const commonRange = "10081-31999";
+const portMin = 10_081;
+const portMax = 31_999;
 
 /**
  * Two who choose at once may choose alike: `QALQAN_PORTS` gives each a part of the range.
  *
  * @throws LocalRunError `invalid-ports`
  */
-function rangeOf(text: string): readonly [min: number, max: number] {
+function rangeOf(text = `${portMin}-${portMax}`): readonly [min: number, max: number] {
   const [, min, max] = (/^(\d{5})-(\d{5})$/.exec(text) ?? []).map(Number);
-  if (min !== undefined && max !== undefined && min >= 10_081 && min < max && max <= 31_999)
+  if (min !== undefined && max !== undefined && min >= portMin && min < max && max <= portMax)
     return [min, max];
   throw new LocalRunError({
     code: "invalid-ports",
     field: "QALQAN_PORTS",
     value: text,
-    message: `QALQAN_PORTS is ${text}, and not two ports of ${commonRange}`,
+    message: `QALQAN_PORTS is ${text}, and not two ports of ${portMin}-${portMax}`,
     remedy: "give it a part of that range, as 20000-20999, or leave it out",
   });
 }
@@ -84,12 +85,12 @@ export class Ports {
     const known = keys.filter((key) => this.#ports.has(key));
     await Promise.all(known.map(async (key) => requireFree(key, this.port(key), this.#file)));
     const taken = new Set(this.#ports.values());
-    const [portMin, portMax] = rangeOf(process.env["QALQAN_PORTS"] ?? commonRange);
-    let candidate = randomInt(portMin, portMax);
+    const [min, max] = rangeOf(process.env["QALQAN_PORTS"]);
+    let candidate = randomInt(min, max);
     for (const key of keys) {
       if (this.#ports.has(key)) continue;
       while (taken.has(candidate) || !(await isFree(candidate))) {
-        candidate = candidate >= portMax ? portMin : candidate + 1;
+        candidate = candidate >= max ? min : candidate + 1;
       }
       taken.add(candidate);
       this.#ports.set(key, candidate);

@@ -1,18 +1,20 @@
 import type { StopSetting, TrunkSetting } from "./overlay-events.ts";
 import { trunkDirections, trunkModes } from "./trunk.ts";
 
-/**
- * Which of two settings of one trunk, or of one stop switch, counts: that of the
- * higher revision. Where a restored database gave one revision twice, the one
- * that does less to calls, so that it is everywhere the same whatever came first.
- */
+/** What is compared of two settings, one after the other: the greater one counts. */
 type Rank = readonly (number | string)[];
 
+/**
+ * Whether a stop switch counts before the one that is known: that of the higher
+ * revision. Where a restored database gave one revision twice, the one that does
+ * less to calls, so that it is everywhere the same whatever came first.
+ */
 export function stopOverrides(given: Omit<StopSetting, "carrier">, known: Omit<StopSetting, "carrier">) {
   const rankOf = ({ revision, stopped, person }: typeof given): Rank => [revision, stopped ? 1 : 0, person];
   return isAfter(rankOf(given), rankOf(known));
 }
 
+/** The same of two settings of one trunk. */
 export function trunkOverrides(given: Omit<TrunkSetting, "trunk">, known: Omit<TrunkSetting, "trunk">) {
   const rankOf = (setting: typeof given): Rank => [
     ...directionRank(setting),
@@ -21,7 +23,7 @@ export function trunkOverrides(given: Omit<TrunkSetting, "trunk">, known: Omit<T
   return isAfter(rankOf(given), rankOf(known));
 }
 
-/** The same as far as a capital knows it. */
+/** The same as far as the capital knows a trunk. */
 export function directionOverrides(
   given: Pick<TrunkSetting, "revision" | "direction">,
   known: Pick<TrunkSetting, "revision" | "direction">,

@@ -28,7 +28,7 @@ export function laneName({
 export class TrunkDirections {
   readonly #trunks = new Map<string, Map<string, { revision: number; direction: string }>>();
 
-  /** False: this revision, or a later one, is known. */
+  /** False: what is known of the trunk counts before it, or is the same. */
   isNews(region: string, trunk: string, revision: number, direction: string): boolean {
     const known = this.#trunks.get(trunk)?.get(region);
     return known === undefined || directionOverrides({ revision, direction }, known);
